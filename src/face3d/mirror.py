@@ -10,7 +10,7 @@ from face3d.scan import FaceScan, Floats
 
 
 def reflect(points: ArrayLike, normal: ArrayLike = (1.0, 0.0, 0.0), point: ArrayLike = (0.0, 0.0, 0.0)) -> Floats:
-    """Points (..., 3) reflected in the plane through `point` with `normal` (any length but zero); same unit and frame."""
+    """Points (..., 3) reflected in the plane through `point` with `normal` (any length but 0); same unit and frame."""
     p, n = np.asarray(points, np.float64), np.asarray(normal, np.float64)
     n = n / np.linalg.norm(n)
     return p - 2.0 * ((p - np.asarray(point, np.float64)) @ n)[..., None] * n
