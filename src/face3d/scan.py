@@ -35,6 +35,10 @@ class Texture:
         object.__setattr__(self, "image", locked(self.image, np.uint8))
         object.__setattr__(self, "uv", locked(self.uv))
 
+    # Unpickled arrays come back writable: rebuild through the constructor, which locks them.
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Texture, (self.image, self.uv)
+
 
 @dataclass(frozen=True, eq=False)
 class FaceScan:
@@ -94,10 +98,6 @@ class FaceScan:
 
     # Unpickled arrays come back writable and mapping proxies cannot be pickled at all: rebuild through the constructor.
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (
+        return FaceScan, (
             self.vertices, self.faces, dict(self.landmarks), self.colors, self.texture, self.name, self.units_note,
         )  # fmt: skip
-
-
-def _rebuild(*fields: Any) -> FaceScan:
-    return FaceScan(*fields)
