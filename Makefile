@@ -1,0 +1,41 @@
+# `make demo` and `make test` each do all the set-up by themselves; it is redone only when pyproject.toml changes.
+SHELL := /bin/bash
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-all bench lint clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+setup: $(INSTALLED) ## system libraries, .venv, all dependencies
+
+$(INSTALLED): pyproject.toml tools/system_libraries.sh
+	bash tools/system_libraries.sh
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[all,test]'
+	touch $@
+
+demo: setup ## the whole job on the embedded exam; the report lands in demo-report/
+	$(BIN)/face3d demo --out demo-report
+
+lint: setup ## style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+test: lint ## style, types and the tests that fit in ten minutes
+	$(BIN)/pytest
+
+test-all: lint ## also the wide and long tests, fuzzing included
+	$(BIN)/pytest -m ''
+
+bench: setup ## speed and accuracy beside the peers, in one run
+	$(BIN)/python -m pip install --quiet --editable '.[all,test,bench]'
+	set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+clean: ## remove what was made here, the installation included
+	rm -rf $(VENV) demo-report build .pytest_cache .ruff_cache .hypothesis

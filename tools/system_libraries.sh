@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# What Python packages cannot bring along: open3d, VTK and MediaPipe load these libraries from the system.
+# Installed by apt where we may, otherwise the line that installs them is printed.
+set -euo pipefail
+
+# libegl1, libgl1, libgles2: VTK and MediaPipe off-screen; libusb-1.0-0, libgomp1: open3d; libglib2.0-0: OpenCV.
+packages=(libegl1 libgl1 libgles2 libusb-1.0-0 libgomp1 libglib2.0-0)
+
+python=${PYTHON:-python3}
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+  echo "face3d needs Python 3.11 or newer; '$python' is not. Name another: make PYTHON=/path/to/python3.11" >&2
+  exit 1
+fi
+# Debian splits ensurepip from Python; without it `python -m venv` cannot bring pip.
+"$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
+
+if ! command -v dpkg-query >/dev/null; then
+  echo "not a Debian system: make sure that EGL, OpenGL, libusb 1.0, libgomp and glib are there (face3d doctor checks)" >&2
+  exit 0
+fi
+missing=()
+for package in "${packages[@]}"; do
+  dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+if [ "$(id -u)" -ne 0 ]; then
+  echo "system libraries are missing; install them, then run make again:" >&2
+  echo "  sudo apt-get update && sudo apt-get install --yes --no-install-recommends ${missing[*]}" >&2
+  exit 1
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -qq --yes --no-install-recommends "${missing[@]}"
