@@ -1,0 +1,358 @@
+"""Clinical scales as types with their published rules: House-Brackmann, Sunnybrook, FNGS 2.0, and eFACE-like items.
+
+A value of these types is what a clinician entered, what a simulated patient is known to have, or an estimate; the
+type does not say which, so whoever shows one must. All functions here take a *ratio* = movement of the affected side
+/ movement of the healthy side: 1 symmetric, 0 no movement. Ratios above 1 count as 1.
+
+The published scales are descriptions in words. Where a rule turns words into numbers, the cut points are named fields
+with their origin beside them, and can be replaced by a laboratory's own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from itertools import pairwise
+
+#: Movements that the Sunnybrook system asks for, in the order of its form (Ross, Fradet & Nedzelski 1996).
+SUNNYBROOK_MOVEMENTS = ("brow", "eye", "smile", "snarl", "pucker")
+#: Functional regions of the face used throughout, top to bottom.
+REGIONS = ("brow", "eye", "midface", "mouth", "lower_lip")
+ROMAN = ("I", "II", "III", "IV", "V", "VI")
+
+
+def _ratio(value: float, name: str) -> float:
+    if not math.isfinite(value) or value < 0:
+        raise ValueError(f"{name} = {value}; expected affected/healthy movement, a finite number >= 0")
+    return min(float(value), 1.0)
+
+
+def _grade(value: float, cuts: tuple[float, ...]) -> int:
+    """How many of the descending `cuts` lie above `value`: 0 when it reaches the first."""
+    return sum(value < cut for cut in cuts)
+
+
+def _check(owner: str, name: str, value: float, low: float, high: float, whole: bool = True) -> None:
+    if not low <= value <= high or (whole and value != int(value)):
+        kind = "a whole number" if whole else "a number"
+        raise ValueError(f"{owner}.{name} = {value}; expected {kind} from {low} to {high}")
+
+
+# ---------------------------------------------------------------- House-Brackmann
+
+
+@dataclass(frozen=True)
+class HouseBands:
+    """Lower ends of grades I..V on the mean of brow and commissure ratio; below the last is VI.
+
+    The quarters are House's (Laryngoscope 1983;93:1056, House & Brackmann 1985, doi 10.1177/019459988509300202): II
+    76-99 %, III 51-75 %, IV 26-50 %, V 1-25 %. Literally only 100 % is grade I and only 0 % grade VI; no measurement
+    can tell 99 % from 100 %, so both ends get a tolerance of 3 %.
+    """
+
+    normal: float = 0.97
+    mild: float = 0.75
+    moderate: float = 0.50
+    moderately_severe: float = 0.25
+    severe: float = 0.03
+
+    def __post_init__(self) -> None:
+        cuts = (1.0, self.normal, self.mild, self.moderate, self.moderately_severe, self.severe, 0.0)
+        if any(a < b for a, b in pairwise(cuts)):
+            raise ValueError(f"{self}; the bands must fall from 1 to 0")
+
+
+def house_points(brow_ratio: float, commissure_ratio: float) -> int:
+    """House's 8 points: the affected side's brow and commissure movement in whole quarters of the healthy side's, 0..8.
+
+    Quarters are rounded to the nearest, as when reading House's scale with four marks.
+    """
+    quarters = [
+        math.floor(4 * _ratio(r, name) + 0.5)
+        for r, name in ((brow_ratio, "brow ratio"), (commissure_ratio, "commissure ratio"))
+    ]
+    return sum(quarters)
+
+
+def house_brackmann_from_points(points: int) -> int:
+    """Grade 1..6 of House's points: 8 I, 7 II, 5-6 III, 3-4 IV, 1-2 V, 0 VI."""
+    _check("house_brackmann", "points", points, 0, 8)
+    return (6, 5, 5, 4, 4, 3, 3, 2, 1)[int(points)]
+
+
+def house_brackmann_from_movement(
+    brow_ratio: float, commissure_ratio: float, bands: HouseBands | None = None
+) -> int:  # fmt: skip
+    """Grade 1..6 by House's measured rule on continuous ratios: bands of (brow + commissure) / 2. See `HouseBands`.
+
+    Raises ValueError when a ratio is missing (NaN) or negative.
+    """
+    b = bands or HouseBands()
+    share = (_ratio(brow_ratio, "brow ratio") + _ratio(commissure_ratio, "commissure ratio")) / 2
+    if share >= b.normal:
+        return 1
+    if share <= b.severe:
+        return 6
+    # House's bands include their upper end: 75 % is III, 76 % is II.
+    return 2 + sum(share <= cut for cut in (b.mild, b.moderate, b.moderately_severe))
+
+
+def severity(brow_ratio: float, commissure_ratio: float) -> float:
+    """Share of House's measured movement that is lost, 0 (healthy) to 1 (none left): 1 - (brow + commissure) / 2."""
+    return 1.0 - (_ratio(brow_ratio, "brow ratio") + _ratio(commissure_ratio, "commissure ratio")) / 2
+
+
+@dataclass(frozen=True)
+class HouseBrackmannSigns:
+    """The regional signs of House & Brackmann's table; each a word of that table.
+
+    rest: "normal", "asymmetric". brow: "normal", "moderate" (moderate to good), "slight" (slight to moderate), "none".
+    eye: "normal", "complete" (with minimal effort), "effort" (complete with effort), "incomplete", "none".
+    mouth: "normal", "slight_asymmetry", "slightly_weak", "asymmetric" (with maximum effort), "slight" (movement),
+    "none". secondary: "none", "slight", "noticeable", "disfiguring" (synkinesis, contracture, spasm).
+    """
+
+    rest: str = "normal"
+    brow: str = "normal"
+    eye: str = "normal"
+    mouth: str = "normal"
+    secondary: str = "none"
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if value not in _SIGN_GRADE[f.name]:
+                raise ValueError(
+                    f"HouseBrackmannSigns.{f.name} = {value!r}; expected one of {list(_SIGN_GRADE[f.name])}"
+                )
+
+    @property
+    def grade(self) -> int:
+        """The mildest grade 1..6 that every sign allows: the worst sign decides.
+
+        Grade VI needs brow, eye and mouth all without movement; a single region without any is V at most.
+        """
+        worst = max(_SIGN_GRADE[f.name][getattr(self, f.name)] for f in fields(self))
+        still = self.brow == self.eye == self.mouth == "none"
+        return 6 if still else min(worst, 5)
+
+
+#: sign -> word -> mildest grade in whose row of the published table the word stands
+_SIGN_GRADE: Mapping[str, Mapping[str, int]] = {
+    "rest": {"normal": 1, "asymmetric": 5},
+    "brow": {"normal": 1, "moderate": 2, "slight": 3, "none": 4},
+    "eye": {"normal": 1, "complete": 2, "effort": 3, "incomplete": 4, "none": 6},
+    "mouth": {"normal": 1, "slight_asymmetry": 2, "slightly_weak": 3, "asymmetric": 4, "slight": 5, "none": 6},
+    "secondary": {"none": 1, "slight": 2, "noticeable": 3, "disfiguring": 4},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SignCuts:
+    """Where measured ratios turn into words of the House-Brackmann table. Ours: the table has no numbers.
+
+    The first cut of each and the last follow `HouseBands`; those between are the middle of what the words span in
+    FNGS 2.0 (II > 75 %, III > 50 %, trace below 25 %). Published versions disagree on the brow of II and III.
+    """
+
+    brow: tuple[float, float, float] = (0.97, 0.50, 0.03)  # normal, moderate, slight
+    eye: tuple[float, float, float, float] = (0.97, 0.90, 0.75, 0.03)  # normal, complete, with effort, incomplete
+    mouth: tuple[float, float, float, float, float] = (0.97, 0.75, 0.50, 0.25, 0.03)
+    secondary: tuple[float, float, float] = (0.40, 0.20, 0.08)  # disfiguring, noticeable, slight
+
+
+def house_brackmann_signs(
+    brow: float, eye: float, mouth: float, rest_asymmetric: bool = False, synkinesis: float = 0.0,
+    cuts: SignCuts | None = None,
+) -> HouseBrackmannSigns:  # fmt: skip
+    """The regional signs that belong to measured ratios.
+
+    `eye` is the share of the fissure that closes; `synkinesis` the strongest unasked movement as a share of that
+    region's own full movement, 0..1. `.grade` of the result is House-Brackmann by the regional criteria.
+    """
+    c = cuts or SignCuts()
+    words = list(_SIGN_GRADE["brow"]), list(_SIGN_GRADE["eye"]), list(_SIGN_GRADE["mouth"])
+    return HouseBrackmannSigns(
+        rest="asymmetric" if rest_asymmetric else "normal",
+        brow=words[0][_grade(_ratio(brow, "brow"), c.brow)],
+        eye=words[1][_grade(_ratio(eye, "eye"), c.eye)],
+        mouth=words[2][_grade(_ratio(mouth, "mouth"), c.mouth)],
+        secondary=("disfiguring", "noticeable", "slight", "none")[
+            _grade(_ratio(synkinesis, "synkinesis"), c.secondary)
+        ],
+    )
+
+
+# ---------------------------------------------------------------- Sunnybrook
+
+
+@dataclass(frozen=True)
+class Sunnybrook:
+    """Sunnybrook Facial Grading System (Ross, Fradet & Nedzelski, Otolaryngol Head Neck Surg 1996;114:380).
+
+    Resting: `eye` 0 normal, 1 narrow, wide or operated; `nasolabial` 0 normal, 1 altered, 2 absent; `mouth` 0 normal,
+    1 drooped or pulled. `voluntary` and `synkinesis` in the order of `SUNNYBROOK_MOVEMENTS`: 1 (unable to start) .. 5
+    (complete), and 0 (none) .. 3 (severe).
+    """
+
+    eye: int
+    nasolabial: int
+    mouth: int
+    voluntary: tuple[int, int, int, int, int]
+    synkinesis: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "voluntary", tuple(int(v) for v in self.voluntary))
+        object.__setattr__(self, "synkinesis", tuple(int(v) for v in self.synkinesis))
+        for name, high in (("eye", 1), ("nasolabial", 2), ("mouth", 1)):
+            _check("Sunnybrook", name, getattr(self, name), 0, high)
+        for name, low, high in (("voluntary", 1, 5), ("synkinesis", 0, 3)):
+            values = getattr(self, name)
+            if len(values) != 5:
+                raise ValueError(f"Sunnybrook.{name} has {len(values)} values; expected 5, for {SUNNYBROOK_MOVEMENTS}")
+            for movement, value in zip(SUNNYBROOK_MOVEMENTS, values, strict=True):
+                _check("Sunnybrook", f"{name}[{movement}]", value, low, high)
+
+    @property
+    def resting_score(self) -> int:
+        """5 x the sum of the resting items, 0..20."""
+        return 5 * (self.eye + self.nasolabial + self.mouth)
+
+    @property
+    def voluntary_score(self) -> int:
+        """4 x the sum of the voluntary items, 20..100."""
+        return 4 * sum(self.voluntary)
+
+    @property
+    def synkinesis_score(self) -> int:
+        """Sum of the synkinesis items, 0..15."""
+        return sum(self.synkinesis)
+
+    @property
+    def composite(self) -> int:
+        """Voluntary - resting - synkinesis: 100 healthy, 0 complete flaccid palsy. Raw: its least is -15, nothing is
+        clamped.
+
+        Healthy people score 65 to 100 (Picard 2024, PMID 39215610).
+        """
+        return self.voluntary_score - self.resting_score - self.synkinesis_score
+
+
+#: Ratio from which on a movement counts as 5, 4, 3, 2. Ours: the form says complete, almost complete, mild excursion,
+#: slight movement. 5 allows for healthy left-right differences (dynamic symmetry 91 +- 6 % of healthy people).
+VOLUNTARY_CUTS = (0.90, 0.65, 0.35, 0.05)
+#: Unasked movement, as a share of the region's own full movement, from which on synkinesis is 3, 2, 1. Ours.
+SYNKINESIS_CUTS = (0.40, 0.20, 0.08)
+
+
+def voluntary_item(ratio: float, cuts: tuple[float, ...] = VOLUNTARY_CUTS) -> int:
+    """Sunnybrook voluntary item 1..5 of an affected/healthy ratio."""
+    return 5 - _grade(_ratio(ratio, "ratio"), cuts)
+
+
+def synkinesis_item(share: float, cuts: tuple[float, ...] = SYNKINESIS_CUTS) -> int:
+    """Sunnybrook synkinesis item 0..3 of an unasked movement, as a share of the region's own full movement."""
+    return 3 - _grade(_ratio(share, "share"), cuts)
+
+
+# ---------------------------------------------------------------- FNGS 2.0
+
+
+@dataclass(frozen=True)
+class FNGS2:
+    """Facial Nerve Grading System 2.0 (Vrabec et al. 2009, doi 10.1016/j.otohns.2008.12.031).
+
+    `brow`, `eye`, `nasolabial`, `oral` 1 (normal) .. 6 (no movement); `secondary` 0 (none) .. 3 (disfiguring
+    synkinesis).
+    """
+
+    brow: int
+    eye: int
+    nasolabial: int
+    oral: int
+    secondary: int = 0
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            low, high = (0, 3) if f.name == "secondary" else (1, 6)
+            _check("FNGS2", f.name, getattr(self, f.name), low, high)
+
+    @property
+    def total(self) -> int:
+        """Sum of all items, 4..27."""
+        return self.brow + self.eye + self.nasolabial + self.oral + self.secondary
+
+    @property
+    def grade(self) -> int:
+        """1..6: total 4 I, 5-9 II, 10-14 III, 15-19 IV, 20-23 V, from 24 on VI."""
+        return 1 + sum(self.total >= low for low in (5, 10, 15, 20, 24))
+
+
+#: Ratio from which on a region scores 1, 2, 3, 4, 5. Published: 2 above 75 %, 3 above 50 %, 4 below 50 %, 5 trace, 6
+#: none; where a trace begins (25 %) and the tolerances of normal and none are as in `HouseBands`.
+FNGS_CUTS = (0.97, 0.75, 0.50, 0.25, 0.03)
+
+
+def fngs_item(ratio: float, cuts: tuple[float, ...] = FNGS_CUTS) -> int:
+    """FNGS 2.0 regional item 1..6 of an affected/healthy ratio."""
+    return 1 + _grade(_ratio(ratio, "ratio"), cuts)
+
+
+# ---------------------------------------------------------------- eFACE-like items
+
+
+@dataclass(frozen=True)
+class EfaceItems:
+    """Items in the manner of the eFACE (Banks et al. 2015, doi 10.1097/PRS.0000000000001447); NaN where not judged.
+
+    Static and `nasolabial_fold_*` items are bipolar, 0..200 with 100 balanced: below 100 the affected side droops,
+    narrows or is effaced, above it is raised, wide or deep. The other dynamic items run from 0 (no movement) to 100
+    (as the healthy side); synkinesis items from 0 (severe) to 100 (none). The eFACE's own weights are not public:
+    there is no eFACE total here.
+    """
+
+    brow_rest: float = math.nan
+    fissure_rest: float = math.nan
+    nasolabial_fold_rest: float = math.nan
+    commissure_rest: float = math.nan
+    brow_raise: float = math.nan
+    gentle_closure: float = math.nan
+    full_closure: float = math.nan
+    commissure_smile: float = math.nan
+    nasolabial_fold_smile: float = math.nan
+    nasolabial_fold_orientation_smile: float = math.nan
+    lower_lip: float = math.nan
+    ocular_synkinesis: float = math.nan
+    midfacial_synkinesis: float = math.nan
+    mentalis_synkinesis: float = math.nan
+    platysmal_synkinesis: float = math.nan
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if not math.isnan(value):
+                _check("EfaceItems", f.name, value, 0, 200 if f.name in _BIPOLAR else 100, whole=False)
+
+    @property
+    def balance(self) -> float:
+        """face3d balance, 0..100: plain mean of the judged items, bipolar ones as 100 - |item - 100|. Not an eFACE
+        score.
+        """
+        values = []
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if not math.isnan(value):
+                values.append(100 - abs(value - 100) if f.name in _BIPOLAR else value)
+        return sum(values) / len(values) if values else math.nan
+
+
+_BIPOLAR = frozenset({
+    "brow_rest", "fissure_rest", "nasolabial_fold_rest", "commissure_rest",
+    "nasolabial_fold_smile", "nasolabial_fold_orientation_smile",
+})  # fmt: skip
+
+
+def weighted_function(mouth: float, eye: float, brow: float) -> float:
+    """Mean ratio with mouth : eye closure : brow weighted 5 : 3 : 2, 0..1 (PC-FAAP)."""
+    return 0.5 * _ratio(mouth, "mouth") + 0.3 * _ratio(eye, "eye") + 0.2 * _ratio(brow, "brow")
