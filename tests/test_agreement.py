@@ -1,0 +1,128 @@
+"""Agreement statistics against published worked examples, and against statsmodels and pingouin where they are
+installed.
+"""
+
+import math
+
+import numpy as np
+import pytest
+
+from face3d.agreement import (
+    bland_altman,
+    bootstrap_by_subject,
+    detectable_change,
+    hedges_g,
+    icc,
+    kappa_of_table,
+    response_mean,
+    standard_error_of_measurement,
+    technical_error,
+    weighted_kappa,
+)
+
+# Shrout & Fleiss 1979, table 2: six targets, four judges.
+SHROUT = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], float)
+# Bland & Altman 1986, table 1: peak expiratory flow, l/min, Wright meter twice and mini meter once.
+WRIGHT = [494, 395, 516, 434, 476, 557, 413, 442, 650, 433, 417, 656, 267, 478, 178, 423, 427]
+WRIGHT_AGAIN = [490, 397, 512, 401, 470, 611, 415, 431, 638, 429, 420, 633, 275, 492, 165, 372, 421]
+MINI = [512, 430, 520, 428, 500, 600, 364, 380, 658, 445, 432, 626, 260, 477, 259, 350, 451]
+# Cohen 1968, table 1: two psychiatrists, 200 patients, proportions and disagreement weights.
+COHEN = np.array([[0.44, 0.07, 0.09], [0.05, 0.20, 0.05], [0.01, 0.03, 0.06]]) * 200
+COHEN_WEIGHTS = np.array([[0, 1, 3], [1, 0, 6], [3, 6, 0]], float)
+
+
+def test_icc_of_shrout_and_fleiss() -> None:
+    agreement, consistency = icc(SHROUT, "2,1"), icc(SHROUT, "3,1")
+    assert agreement.value == pytest.approx(0.29, abs=0.005)
+    assert (agreement.low, agreement.high) == pytest.approx((0.02, 0.76), abs=0.006)
+    assert consistency.value == pytest.approx(0.71, abs=0.006)
+    assert (consistency.low, consistency.high) == pytest.approx((0.34, 0.95), abs=0.006)
+
+
+def test_icc_against_pingouin() -> None:
+    pingouin = pytest.importorskip("pingouin")
+    pandas = pytest.importorskip("pandas")
+    rng = np.random.default_rng(3)
+    x = rng.normal(size=(25, 1)) * 2 + rng.normal(size=(25, 3)) + [0, 0.5, 1]
+    frame = pandas.DataFrame([(s, r, x[s, r]) for s in range(25) for r in range(3)], columns=["s", "r", "x"])
+    table = pingouin.intraclass_corr(frame, targets="s", raters="r", ratings="x", nan_policy="raise")
+    interval = next(c for c in table.columns if c.startswith("CI95"))
+    for row, kind in ((1, "2,1"), (2, "3,1")):
+        ours = icc(x, kind)
+        assert ours.value == pytest.approx(table["ICC"].iloc[row], abs=1e-9)
+        assert (ours.low, ours.high) == pytest.approx(tuple(table[interval].iloc[row]), abs=0.006)  # it rounds to 2
+
+
+def test_icc_of_perfect_and_of_biased_raters() -> None:
+    x = np.arange(10.0)
+    assert icc(np.stack([x, x], 1)).value == 1
+    assert icc(np.stack([x, x + 5], 1), "3,1").value == pytest.approx(1)
+    assert icc(np.stack([x, x + 5], 1), "2,1").value < 0.5
+    with pytest.raises(ValueError, match="at least 3"):
+        icc([[1, 2], [2, 3]])
+
+
+def test_bland_altman_of_the_peak_flow_meters() -> None:
+    # Published as Wright - mini; ours is second - first.
+    b = bland_altman(MINI, WRIGHT)
+    assert b.bias.value == pytest.approx(-2.1, abs=0.05)
+    assert b.sd == pytest.approx(38.8, abs=0.05)
+    # The paper uses 2 SD: -79.7 and 75.5 l/min, and rounds; with 1.96 SD:
+    assert (b.lower.value, b.upper.value) == pytest.approx((-2.118 - 1.96 * 38.765, -2.118 + 1.96 * 38.765), abs=0.01)
+    assert (b.bias.low, b.bias.high) == pytest.approx((-22.0, 17.8), abs=0.1)
+    assert b.lower.high - b.lower.low == pytest.approx(-45.1 + 114.3, abs=0.3)
+
+
+def test_technical_error_of_the_wright_meter() -> None:
+    # Within-subject SD 15.3 l/min (Bland & Altman 1999, Stat Methods Med Res 8:135).
+    assert technical_error(WRIGHT, WRIGHT_AGAIN) == pytest.approx(15.3, abs=0.05)
+    sem = standard_error_of_measurement(np.stack([WRIGHT, WRIGHT_AGAIN], 1))
+    differences = np.subtract(WRIGHT, WRIGHT_AGAIN)
+    assert sem == pytest.approx(differences.std(ddof=1) / math.sqrt(2))
+    assert detectable_change(sem) == pytest.approx(1.96 * differences.std(ddof=1))
+
+
+def test_weighted_kappa_of_cohen() -> None:
+    assert kappa_of_table(COHEN, COHEN_WEIGHTS).value == pytest.approx(0.348, abs=0.0005)
+    assert kappa_of_table(COHEN, "none").value == pytest.approx(0.492, abs=0.0005)
+
+
+@pytest.mark.parametrize("weights", ["quadratic", "linear", "none"])
+def test_kappa_against_statsmodels(weights: str) -> None:
+    raters = pytest.importorskip("statsmodels.stats.inter_rater")
+    names = {"quadratic": "quadratic", "linear": "linear", "none": None}
+    table = np.array([[20, 5, 1, 0], [4, 15, 6, 1], [1, 5, 18, 4], [0, 1, 5, 14]], float)
+    theirs = raters.cohens_kappa(table, wt=names[weights])
+    ours = kappa_of_table(table, weights)
+    assert ours.value == pytest.approx(theirs.kappa, abs=1e-12)
+    assert (ours.low, ours.high) == pytest.approx((theirs.kappa_low, theirs.kappa_upp), abs=1e-9)
+
+
+def test_kappa_of_ratings() -> None:
+    a = [1, 2, 3, 4, 5, 6, 3, 2]
+    assert weighted_kappa(a, a, range(1, 7)).value == 1
+    assert weighted_kappa(a, a[::-1], range(1, 7)).value < 0.5
+    assert math.isnan(weighted_kappa([2, 2, 2], [2, 2, 2]).value)  # nobody disagrees, chance alone would not either
+    assert weighted_kappa([1, 2, math.nan], [1, 2, 3], range(1, 7)).n == 2
+    with pytest.raises(ValueError, match="not among the categories"):
+        weighted_kappa([0, 1], [1, 1], range(1, 7))
+
+
+def test_effect_sizes() -> None:
+    a, b = np.array([1.0, 2, 3, 4]), np.array([2.0, 3, 4, 5])
+    assert hedges_g(a, b) == pytest.approx(1 / a.std(ddof=1) * (1 - 3 / 23))
+    assert response_mean([1, 2, 3], [2, 4, 6]) == pytest.approx(2.0)
+    assert math.isnan(response_mean([1, 2, 3], [2, 3, 4]))  # no spread: no standardised size
+
+
+def test_bootstrap_draws_whole_subjects() -> None:
+    rng = np.random.default_rng(0)
+    subjects = np.repeat(np.arange(40), 5)
+    values = np.repeat(rng.normal(size=40), 5)  # five equal rows each: the true standard error is that of 40 values
+    estimate = bootstrap_by_subject(lambda rows: float(values[rows].mean()), subjects, np.random.default_rng(1))
+    expected = 2 * 1.96 * values.std() / math.sqrt(40)
+    assert estimate.high - estimate.low == pytest.approx(
+        expected, rel=0.1
+    )  # 2000 draws: quantiles within some per cent
+    again = bootstrap_by_subject(lambda rows: float(values[rows].mean()), subjects, np.random.default_rng(1))
+    assert estimate == again
