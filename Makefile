@@ -14,9 +14,9 @@ help: ## what can be made
 setup: $(INSTALLED) ## system libraries, .venv, all dependencies
 
 $(INSTALLED): pyproject.toml tools/system_libraries.sh
-	bash tools/system_libraries.sh
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[all,test]'
+	PYTHON=$(PYTHON) bash tools/system_libraries.sh
+	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,test]'
 	touch $@
 
 demo: setup ## the whole job on the embedded exam; the report lands in demo-report/
@@ -34,7 +34,7 @@ test-all: lint ## also the wide and long tests, fuzzing included
 	$(BIN)/pytest -m ''
 
 bench: setup ## speed and accuracy beside the peers, in one run
-	$(BIN)/python -m pip install --quiet --editable '.[all,test,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,test,bench]'
 	set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean: ## remove what was made here, the installation included

@@ -1,4 +1,4 @@
-"""What can go wrong, in five kinds. Every message says what failed, the value, the limit and the way out."""
+"""What can go wrong, by kind. Every message says what failed, the value, the limit and the way out."""
 
 
 class Face3DError(Exception):
@@ -23,3 +23,11 @@ class SchemaError(Face3DError):
 
 class WeightsError(Face3DError):
     """A model or weight file is missing, altered, or does not match the program."""
+
+
+class OutputError(Face3DError):
+    """A result cannot be written where it was asked for."""
+
+
+class MissingExtraError(Face3DError, ImportError):
+    """An optional package is not installed; the message names the extra that brings it."""

@@ -1,0 +1,135 @@
+"""What this machine lacks, and the exact line that mends it.
+
+Everything native is tried in a child process: VTK without EGL kills the process that draws with it.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import json
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+
+from face3d.extras import EXTRAS, install_line
+
+#: Libraries that Python packages load from the system -> the Debian package that brings each.
+SYSTEM_LIBRARIES: Mapping[str, str] = {
+    "libEGL.so.1": "libegl1",
+    "libGL.so.1": "libgl1",
+    "libGLESv2.so.2": "libgles2",
+    "libusb-1.0.so.0": "libusb-1.0-0",
+    "libgomp.so.1": "libgomp1",
+    "libglib-2.0.so.0": "libglib2.0-0",
+}
+
+#: What is tried for a package of an extra; prints nothing when all is well.
+_PROBES: Mapping[str, str] = {
+    "open3d": """
+import numpy, open3d
+scene = open3d.t.geometry.RaycastingScene()
+scene.add_triangles(numpy.eye(3, dtype=numpy.float32), numpy.array([[0, 1, 2]], numpy.uint32))
+hit = scene.cast_rays(open3d.core.Tensor([[1, 1, 1, -1, -1, -1]], dtype=open3d.core.float32))["t_hit"].numpy()
+assert numpy.isfinite(hit).all(), "a ray missed the triangle before it"
+""",
+    "mediapipe": "from mediapipe.tasks.python import vision; vision.FaceLandmarker",
+    "pyvista": """
+import pyvista
+plotter = pyvista.Plotter(off_screen=True, window_size=(64, 64))
+plotter.add_mesh(pyvista.Sphere(), color="red")
+assert plotter.screenshot(return_img=True).std() > 1, "the picture of a sphere is empty"
+""",
+}
+
+#: Longest that a probe may take, seconds: a first import from a cold disk takes tens of them.
+_PROBE_TIMEOUT = 180.0
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing looked at. `state`: "ok", "missing" (must be mended) or "absent" (optional, not installed)."""
+
+    name: str
+    state: str
+    detail: str
+    mend: str = ""
+
+
+def apt_line(packages: Sequence[str]) -> str:
+    """The line that installs Debian packages."""
+    return f"sudo apt-get update && sudo apt-get install --yes --no-install-recommends {' '.join(packages)}"
+
+
+def examine() -> list[Check]:
+    """Every check, in the order in which they should be mended."""
+    installed = [module for module in _PROBES if importlib.util.find_spec(module)]
+    with ThreadPoolExecutor(2) as pool:
+        probes = dict(zip(installed, pool.map(lambda module: _run(_PROBES[module]), installed), strict=True))
+    return [_python(), *_libraries(needed=bool(installed)), *_packages(), *(_probed(m, e) for m, e in probes.items())]
+
+
+def as_json(checks: Sequence[Check]) -> str:
+    """The checks as a JSON list."""
+    return json.dumps([asdict(check) for check in checks], indent=2)
+
+
+def as_text(checks: Sequence[Check]) -> str:
+    """A line for each check, and below each that can be mended the line that does it."""
+    mark = {"ok": "ok      ", "missing": "MISSING ", "absent": "-       "}
+    lines = []
+    for check in checks:
+        lines.append(f"{mark[check.state]}{check.name}: {check.detail}")
+        if check.mend:
+            lines.append(f"          mend: {check.mend}")
+    return "\n".join(lines)
+
+
+def _python() -> Check:
+    return Check("Python", "ok", f"{platform.python_version()} at {sys.executable}")
+
+
+def _libraries(needed: bool) -> list[Check]:
+    lacking = [name for name in SYSTEM_LIBRARIES if _run(f"import ctypes; ctypes.CDLL({name!r})")]
+    if not lacking:
+        return [Check("system libraries", "ok", "all found")]
+    state = "missing" if needed else "absent"
+    packages = [SYSTEM_LIBRARIES[name] for name in lacking]
+    return [Check("system libraries", state, f"not found: {', '.join(lacking)}", apt_line(packages))]
+
+
+def _packages() -> list[Check]:
+    checks = []
+    for extra, (use, modules) in EXTRAS.items():
+        lacking = [module for module in modules if importlib.util.find_spec(module) is None]
+        if not lacking:
+            checks.append(Check(f"extra {extra}", "ok", f"installed ({use})"))
+        else:
+            checks.append(Check(f"extra {extra}", "absent", f"no {', '.join(lacking)} ({use})", install_line(extra)))
+    return checks
+
+
+def _probed(module: str, error: str) -> Check:
+    if not error:
+        return Check(module, "ok", f"{importlib.metadata.version(module)} works")
+    mend = apt_line(sorted(SYSTEM_LIBRARIES.values()))
+    return Check(module, "missing", error, f"{mend}; if it stays so: pip install --force-reinstall {module}")
+
+
+def _run(code: str) -> str:
+    """Run Python code in a child process; "" when it went well, otherwise what went wrong in one line."""
+    try:
+        child = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=_PROBE_TIMEOUT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return f"gave no answer within {_PROBE_TIMEOUT:.0f} s"
+    if child.returncode == 0:
+        return ""
+    if child.returncode < 0:
+        return f"kills the process ({signal.Signals(-child.returncode).name})"
+    return (child.stderr.strip().splitlines() or ["failed without a word"])[-1]

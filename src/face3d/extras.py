@@ -1,0 +1,52 @@
+"""Optional packages: a light install reads and measures; what needs more says which extra brings it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import json
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+
+from face3d.errors import MissingExtraError
+
+#: extra -> (what it is for, the modules that it brings), as in pyproject.toml.
+EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "detect": ("finding landmarks without a click, and the pictures of the report", ("mediapipe", "open3d")),
+    "view": ("interactive inspection", ("pyvista",)),
+    "batch": ("many scans at once", ("pebble", "pyarrow")),
+    "learn": ("training and grading", ("torch", "torch_geometric", "sklearn", "safetensors", "captum")),
+}
+
+
+def extra_of(module: str) -> str | None:
+    """The extra that brings `module` (a top-level import name), or None."""
+    return next((extra for extra, (_, modules) in EXTRAS.items() if module in modules), None)
+
+
+def install_line(extra: str) -> str:
+    """The line that installs an extra into the environment that face3d runs in, from where face3d itself came."""
+    origin = json.loads(importlib.metadata.distribution("face3d").read_text("direct_url.json") or "{}")
+    source = origin.get("url", "").removeprefix("file://") if "dir_info" in origin else ""
+    editable = "-e " if origin.get("dir_info", {}).get("editable") else ""
+    return f"{sys.executable} -m pip install {editable}'{source or 'face3d'}[{extra}]'"
+
+
+def missing(module: str) -> MissingExtraError:
+    """The error to raise when `module`, part of an extra, is not installed."""
+    extra = extra_of(module)
+    if extra is None:
+        raise KeyError(f"{module} belongs to no extra of face3d")
+    use, _ = EXTRAS[extra]
+    return MissingExtraError(f"the package {module!r} is not installed; it is needed for {use}: {install_line(extra)}")
+
+
+def require(module: str) -> ModuleType:
+    """The optional package, imported; raises `MissingExtraError` (an ImportError too) that names the extra."""
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:  # it is there, but something that it needs is not: that error says more
+            raise
+        raise missing(module) from error

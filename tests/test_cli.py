@@ -1,0 +1,79 @@
+"""The command line: exit codes, one line on standard error, and nothing heavy before it is needed."""
+
+import subprocess
+import sys
+
+import pytest
+
+import face3d
+from face3d import cli
+from face3d.errors import ScanError
+
+HEAVY = ("torch", "open3d", "pyvista", "vtk", "mediapipe", "pandas", "sklearn", "trimesh", "matplotlib")
+
+
+def loaded_by(code: str) -> set[str]:
+    """The heavy packages in sys.modules of a fresh process after `code`."""
+    script = f"{code}\nimport sys; print(*(m for m in {HEAVY!r} if m in sys.modules))"
+    return set(
+        subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+def test_the_check_for_heavy_packages_sees_one() -> None:
+    assert loaded_by("import pandas") == {"pandas"}
+
+
+@pytest.mark.parametrize("code", ["import face3d; dir(face3d)", "import face3d; face3d.FaceScan", "import face3d.cli"])
+def test_importing_stays_light(code: str) -> None:
+    assert loaded_by(code) == set()
+
+
+def test_help_loads_neither_numpy_nor_rich() -> None:
+    script = (
+        "import sys\nfrom face3d import cli\ncode = cli.run(['--help'])\n"
+        "assert code == 0 and not {'numpy', 'rich', 'pydantic'} & set(sys.modules), sorted(sys.modules)"
+    )
+    shown = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "doctor" in shown.stdout
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(["--version"]) == 0
+    assert capsys.readouterr().out.strip() == face3d.__version__
+
+
+@pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["doctor", "--no-such-option"]])
+def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("face3d: ") and err.endswith("See: face3d --help\n") and err.count("\n") == 1
+
+
+def test_what_the_user_can_mend_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise ScanError("a.ply: two\nlines")
+
+    monkeypatch.setattr("face3d.doctor.examine", refuse)
+    assert cli.run(["doctor"]) == 2
+    assert capsys.readouterr().err == "face3d: a.ply: two lines\n"
+
+
+def test_a_missing_extra_names_its_install_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def need() -> None:
+        raise ModuleNotFoundError("No module named 'open3d'", name="open3d")
+
+    monkeypatch.setattr("face3d.doctor.examine", need)
+    assert cli.run(["doctor"]) == 2
+    assert "[detect]" in capsys.readouterr().err
+
+
+def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("face3d.doctor.examine", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        cli.run(["doctor"])

@@ -1,0 +1,31 @@
+"""Optional packages: the messages name the extra that pyproject.toml really has."""
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from face3d import extras
+from face3d.errors import MissingExtraError
+
+#: import name -> distribution name, where they differ
+DISTRIBUTION = {"sklearn": "scikit-learn", "torch_geometric": "torch-geometric"}
+
+
+def test_extras_are_those_of_pyproject() -> None:
+    declared = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    for extra, (_, modules) in extras.EXTRAS.items():
+        names = {re.split(r"[<>=\[]", line)[0] for line in declared["optional-dependencies"][extra]}
+        assert names == {DISTRIBUTION.get(module, module) for module in modules}
+
+
+def test_a_package_that_is_not_there_names_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(extras.EXTRAS, "detect", ("finding landmarks", ("no_such_package",)))  # type: ignore[arg-type]
+    with pytest.raises(MissingExtraError, match=r"no_such_package.*pip install .*\[detect\]") as caught:
+        extras.require("no_such_package")
+    assert isinstance(caught.value, ImportError)
+
+
+def test_a_package_that_is_there_is_returned() -> None:
+    assert extras.require("json").__name__ == "json"
