@@ -1,0 +1,6 @@
+"""Reading and writing: scans and landmarks, in the file's own order, and safe with hostile files."""
+
+from face3d.io.read import read_scan
+from face3d.io.write import write_scan
+
+__all__ = ["read_scan", "write_scan"]

@@ -1,0 +1,52 @@
+"""Which unit a scan's numbers are in: OBJ, PLY and STL do not say, so the size of the head has to."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from face3d.errors import ScanError
+from face3d.scan import Floats
+
+#: Millimetres in one of each.
+MILLIMETRES = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+
+# A cropped adult face is 120-220 mm high (Farkas 1994: physiognomic face height 187 +- 8 mm), a child's somewhat less;
+# a head with neck, hair and clothing reaches 600 mm. The range is narrower than a factor of 10: no size fits twice.
+SMALLEST_MM, LARGEST_MM = 85.0, 800.0
+
+
+def extent(vertices: Floats) -> float:
+    """The longest extent of a point set along its principal axes, between the 0.5th and 99.5th percentile.
+
+    The same in any pose; stray points far away, up to one in 200, do not change it.
+    """
+    points = np.asarray(vertices, np.float64)
+    middle = points - np.median(points, axis=0)
+    # Principal axes of the bulk: a few far points would otherwise turn them.
+    radius = np.linalg.norm(middle, axis=1)
+    bulk = middle[radius <= np.quantile(radius, 0.99)]
+    _, axes = np.linalg.eigh(bulk.T @ bulk)
+    low, high = np.quantile(middle @ axes, [0.005, 0.995], axis=0)
+    return float((high - low).max())
+
+
+def to_millimetres(name: str, vertices: Floats, units: str) -> tuple[float, str]:
+    """The factor that turns the file's numbers into millimetres, and a note that says why.
+
+    `units` is "mm", "cm", "m", or "auto" to infer it from the size. Raises `ScanError` when the size fits no unit.
+    """
+    if units in MILLIMETRES:
+        return MILLIMETRES[units], f"{units}: as given"
+    if units != "auto":
+        raise ScanError(f"{name}: units {units!r} are not known; give 'auto', 'mm', 'cm' or 'm'")
+    size = extent(vertices)
+    for unit, factor in MILLIMETRES.items():
+        if SMALLEST_MM <= size * factor <= LARGEST_MM:
+            return factor, (
+                f"{unit}: inferred, since the longest extent of {size:.4g} is {size * factor:.0f} mm in that unit; "
+                f"a face or head has {SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm"
+            )
+    raise ScanError(
+        f"{name}: the longest extent is {size:.4g}, which is no face or head ({SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm) "
+        f"in mm, cm or m; say which it is: units='mm' (on the command line: --units mm)"
+    )
