@@ -1,4 +1,4 @@
-"""The landmark scheme: names, left-right pairs, midline points, after Farkas (Anthropometry of the Head and Face, 1994).
+"""The landmark scheme: names, pairs, midline points, after Farkas (Anthropometry of the Head and Face, 1994).
 
 A paired landmark carries its side as a suffix, always the subject's own: `en_left`, `en_right`.
 """
