@@ -1,0 +1,461 @@
+"""Automatic landmarks: MediaPipe's face landmarker on shaded views of the scan, voted over views in 3D.
+
+A sphere of coarse views finds the face whatever its pose; from there everything is seen again in the head's own frame,
+so that the result does not depend on how the scan lay. Each view is also shown mirrored: the detector's left-right
+bias cancels.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from face3d.errors import LandmarkError, ScanError, WeightsError
+from face3d.render import Seen, Surface, View, looking, shaded
+from face3d.scan import FaceScan, Floats, Ints, locked
+
+POINTS = 478
+
+#: Named landmark -> indices of the 478 whose mean stands for it; sides are the subject's own.
+_MIDLINE_INDICES: Mapping[str, tuple[int, ...]] = {
+    "g": (9,), "n": (168,), "prn": (4,), "c": (19,), "sn": (2,), "ls": (0,), "sto": (13, 14), "li": (17,),
+    "sl": (18, 200), "pg": (199,), "gn": (152,),
+}  # fmt: skip
+_RIGHT_INDICES: Mapping[str, tuple[int, ...]] = {
+    "en": (133,), "ex": (33,), "ps": (159,), "pi": (145,), "mb": (55, 107), "sci": (105,), "lb": (46, 70),
+    "al": (64,), "ac": (129,), "ch": (61,), "cph": (37,),
+}  # fmt: skip
+
+#: Views that vote, degrees (yaw to the subject's left, pitch up), in the head's frame.
+# Beyond 45 degrees the detector's far side is guessed; within it every landmark is seen well by at least four views.
+_VOTING = ((0, 0), (-20, 0), (20, 0), (-40, 0), (40, 0), (0, 15), (0, -15), (-20, -10), (20, -10))
+
+_FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as the detector was trained to see
+_COARSE_PIXELS, _FINE_PIXELS = 256, 512
+_BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
+
+
+@dataclass(frozen=True, eq=False)
+class Detection:
+    """Landmarks found on a scan, in its own coordinates (mm).
+
+    `landmarks` name -> (3,); `confidence` name -> 0..1 (agreement of the views, and how frontally the point was seen);
+    `dense` (478, 3) MediaPipe's points on the surface, NaN where unseen, `dense_confidence` (478,) 0..1;
+    `to_head` scan coordinates -> rough head frame (the detector's; not the symmetry plane);
+    `views`: how many views found the face; `notes`: what a reader of the result should know.
+    """
+
+    landmarks: Mapping[str, Floats]
+    confidence: Mapping[str, float]
+    dense: Floats
+    dense_confidence: Floats
+    to_head: RigidTransform
+    views: int
+    notes: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "landmarks", MappingProxyType({k: locked(v) for k, v in self.landmarks.items()}))
+        object.__setattr__(self, "confidence", MappingProxyType(dict(self.confidence)))
+        object.__setattr__(self, "dense", locked(self.dense))
+        object.__setattr__(self, "dense_confidence", locked(self.dense_confidence))
+
+
+def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detection:
+    """The landmarks of one face scan, whatever its pose, textured or not; a point cloud is meshed for this.
+
+    Landmarks that the scan already carries are kept exactly, with confidence 1. Raises `LandmarkError` when no face
+    is found; the error names a picture of all views tried (`debug_picture`, else in the temporary folder).
+    """
+    notes: list[str] = []
+    surface = surface_of(scan, notes)
+    with Detector() as detector:
+        to_head = _find(detector, surface)
+        if to_head is not None:
+            count, points, trust = _vote(detector, surface, to_head)
+    if to_head is None:
+        path = _contact_sheet(surface, debug_picture)
+        raise LandmarkError(
+            f"{scan.name}: no face found in {len(_directions())} directions x 4 rolls (V = {len(scan.vertices)}, "
+            f"extent {_extent(scan)} mm). The views are in {path}: if there is a face and the units are right, give "
+            f"landmarks by hand (--landmarks FILE; at least en_left, en_right, ch_left, ch_right and prn)"
+        )
+    landmarks, confidence = named(points, trust)
+    for name, point in scan.landmarks.items():
+        landmarks[name], confidence[name] = np.asarray(point), 1.0
+    if scan.landmarks:
+        notes.append(f"given by hand and kept: {', '.join(sorted(scan.landmarks))}; the others were detected")
+    return Detection(landmarks, confidence, points, trust, to_head, count, tuple(notes))
+
+
+def named(points: Floats, trust: Floats) -> tuple[dict[str, Floats], dict[str, float]]:
+    """The named landmarks that the 478 points carry, and their confidence; names not seen are absent."""
+    mirror = _model_facts()[0]
+    indices = dict(_MIDLINE_INDICES)
+    for code, right in _RIGHT_INDICES.items():
+        indices[f"{code}_right"] = right
+        indices[f"{code}_left"] = tuple(int(mirror[i]) for i in right)
+    landmarks: dict[str, Floats] = {}
+    confidence: dict[str, float] = {}
+    for name, index in indices.items():
+        chosen = points[list(index)]
+        if np.isfinite(chosen).all():
+            landmarks[name], confidence[name] = chosen.mean(axis=0), float(trust[list(index)].min())
+    return landmarks, confidence
+
+
+def surface_of(scan: FaceScan, notes: list[str]) -> Surface:
+    """The scan's surface, or one meshed through a point cloud; what was done is appended to `notes`."""
+    if len(scan.faces):
+        return Surface(scan.vertices, scan.faces)
+    import open3d as o3d
+
+    if len(scan.vertices) < 500:
+        raise LandmarkError(
+            f"{scan.name}: a point cloud of {len(scan.vertices)} points is too sparse to show a face (500 needed); "
+            "give landmarks by hand (--landmarks FILE)"
+        )
+    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(scan.vertices))
+    # 20k points give about 2 mm spacing on a face: finer only costs time, the detector sees no more.
+    if len(scan.vertices) > 20000:
+        cloud = cloud.farthest_point_down_sample(20000) if len(scan.vertices) < 60000 else _thinned(cloud)
+    cloud.estimate_normals(o3d.geometry.KDTreeSearchParamKNN(20))
+    cloud.orient_normals_consistent_tangent_plane(12)
+    mesh, density = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(cloud, depth=8, n_threads=1)
+    mesh.remove_vertices_by_mask(np.asarray(density) < np.quantile(np.asarray(density), 0.05))
+    vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.triangles)
+    from scipy.spatial import cKDTree
+
+    near = cKDTree(np.asarray(cloud.points)).query(vertices, distance_upper_bound=8.0)[0] < 8.0
+    faces = faces[near[faces].all(axis=1)]
+    if not len(faces):
+        raise LandmarkError(f"{scan.name}: the point cloud could not be meshed; give landmarks by hand")
+    notes.append(f"point cloud: meshed from {len(cloud.points)} of its points to look for landmarks")
+    return Surface(vertices, faces)
+
+
+def _thinned(cloud: Any) -> Any:
+    points = np.asarray(cloud.points)
+    size = float(np.linalg.norm(points.max(axis=0) - points.min(axis=0)))
+    return cloud.voxel_down_sample(size / 150.0)
+
+
+def _extent(scan: FaceScan) -> str:
+    return " x ".join(f"{d:.0f}" for d in np.ptp(scan.vertices, axis=0))
+
+
+# --- the detector -----------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _model_facts() -> tuple[Ints, Floats]:
+    """(478,) each point's partner on the other side; (468, 3) mm the canonical face, head frame."""
+    facts = json.loads(resources.files("face3d").joinpath("data/face_landmarker_v2.json").read_text())
+    return np.array(facts["mirror"], np.int64), np.array(facts["canonical_mm"], np.float64)
+
+
+@functools.cache
+def _weights() -> bytes:
+    """The landmarker's weight file, its checksum verified."""
+    folder = resources.files("face3d").joinpath("data")
+    try:
+        weights = folder.joinpath("face_landmarker_v2.task").read_bytes()
+    except OSError as error:
+        raise WeightsError(f"face_landmarker_v2.task: cannot be read ({error}); reinstall face3d") from error
+    expected = json.loads(folder.joinpath("face_landmarker_v2.json").read_text())["sha256"]
+    found = hashlib.sha256(weights).hexdigest()
+    if found != expected:
+        raise WeightsError(f"face_landmarker_v2.task: SHA-256 is {found}, expected {expected}; reinstall face3d")
+    return weights
+
+
+class Detector:
+    """MediaPipe's face landmarker; use it in a `with`, because left to the interpreter's exit it complains.
+
+    Takes 0.1 s to start, 10-15 ms a picture.
+    """
+
+    def __enter__(self) -> Detector:
+        with _quiet():
+            from mediapipe.tasks.python import BaseOptions, vision
+
+            options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_buffer=_weights()), num_faces=1)
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+            self._look(np.zeros((64, 64, 3), np.uint8))  # the first call logs as well
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._landmarker.close()
+
+    def pixels(self, picture: NDArray[np.uint8], flipped: bool = False) -> Floats | None:
+        """(478, 2) pixel coordinates (whole numbers are pixel centres), or None without a face.
+
+        `flipped`: look at the mirror image, and bring its points back under their own side's index.
+        """
+        if not flipped:
+            return self._look(picture)
+        points = self._look(picture[:, ::-1])
+        if points is None:
+            return None
+        points = points[_model_facts()[0]]
+        points[:, 0] = picture.shape[1] - 1 - points[:, 0]
+        return points
+
+    def _look(self, picture: NDArray[np.uint8]) -> Floats | None:
+        import mediapipe
+
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
+        found = self._landmarker.detect(image).face_landmarks
+        if not found:
+            return None
+        height, width = picture.shape[:2]
+        # MediaPipe's coordinates run 0..1 from the picture's edge.
+        return np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in found[0]])
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps the C++ logs of MediaPipe's start off stderr; if the start fails they are printed after all."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            log.seek(0)
+            os.write(kept, log.read())
+            raise
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+# --- finding the face -------------------------------------------------------------------------------------------------
+
+
+@functools.cache
+def _directions() -> Floats:
+    """42 viewing directions about 33 degrees apart (an icosahedron's corners and edge middles), +z first."""
+    g = (1 + 5**0.5) / 2
+    corners = np.array([(a, b * g, 0) for a in (-1, 1) for b in (-1, 1)], np.float64)
+    corners = np.concatenate([np.roll(corners, k, axis=1) for k in range(3)])
+    corners /= np.linalg.norm(corners[0])
+    near = [(i, j) for i in range(12) for j in range(i) if corners[i] @ corners[j] > 0.4]
+    middles = np.array([corners[i] + corners[j] for i, j in near])
+    middles /= np.linalg.norm(middles, axis=1, keepdims=True)
+    every = np.concatenate([corners, middles])
+    return locked(every)
+
+
+def _coarse_views(surface: Surface) -> Iterator[View]:
+    """Views of the whole object: the likeliest first (a file's +z, then where the surface as a whole faces)."""
+    facing = surface.normals.sum(axis=0)
+    length = np.linalg.norm(facing)
+    likely = [np.array([0.0, 0.0, 1.0])]
+    if length > 0.05 * len(surface.normals):  # a closed surface faces nowhere
+        likely.append(facing / length)
+    order = np.argsort(-np.max(_directions() @ np.array(likely).T, axis=1), kind="stable")
+    for direction in [*likely, *_directions()[order]]:
+        up = np.eye(3)[1] if abs(direction[1]) < 0.9 else np.eye(3)[2]
+        yield looking(direction, up, surface.origin, 2.1 * surface.radius, (_COARSE_PIXELS, _COARSE_PIXELS))
+
+
+def _rolled(view: View, quarters: int) -> View:
+    """The view turned in its plane by quarter turns, as `np.rot90` turns the picture (counter-clockwise)."""
+    right, up, toward = view.axes
+    for _ in range(quarters):
+        right, up = up, -right  # what was on the right is now on top
+        right, up = -right, -up
+    return View(np.stack([right, up, toward]), view.centre, view.width_mm, view.size)
+
+
+def _find(detector: Detector, surface: Surface) -> RigidTransform | None:
+    """Scan coordinates -> head frame of the first face that holds when looked at again, or None."""
+    for view in _coarse_views(surface):
+        seen = surface.see(view)
+        picture = shaded(seen, view, blur_mm=_BLUR_MM)
+        for quarters in range(4):
+            turned = np.rot90(picture, quarters)
+            pixels = detector.pixels(turned)
+            if pixels is None:
+                continue
+            to_head = _settle(detector, surface, _lifted(_unturned(pixels, quarters, turned.shape[0]), seen))
+            if to_head is not None:
+                return to_head
+    return None
+
+
+def _unturned(pixels: Floats, quarters: int, size: int) -> Floats:
+    """Pixels in a square picture turned by `np.rot90(picture, quarters)` -> pixels in the picture itself."""
+    x, y = pixels[:, 0], pixels[:, 1]
+    for _ in range(quarters):
+        x, y = size - 1 - y, x  # rot90 puts (x, y) at (y, size - 1 - x); this is its inverse
+    return np.stack([x, y], axis=1)
+
+
+def _lifted(pixels: Floats, seen: Seen) -> Floats:
+    """(478, 3) mm: the surface points under the pixels (bilinear); NaN off the surface and on its back."""
+    height, width = seen.depth.shape
+    x, y = pixels[:, 0], pixels[:, 1]
+    inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    x0 = np.clip(np.floor(x), 0, width - 2).astype(int)
+    y0 = np.clip(np.floor(y), 0, height - 2).astype(int)
+    u, v = (x - x0)[:, None], (y - y0)[:, None]
+    p = seen.points
+    out = (p[y0, x0] * (1 - u) + p[y0, x0 + 1] * u) * (1 - v) + (p[y0 + 1, x0] * (1 - u) + p[y0 + 1, x0 + 1] * u) * v
+    out[~inside] = np.nan
+    out[
+        seen.inside[np.clip(np.round(y), 0, height - 1).astype(int), np.clip(np.round(x), 0, width - 1).astype(int)]
+    ] = np.nan
+    return out
+
+
+def _head_frame(points: Floats) -> RigidTransform | None:
+    """Scan coordinates -> head frame by the canonical face (similarity, twice re-weighted), or None if not a face."""
+    canonical = _model_facts()[1]
+    known = np.isfinite(points[:468]).all(axis=1)
+    if known.sum() < 150:
+        return None
+    a, b = points[:468][known], canonical[known]
+    weight = np.ones(len(a))
+    turn, origin = Rotation.identity(), np.zeros(3)
+    for _ in range(5):
+        total = weight.sum()
+        ca, cb = weight @ a / total, weight @ b / total
+        turn = Rotation.align_vectors(b - cb, a - ca, weights=weight)[0]
+        moved = turn.apply(a - ca)
+        scale = float((weight @ (moved * (b - cb)).sum(axis=1)) / (weight @ ((a - ca) ** 2).sum(axis=1)))
+        if not 0.5 < scale < 2.0:  # a face half or double the canonical one is not in millimetres
+            return None
+        error = np.linalg.norm(scale * moved - (b - cb), axis=1)
+        weight = 1.0 / (1.0 + (error / 5.0) ** 2)
+        eyes = canonical[[133, 362]].mean(axis=0) * [0, 1, 1]  # the head frame's origin: between the inner corners
+        origin = ca + turn.inv().apply((eyes - cb) / scale)
+    if np.median(error) > 10.0:  # a seen face lies 2-5 mm from the canonical one
+        return None
+    return RigidTransform.from_components(-turn.apply(origin), turn)
+
+
+def _is_face(points: Floats, to_head: RigidTransform) -> bool:
+    """A nose that stands out to the front, and eyes apart as eyes are: false for a shell seen from behind."""
+    p = to_head.apply(points)
+    nose, eyes, mouth = p[4], p[[33, 133, 362, 263]], p[[61, 291]]
+    around = np.nanmean([np.nanmean(eyes[:, 2]), np.nanmean(mouth[:, 2])])
+    apart = np.linalg.norm(p[263] - p[33])
+    return bool(nose[2] - around > 8.0 and 50.0 < apart < 150.0 and p[263, 0] > p[33, 0])
+
+
+def _head_view(to_head: RigidTransform, yaw: float, pitch: float, pixels: int) -> View:
+    """The face as a photographer sees it: camera `yaw` degrees round to the subject's left, `pitch` up."""
+    turn = to_head.rotation.inv() * Rotation.from_euler("YX", [yaw, -pitch], degrees=True)
+    centre = to_head.inv().apply([0.0, -25.0, 10.0])  # the face's middle lies below and before the eyes
+    return View(turn.as_matrix().T, centre, _FACE_WIDTH_MM, (pixels, pixels))
+
+
+def _settle(detector: Detector, surface: Surface, points: Floats) -> RigidTransform | None:
+    """Looks again from the front until the frame stays; None when that is no face."""
+    to_head = _head_frame(points)
+    for _ in range(6):
+        if to_head is None or not _is_face(points, to_head):
+            return None
+        view = _head_view(to_head, 0, 0, _COARSE_PIXELS)
+        seen = surface.see(view)
+        picture = shaded(seen, view, blur_mm=_BLUR_MM)
+        both = [p for p in (detector.pixels(picture, flipped) for flipped in (False, True)) if p is not None]
+        if not both:
+            return None
+        points = _lifted(np.mean(both, axis=0), seen)
+        new = _head_frame(points)
+        if new is None:
+            return None
+        change = new * to_head.inv()
+        to_head = new
+        if np.degrees(change.rotation.magnitude()) < 0.3 and np.linalg.norm(change.translation) < 0.5:
+            break
+    return to_head
+
+
+def _vote(detector: Detector, surface: Surface, to_head: RigidTransform) -> tuple[int, Floats, Floats]:
+    """Every voting view's points, and their weighted median in the head frame."""
+    votes, weights, count = [], [], 0
+    for yaw, pitch in _VOTING:
+        view = _head_view(to_head, yaw, pitch, _FINE_PIXELS)
+        seen = surface.see(view)
+        picture = shaded(seen, view, blur_mm=_BLUR_MM)
+        for flipped in (False, True):
+            pixels = detector.pixels(picture, flipped)
+            if pixels is None:
+                continue
+            count += 1
+            points = _lifted(pixels, seen)
+            facing = _facing(pixels, seen, view)
+            votes.append(to_head.apply(points))
+            weights.append(np.where(np.isfinite(points).all(axis=1), np.clip(facing, 0.0, 1.0) ** 2, 0.0))
+    stack, weight = np.array(votes), np.array(weights)
+    centre = _weighted_median(stack, weight)
+    spread = _weighted_median(np.linalg.norm(stack - centre, axis=-1)[..., None], weight)[:, 0]
+    share = weight.sum(axis=0) / len(_VOTING) / 2
+    # 2 mm between views is what the detector does on a clear feature; half the confidence at that.
+    trust = np.where(np.isfinite(spread), np.minimum(1.0, 2.0 * share) / (1.0 + (spread / 2.0) ** 2), 0.0)
+    points = to_head.inv().apply(np.where(np.isfinite(centre), centre, 0.0))
+    points[~np.isfinite(centre).all(axis=1)] = np.nan
+    return count, points, trust
+
+
+def _facing(pixels: Floats, seen: Seen, view: View) -> Floats:
+    """(478,) cosine between the surface and the way to the viewer at each pixel; 0 off the surface."""
+    x = np.clip(np.round(pixels[:, 0]), 0, view.size[0] - 1).astype(int)
+    y = np.clip(np.round(pixels[:, 1]), 0, view.size[1] - 1).astype(int)
+    return np.nan_to_num(seen.normals[y, x] @ view.axes[2])
+
+
+def _weighted_median(values: Floats, weights: Floats) -> Floats:
+    """(N, P, C) with weights (N, P) -> (P, C), NaN where no weight; halfway between the two middle values."""
+    out = np.full(values.shape[1:], np.nan)
+    for channel in range(values.shape[2]):
+        v = np.where(weights > 0, values[..., channel], np.inf)
+        order = np.argsort(v, axis=0, kind="stable")
+        ranked, w = np.take_along_axis(v, order, 0), np.take_along_axis(weights, order, 0)
+        cumulated = np.cumsum(w, axis=0) - w / 2  # each value in the middle of its weight, straight lines between
+        half = w.sum(axis=0) / 2
+        for p in np.flatnonzero(half > 0):
+            known = w[:, p] > 0
+            out[p, channel] = np.interp(half[p], cumulated[known, p], ranked[known, p])
+    return out
+
+
+def _contact_sheet(surface: Surface, path: Path | None) -> Path:
+    """All coarse views in one picture."""
+    from PIL import Image
+
+    tiles = []
+    for view in _coarse_views(surface):
+        tiles.append(shaded(surface.see(view), view, blur_mm=_BLUR_MM)[::2, ::2])
+    columns = 8
+    blank = np.zeros_like(tiles[0])
+    tiles += [blank] * (-len(tiles) % columns)
+    sheet = np.concatenate([np.concatenate(tiles[i : i + columns], axis=1) for i in range(0, len(tiles), columns)])
+    if path is None:
+        handle, name = tempfile.mkstemp(prefix="face3d-views-", suffix=".png")
+        os.close(handle)
+        path = Path(name)
+    try:
+        Image.fromarray(sheet).save(path)
+    except OSError as error:
+        raise ScanError(f"{path}: the picture of the views could not be written ({error})") from error
+    return path
