@@ -1,0 +1,1 @@
+"""Faces with known truth: head model, patients, motion and scanners."""

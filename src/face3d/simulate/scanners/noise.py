@@ -1,0 +1,31 @@
+"""Random fields in space: errors of a surface that are alike at neighbouring points."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from face3d.scan import Floats
+
+
+def smooth_field(points: ArrayLike, length_mm: float, rng: np.random.Generator, waves: int = 64) -> Floats:
+    """A Gaussian random field (N,) of variance 1 at points (N, 3) mm, correlation exp(-d^2 / (2 length^2)).
+
+    Random Fourier features (Rahimi & Recht 2007): a sum of cosines whose frequencies follow the kernel's spectrum. The
+    variance of one draw over a face differs from 1 as a field's does, the more the longer its correlation.
+    """
+    p = np.asarray(points, np.float64)
+    frequency = rng.normal(0.0, 1.0 / length_mm, (3, waves))
+    phase = rng.uniform(0.0, 2 * np.pi, waves)
+    return np.cos(p @ frequency + phase).sum(axis=1) * np.sqrt(2.0 / waves)
+
+
+def vertex_normals(vertices: Floats, faces: ArrayLike) -> Floats:
+    """Unit outward normals (V, 3), faces weighted by area; zero for a vertex without faces."""
+    f = np.asarray(faces, np.int64)
+    a, b, c = (vertices[f[:, k]] for k in range(3))
+    face_normal = np.cross(b - a, c - a)
+    normal = np.zeros_like(vertices)
+    for axis in range(3):
+        normal[:, axis] = np.bincount(f.ravel(), np.repeat(face_normal[:, axis], 3), minlength=len(vertices))
+    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
