@@ -5,15 +5,15 @@ Only names are looked at here; scan files are opened when they are asked for.
 
 from __future__ import annotations
 
+import datetime
 import difflib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from face3d.errors import SchemaError
 from face3d.exam import EXPRESSIONS, Exam, Grades, ScanFile, SequenceFile
@@ -27,7 +27,8 @@ LANDMARK_SUFFIXES = (".mrk.json", ".fcsv", ".pp", ".pts", ".ljson", ".landmarks.
 #: Other names that people give their files, without separators and in lower case.
 ALIASES: Mapping[str, str] = {
     "neutral": "rest", "browraise": "brow_raise", "eyebrowraise": "brow_raise", "raisebrows": "brow_raise",
-    "eyeclosure": "gentle_eye_closure", "eyesclosed": "gentle_eye_closure", "smile": "open_smile", "monalisa": "closed_smile",
+    "eyeclosure": "gentle_eye_closure", "eyesclosed": "gentle_eye_closure", "smile": "open_smile",
+    "monalisa": "closed_smile",
     "nosewrinkle": "snarl", "pucker": "lip_pucker", "puff": "cheek_puff", "lowerlip": "lower_lip_depression",
 }  # fmt: skip
 
@@ -37,7 +38,7 @@ _FilePath = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ScanEntry(_Model):
@@ -63,16 +64,35 @@ class GradeEntry(_Model):
     sunnybrook: Sunnybrook | None = None
     sunnybrook_composite: int | None = Field(None, ge=-15, le=100, description="where the items were not kept")
     fngs2: FNGS2 | None = None
-    eface: EfaceItems | None = None
+    eface: dict[str, Annotated[float, Field(ge=0, le=200)]] | None = Field(None, description="item -> value")
     rater: str | None = None
+
+    @field_validator("eface")
+    @classmethod
+    def _known_items(cls, items: dict[str, float] | None) -> dict[str, float] | None:
+        unknown = sorted(set(items or {}) - set(EfaceItems.__dataclass_fields__))
+        if unknown:
+            raise ValueError(f"{unknown[0]}: not an item; known are {', '.join(EfaceItems.__dataclass_fields__)}")
+        EfaceItems(**(items or {}))
+        return items
+
+    def grades(self) -> Grades:
+        """The same as a plain value."""
+        eface = EfaceItems(**self.eface) if self.eface else None
+        return Grades(
+            self.house_brackmann, self.sunnybrook, self.sunnybrook_composite, self.fngs2, eface, self.rater
+        )  # fmt: skip
 
 
 class ExamManifest(_Model):
     """One visit of one person: `exam.json`. Every scan but `rest` may be missing."""
 
+    # A laboratory may keep fields of its own here; the reader notes those that it leaves out.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
     subject: _Name = Field(description="pseudonym; never a name")
     visit: _Name | None = None
-    date: date | None = None
+    date: datetime.date | None = None
     units: Units = Field("auto", description="unit of the scans' coordinates")
     affected_side: Literal["left", "right", "both", "none"] | None = Field(None, description="the subject's own side")
     device: str | None = Field(None, description="scanner; norms are compared only within a method")
@@ -91,7 +111,10 @@ class ExamManifest(_Model):
         out = dict(data)
         for kind in ("scans", "landmarks", "sequences"):
             if isinstance(out.get(kind), dict):
-                out[kind] = {_known(kind, name): value for name, value in out[kind].items()}
+                named = [(_known(kind, name), value) for name, value in out[kind].items()]
+                out[kind] = dict(named)
+                if len(out[kind]) < len(named):
+                    raise ValueError(f"{kind}: two entries name the same expression")
         if isinstance(out.get("scans"), dict) and not out["scans"].get("rest"):
             raise ValueError("scans.rest: missing; every movement is measured from the face at rest")
         return out
@@ -181,7 +204,7 @@ def _from_manifest(path: Path) -> Exam:
     notes += [f"{path.name}: landmarks.{name} has no scan and was left out" for name in stray]
     return Exam(
         manifest.subject, scans, manifest.visit or _entity(root, "ses"), manifest.date, manifest.affected_side,
-        Grades(**{k: getattr(manifest.grades, k) for k in GradeEntry.model_fields}) if manifest.grades else None,
+        manifest.grades.grades() if manifest.grades else None,
         manifest.device, manifest.protocol, sequences, manifest.clinical, path, tuple(notes),
     )  # fmt: skip
 
@@ -189,8 +212,9 @@ def _from_manifest(path: Path) -> Exam:
 def _first_of(error: ValidationError) -> str:
     """The first fault with its field, and how many more there are: one line."""
     faults = error.errors(include_url=False)
-    first = faults[0]
-    # Steps through unions ("function-after[...]", class names) are pydantic's, not the file's.
+    # A path may be text or an object: of the faults at one place, the deepest tells most. Steps through unions
+    # ("function-after[...]", class names) are pydantic's, not the file's.
+    first = max((f for f in faults if f["loc"][:2] == faults[0]["loc"][:2]), key=lambda f: len(f["loc"]))
     steps = [str(s) for s in first["loc"] if not re.search(r"[\[(]|^[A-Z]|^str$|^constrained-str$", str(s))]
     message = str(first["msg"]).removeprefix("Value error, ")
     where = f"{'.'.join(steps)}: " if steps else ""

@@ -1,0 +1,134 @@
+"""An examination: one person, one visit, a scan (or a sequence) for each expression of the protocol.
+
+Scans stay on disk until asked for: an exam of ten 200k-vertex scans is a value of a few kilobytes.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from face3d.errors import ScanError, SchemaError
+from face3d.scales import FNGS2, EfaceItems, Sunnybrook
+from face3d.scan import FaceScan
+
+#: The protocol, in the order in which it is asked for; names as in manifests. `rest` is the one that cannot be missing.
+EXPRESSIONS: Mapping[str, str] = MappingProxyType({
+    "rest": "face at rest", "brow_raise": "raise the brows", "gentle_eye_closure": "close the eyes gently",
+    "tight_eye_closure": "close the eyes tightly", "closed_smile": "smile with closed lips",
+    "open_smile": "full smile showing teeth", "snarl": "wrinkle the nose", "lip_pucker": "pucker the lips",
+    "lower_lip_depression": "show the lower teeth, as in a long E", "cheek_puff": "puff the cheeks",
+})  # fmt: skip
+
+#: Who is ill: a side, or neither of them.
+AFFECTED = ("left", "right", "both", "none")
+
+
+@dataclass(frozen=True)
+class ScanFile:
+    """One scan of an exam that lies on disk. `units` as in `read_scan`; `landmarks` a landmark file of its own."""
+
+    path: Path
+    units: str = "auto"
+    landmarks: Path | None = None
+
+    def read(self, texture: bool = False) -> FaceScan:
+        """The scan, in mm. Raises `ScanError` or `LandmarkError` that name the file."""
+        from face3d.io import read_scan
+
+        return read_scan(self.path, units=self.units, landmarks=self.landmarks, texture=texture)
+
+
+@dataclass(frozen=True)
+class SequenceFile:
+    """A recorded movement: `path` as `read_sequence` takes it, `fps` frames a second or None where the files say it."""
+
+    path: Path
+    fps: float | None = None
+    units: str = "auto"
+
+
+@dataclass(frozen=True)
+class Grades:
+    """What a clinician entered. Estimates never go in here."""
+
+    house_brackmann: int | None = None
+    sunnybrook: Sunnybrook | None = None
+    sunnybrook_composite: int | None = None
+    fngs2: FNGS2 | None = None
+    eface: EfaceItems | None = None
+    rater: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Exam:
+    """One visit of one person.
+
+    `scans` expression -> `ScanFile` (read when asked for) or a `FaceScan`; names from `EXPRESSIONS`, `rest` always
+    there. `affected_side` "left", "right", "both", "none", or None where nobody said. `notes` what the reader thought
+    worth saying. Raises `SchemaError` for unknown expressions, a missing rest scan or an impossible side.
+    """
+
+    subject: str
+    scans: Mapping[str, ScanFile | FaceScan]
+    visit: str | None = None
+    date: datetime.date | None = None
+    affected_side: str | None = None
+    grades: Grades | None = None
+    device: str | None = None
+    protocol: str | None = None
+    sequences: Mapping[str, SequenceFile] = field(default_factory=dict)
+    clinical: Mapping[str, Any] = field(default_factory=dict)
+    source: Path | None = None
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for kind in ("scans", "sequences"):
+            for name in getattr(self, kind):
+                if name not in EXPRESSIONS:
+                    raise SchemaError(
+                        f"{self.name}: {kind}.{name}: not an expression; known are {', '.join(EXPRESSIONS)}"
+                    )
+        if "rest" not in self.scans:
+            raise SchemaError(f"{self.name}: scans.rest: missing; every movement is measured from the face at rest")
+        if self.affected_side is not None and self.affected_side not in AFFECTED:
+            raise SchemaError(
+                f"{self.name}: affected_side: {self.affected_side!r}; expected one of {', '.join(AFFECTED)}"
+            )
+        ordered = {e: self.scans[e] for e in EXPRESSIONS if e in self.scans}
+        object.__setattr__(self, "scans", MappingProxyType(ordered))
+        object.__setattr__(self, "sequences", MappingProxyType(dict(self.sequences)))
+        object.__setattr__(self, "clinical", MappingProxyType(dict(self.clinical)))
+
+    @property
+    def name(self) -> str:
+        """Subject and visit, as written above a report."""
+        return f"{self.subject}/{self.visit}" if self.visit else self.subject
+
+    @property
+    def expressions(self) -> tuple[str, ...]:
+        """Expressions that have a scan, rest first."""
+        return tuple(self.scans)
+
+    def scan(self, expression: str, texture: bool = False) -> FaceScan:
+        """The scan of one expression, read now if it lies on disk. Raises `ScanError` when the exam has none."""
+        if expression not in self.scans:
+            raise ScanError(f"{self.name}: no scan of {expression!r}; there are {', '.join(self.scans)}")
+        source = self.scans[expression]
+        return source if isinstance(source, FaceScan) else source.read(texture)
+
+    def replace(self, **changes: Any) -> Exam:
+        """A new exam with the named fields changed."""
+        return replace(self, **changes)
+
+    def __reduce__(self) -> tuple[Any, ...]:  # mapping proxies cannot be pickled
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return _rebuild, ({k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in values.items()},)
+
+
+def _rebuild(fields: dict[str, Any]) -> Exam:
+    return Exam(**fields)
