@@ -1,0 +1,175 @@
+"""Reference values with the population, device and method that they come from, and what they allow to be said.
+
+Methods are not interchangeable: smiles of healthy adults measure 9.3 mm by one and 13.7 mm by another. A z-score is
+therefore given only against a norm of the same method, measure, expression and region; others are listed beside the
+value.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from face3d.errors import SchemaError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: The method of every measure that face3d takes through its template.
+OUR_METHOD = "face3d_template"
+#: Taylor's: face and mirror image superimposed without a midplane, RMS surface distance of the whole face.
+MIRROR_RMS = "mirror_rms_whole_face"
+KINDS = ("norm", "outcome", "repeatability", "perception")
+
+
+@dataclass(frozen=True)
+class Norm:
+    """A published or own reference value. `mean`, `sd`, `low` and `high` in `unit`; None where not published.
+
+    `kind`: "norm" healthy people, "outcome" treated patients, "repeatability" detectable change or repeat error,
+    "perception" the least that observers see.
+    """
+
+    measure: str
+    unit: str
+    method: str
+    population: str
+    source: str
+    kind: str = "norm"
+    expression: str | None = None
+    region: str | None = None
+    mean: float | None = None
+    sd: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
+    device: str | None = None
+    doi: str | None = None
+    note: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise ValueError(f"Norm.kind = {self.kind!r}; expected one of {KINDS}")
+        if self.mean is None and (self.low is None or self.high is None):
+            raise ValueError(f"Norm of {self.measure!r} has neither a mean nor a range")
+        if self.sd is not None and not self.sd > 0:
+            raise ValueError(f"Norm of {self.measure!r} has sd = {self.sd}; expected a positive number")
+
+    def __str__(self) -> str:
+        if self.mean is None:
+            value = f"{self.low:g}-{self.high:g}"
+        else:
+            value = f"{self.mean:g}" + (f" +- {self.sd:g}" if self.sd is not None else "")
+        size = f", n = {self.n}" if self.n else ""
+        return f"{value} {self.unit} ({self.population}{size}; {self.method}; {self.source})"
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A value beside a norm. `z` and `percentile` are None, with the `reason`, unless the methods match."""
+
+    norm: Norm
+    z: float | None
+    percentile: float | None
+    reason: str
+
+
+def load_norms(path: str | Path | None = None) -> tuple[Norm, ...]:
+    """The norms of a file, by default those shipped with face3d. Raises `SchemaError` that names the entry and
+    field.
+    """
+    return _shipped() if path is None else _parse(Path(path).read_text(encoding="utf-8"), str(path))
+
+
+@cache
+def _shipped() -> tuple[Norm, ...]:
+    return _parse(files("face3d").joinpath("data/norms.json").read_text(encoding="utf-8"), "norms.json")
+
+
+def _parse(text: str, name: str) -> tuple[Norm, ...]:
+    try:
+        entries = json.loads(text)["entries"]
+        if not isinstance(entries, list):
+            raise TypeError(f"'entries' is a {type(entries).__name__}, not a list")
+    except (ValueError, KeyError, TypeError) as error:
+        raise SchemaError(f"{name}: not a file of norms ({error}); see `face3d norms`") from None
+    norms = []
+    for i, entry in enumerate(entries):
+        try:
+            norms.append(Norm(**entry))
+        except (TypeError, ValueError) as error:
+            raise SchemaError(f"{name}: entries[{i}]: {error}") from None
+    return tuple(norms)
+
+
+def write_norms(path: str | Path, norms: Iterable[Norm]) -> None:
+    """Writes a file that `load_norms` reads."""
+    rows = [{k: v for k, v in asdict(norm).items() if v is not None} for norm in norms]
+    Path(path).write_text(json.dumps({"entries": rows}, indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def find_norms(
+    measure: str, expression: str | None = None, region: str | None = None, kind: str = "norm",
+    norms: tuple[Norm, ...] | None = None,
+) -> tuple[Norm, ...]:  # fmt: skip
+    """Norms of a measure; `expression` and `region` narrow it when given (norms that name none always stay)."""
+    return tuple(
+        n for n in (load_norms() if norms is None else norms)
+        if n.kind == kind and n.measure == measure
+        and (expression is None or n.expression in (None, expression))
+        and (region is None or n.region in (None, region))
+    )  # fmt: skip
+
+
+def against(value: float, norm: Norm, method: str) -> Reference:
+    """The value beside one norm; z and percentile (normal distribution) only if `method` is the norm's."""
+    if not math.isfinite(value):
+        return Reference(norm, None, None, "not measured")
+    if method != norm.method:
+        return Reference(norm, None, None, f"another method ({norm.method}, not {method}): side by side only")
+    if norm.mean is None or norm.sd is None:
+        return Reference(norm, None, None, "no mean and SD were published")
+    z = (value - norm.mean) / norm.sd
+    return Reference(norm, z, 50 * (1 + math.erf(z / math.sqrt(2))), "same method")
+
+
+def norms_from(table: pd.DataFrame, population: str, source: str, method: str = OUR_METHOD, device: str | None = None,
+               least: int = 10) -> tuple[Norm, ...]:  # fmt: skip
+    """A laboratory's own norms from a study of healthy people.
+
+    `table`: tidy, with columns subject, measure, expression, side, value, unit (as `face3d study` writes). Both sides
+    and all visits of a person are averaged first, so n counts people. `low` and `high` are the 2.5 and 97.5
+    percentiles. Measures with fewer than `least` people, or without any spread, are left out.
+    """
+    needed = {"subject", "measure", "expression", "value", "unit"}
+    if not needed <= set(table.columns):
+        raise SchemaError(f"table: columns {sorted(needed - set(table.columns))} are missing; see `face3d study`")
+    valid = table[table["value"].notna()]
+    columns = [valid[c].tolist() for c in ("measure", "expression", "unit", "subject", "value")]
+    groups: dict[tuple[str, str, str], dict[str, list[float]]] = {}
+    for measure, expression, unit, subject, value in zip(*columns, strict=True):
+        groups.setdefault((measure, expression, unit), {}).setdefault(subject, []).append(value)
+    norms = []
+    for (measure, expression, unit), people in sorted(groups.items()):
+        values = np.array([np.mean(own) for own in people.values()])
+        if len(values) < least or not values.std() > 0:
+            continue
+        low, high = np.quantile(values, [0.025, 0.975])
+        norms.append(Norm(
+            measure, unit, method, population, source, expression=expression, mean=float(values.mean()),
+            sd=float(values.std(ddof=1)), low=float(low), high=float(high), n=len(values), device=device,
+        ))  # fmt: skip
+    return tuple(norms)
+
+
+def methods() -> Mapping[str, str]:
+    """What the method names of the shipped norms mean."""
+    return json.loads(files("face3d").joinpath("data/norms.json").read_text(encoding="utf-8"))["methods"]
