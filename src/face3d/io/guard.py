@@ -87,3 +87,17 @@ def beside(path: Path, reference: str, what: str) -> Path:
     if not target.is_relative_to(folder):
         raise ScanError(f"{refusal} leads out of the scan's folder, and is not opened")
     return target
+
+
+_VENDORS = {
+    ".tsb": ("3dMD", "export it from 3dMDvultus as OBJ (with texture) or PLY, or as .obj sequence for 4D"),
+    ".tom": ("Canfield Vectra", "export it from Mirror or VAM as OBJ (File > Export)"),
+}
+
+
+def refuse_vendor_formats(path: Path) -> None:
+    """Raise `ScanError` for closed formats, naming the export that is read."""
+    suffix = next((s.lower() for s in reversed(path.suffixes) if s.lower() != ".gz"), "")
+    if suffix in _VENDORS:
+        vendor, way_out = _VENDORS[suffix]
+        raise ScanError(f"{path}: {suffix} is a closed format of {vendor} and cannot be read; {way_out}")

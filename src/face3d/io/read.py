@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.spatial import KDTree
 
-from face3d.errors import ScanError
+from face3d.errors import LandmarkError, ScanError
 from face3d.io import guard
+from face3d.io.archive import read_archive
+from face3d.io.kinds import kind_of
+from face3d.io.landmark_files import read_landmarks
+from face3d.io.landmark_names import renamed
 from face3d.io.obj import read_obj
+from face3d.io.off import read_off
+from face3d.io.picture import load_texture
 from face3d.io.ply import read_ply
 from face3d.io.raw import RawMesh
+from face3d.io.stl import read_stl
 from face3d.io.units import to_millimetres
-from face3d.scan import FaceScan
+from face3d.scan import FaceScan, Floats
 
 # A scan's coordinates lie within a kilometre of its origin; larger numbers are damage, and would cost the precision.
 MAX_COORDINATE_MM = 1e6
+# A landmark lies on the skin, or over a hole in it; half of them this far off were given in another frame or unit.
+MAX_LANDMARK_DISTANCE_MM = 20.0
 
 
 def read_scan(
@@ -29,43 +39,82 @@ def read_scan(
 ) -> FaceScan:
     """Read one scan: OBJ, PLY, STL, OFF, GLB, glTF, VTP, our own npz, each also as .gz; meshes and point clouds.
 
-    The content decides the format, not the file's extension. Vertices keep the file's order and number. `units` is
-    "auto" (inferred from the size, see `units_note`), "mm", "cm" or "m"; vertices and `landmarks` (a landmark file, or
-    name -> three coordinates in the file's unit) become millimetres. With `texture`, uv and picture are read too, from
-    the scan's own folder only. Raises `ScanError` or `LandmarkError` naming the file, the place and the way out.
+    The content decides the format, not the file's extension. Vertices keep the file's order and number (STL has no
+    shared vertices, so V = 3 F). `units` is "auto" (inferred from the size, see `units_note`), "mm", "cm" or "m";
+    vertices and `landmarks` (a landmark file, or name -> three coordinates, in the scan file's unit) become
+    millimetres. With `texture`, uv and picture are read too, from the scan's own folder only. Raises `ScanError` or
+    `LandmarkError` naming the file, the place and the way out.
     """
     file = Path(path)
-    mesh = parse_mesh(file)
-    factor, note = to_millimetres(str(file), mesh.vertices, units)
-    vertices = mesh.vertices * factor
-    far = np.abs(vertices) > MAX_COORDINATE_MM
-    if far.any():
-        bad = int(np.flatnonzero(far.any(axis=1))[0])
-        raise ScanError(
-            f"{file}: vertex {bad} is {vertices[bad].tolist()} mm; at most {MAX_COORDINATE_MM:.0f} mm from the origin "
-            "is read: wrong units, or a damaged file"
-        )
-    marks = {}
+    marks: Mapping[str, ArrayLike] = {}
     if isinstance(landmarks, Mapping):
-        marks = {key: np.asarray(point, np.float64) * factor for key, point in landmarks.items()}
-    return FaceScan(vertices, mesh.faces, marks, mesh.colors, name=file.name, units_note=note)
+        marks = renamed(landmarks)
+    elif landmarks is not None:
+        marks = read_landmarks(landmarks)
+    scan = _parsed(file, texture)
+    if isinstance(scan, FaceScan):  # ours: in millimetres already
+        if units not in ("auto", "mm"):
+            raise ScanError(f"{file}: is a scan of face3d, always in mm; units={units!r} does not fit")
+        return scan.replace(landmarks={**scan.landmarks, **_on_surface(str(file), scan.vertices, marks)})
+    factor, note = to_millimetres(str(file), scan.vertices, units)
+    return FaceScan(
+        _in_range(str(file), scan.vertices * factor),
+        scan.faces,
+        _on_surface(
+            str(file), scan.vertices * factor, {k: np.asarray(p, np.float64) * factor for k, p in marks.items()}
+        ),
+        scan.colors,
+        load_texture(file, scan) if texture else None,
+        name=file.name,
+        units_note=note,
+    )
 
 
-def parse_mesh(path: Path) -> RawMesh:
-    """The mesh as the file has it, in the file's unit."""
-    data = guard.read_bytes(path)
-    name = str(path)
+def _parsed(file: Path, texture: bool) -> RawMesh | FaceScan:
+    """The mesh as the file has it, in the file's unit; a scan of ours as it is."""
+    name = str(file)
+    guard.refuse_vendor_formats(file)
+    data = guard.read_bytes(file)
     if data.startswith(b"\x1f\x8b"):
         data = guard.unzipped(name, data)
-    mesh = _parser(data)(name, data)
-    finite = np.isfinite(mesh.vertices).all(axis=1)
-    if not finite.all():
-        bad = int(np.flatnonzero(~finite)[0])
-        raise ScanError(f"{name}: vertex {bad} is {mesh.vertices[bad].tolist()}; coordinates must be finite")
+        file = file.with_suffix("") if file.suffix.lower() == ".gz" else file
+    kind = kind_of(name, file.suffix.lower(), data)
+    if kind == "npz":
+        return read_archive(name, data, texture).replace(name=file.name)
+    if kind == "gltf":
+        from face3d.io.gltf import read_gltf  # pydantic
+
+        mesh = read_gltf(name, data, file)
+    elif kind == "vtp":
+        from face3d.io.vtp import read_vtp
+
+        mesh = read_vtp(name, data)
+    else:
+        mesh = {"obj": read_obj, "ply": read_ply, "stl": read_stl, "off": read_off}[kind](name, data)
+    _in_range(name, mesh.vertices, np.inf)
     return mesh
 
 
-def _parser(data: bytes) -> Callable[[str, bytes], RawMesh]:
-    if data[:4] in (b"ply\n", b"ply\r"):
-        return read_ply
-    return read_obj
+def _on_surface(name: str, vertices: Floats, landmarks: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+    """The landmarks, once they are known to belong to this scan: given in another frame or unit they lie off it."""
+    marks = {key: np.asarray(point, np.float64) for key, point in landmarks.items()}
+    for key, point in marks.items():
+        if point.shape != (3,) or not np.isfinite(point).all():
+            raise LandmarkError(f"{name}: landmark {key!r} is {point.tolist()}; expected three finite numbers")
+    if marks:
+        distance, _ = KDTree(vertices).query(np.array(list(marks.values())))
+        if np.median(distance) > MAX_LANDMARK_DISTANCE_MM:
+            raise LandmarkError(
+                f"{name}: the landmarks lie {np.median(distance):.0f} mm from the scan at the median; at most "
+                f"{MAX_LANDMARK_DISTANCE_MM:.0f} mm is taken: another scan's, another unit, or RAS for LPS?"
+            )
+    return marks
+
+
+def _in_range(name: str, vertices: Floats, limit: float = MAX_COORDINATE_MM) -> Floats:
+    fits = (np.abs(vertices) < limit).all(axis=1)
+    if not fits.all():
+        bad = int(np.flatnonzero(~fits)[0])
+        reach = f"at most {limit:.0f} mm from the origin is read: wrong units?" if np.isfinite(limit) else "not finite"
+        raise ScanError(f"{name}: vertex {bad} (from 0) is {vertices[bad].tolist()}; {reach}")
+    return vertices

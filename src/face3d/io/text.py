@@ -61,8 +61,19 @@ class Lines:
         where = np.minimum(self.start + offset, self.end)
         return self.bytes[where]
 
-    def pick(self, mask: NDArray[np.bool_]) -> Lines:
-        """The lines where `mask` is set."""
+    def starts(self, keyword: bytes) -> NDArray[np.bool_]:
+        """Which lines start with `keyword` (lower case), in either case."""
+        same = np.ones(len(self), bool)
+        for offset, letter in enumerate(keyword):
+            same &= (self.at(offset) | 32) == letter
+        return same
+
+    def content(self, i: int) -> bytes:
+        """Line i."""
+        return self.bytes[self.start[i] : self.end[i]].tobytes()
+
+    def pick(self, mask: NDArray[Any]) -> Lines:
+        """The lines where `mask` is set, or of those numbers."""
         return Lines(self.name, self.bytes, self.start[mask], self.end[mask], self.number[mask])
 
     def text(self, i: int) -> str:
@@ -81,7 +92,7 @@ class Lines:
         gap = np.flatnonzero(self.start[1:] != self.end[:-1] + 1) + 1
         first, last = np.concatenate([[0], gap]), np.concatenate([gap, [len(self)]]) - 1
         if len(first) <= 4096:  # long runs of neighbouring lines: copy run by run
-            view = memoryview(self.bytes)
+            view = self.bytes.data
             out = bytearray().join(view[self.start[a] : self.end[b] + 1] for a, b in zip(first, last, strict=True))
         else:
             mark = np.zeros(len(self.bytes) + 1, np.int8)

@@ -47,6 +47,6 @@ def to_millimetres(name: str, vertices: Floats, units: str) -> tuple[float, str]
                 f"a face or head has {SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm"
             )
     raise ScanError(
-        f"{name}: the longest extent is {size:.4g}, which is no face or head ({SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm) "
+        f"{name}: the longest extent is {size:.4g}, no face or head ({SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm) "
         f"in mm, cm or m; say which it is: units='mm' (on the command line: --units mm)"
     )

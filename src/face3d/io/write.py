@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from face3d.errors import ScanError
+from face3d.io.archive import write_archive
 from face3d.scan import FaceScan
 
 
 def write_scan(path: str | os.PathLike[str], scan: FaceScan, properties: Mapping[str, ArrayLike] | None = None) -> Path:
-    """Write `scan` (mm) in the format of the extension: .ply, .obj, each also with .gz; returns the path.
+    """Write `scan` (mm) in the format of the extension: .ply, .obj, .stl, .off, .npz, also with .gz; returns the path.
 
-    `properties` name -> (V,) become extra double properties of each vertex in PLY (NaN: not measured). The file carries
-    no names, dates or comments. Raises `ScanError` when the format is not known or cannot hold what is asked.
+    PLY, OBJ, OFF and .npz keep every vertex in double precision and order; STL keeps only the triangles, in single
+    precision. `properties` name -> (V,) become extra double properties of each vertex in PLY (NaN: not measured). The
+    file carries no names, dates or comments; landmarks and texture only in .npz. Raises `ScanError` when the format is
+    not known or cannot hold what is asked.
     """
     file = Path(path)
     suffixes = [s.lower() for s in file.suffixes[-2:]]
@@ -95,4 +98,32 @@ def _obj(scan: FaceScan, properties: Mapping[str, NDArray[np.float64]]) -> bytes
     return text.encode()
 
 
-_WRITERS = {".ply": _ply, ".obj": _obj}
+def _stl(scan: FaceScan, properties: Mapping[str, NDArray[np.float64]]) -> bytes:
+    del properties
+    if not len(scan.faces):
+        raise ScanError(f"{scan.name}: a point cloud has no triangles, and STL holds nothing else; write .ply")
+    corners = scan.vertices[scan.faces]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normal, axis=1, keepdims=True)
+    rows = np.zeros(len(corners), [("normal", "<f4", (3,)), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
+    rows["normal"] = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
+    rows["corners"] = corners
+    return bytes(80) + len(rows).to_bytes(4, "little") + rows.tobytes()
+
+
+def _off(scan: FaceScan, properties: Mapping[str, NDArray[np.float64]]) -> bytes:
+    del properties
+    columns, pattern = scan.vertices, "%.17g %.17g %.17g"
+    if scan.colors is not None:
+        columns, pattern = np.column_stack([columns, scan.colors]), pattern + " %d %d %d 255"
+    text = f"{'OFF' if scan.colors is None else 'COFF'}\n{len(columns)} {len(scan.faces)} 0\n"
+    text += ((pattern + "\n") * len(columns)) % tuple(columns.ravel().tolist())
+    return (text + ("3 %d %d %d\n" * len(scan.faces)) % tuple(scan.faces.ravel().tolist())).encode()
+
+
+def _npz(scan: FaceScan, properties: Mapping[str, NDArray[np.float64]]) -> bytes:
+    del properties
+    return write_archive(scan)
+
+
+_WRITERS = {".ply": _ply, ".obj": _obj, ".stl": _stl, ".off": _off, ".npz": _npz}

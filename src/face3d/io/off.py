@@ -1,0 +1,86 @@
+"""Geomview OFF, ascii: OFF and COFF, NOFF, STOFF and their combinations; polygons become fans."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+
+from face3d.errors import ScanError
+from face3d.io.raw import RawMesh, check_counts, colors_from, fan
+from face3d.io.text import Lines, parse, plain, table, tokens
+
+# The counts may follow on the same line, as in the ModelNet files even without a blank between.
+_HEADER = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Za-z])([ \t]*BINARY)?")
+
+
+def is_off(data: bytes) -> bool:
+    """Whether the text starts, after comments, with the format's keyword."""
+    return _HEADER.match(data[:4096].removeprefix(b"\xef\xbb\xbf")) is not None
+
+
+def read_off(name: str, data: bytes) -> RawMesh:
+    """Parse an OFF file. Raises `ScanError` naming the line at fault."""
+    data = plain(name, data) if b"BINARY" not in data[:80] else data
+    match = _HEADER.match(data)
+    if match is None:
+        raise ScanError(f"{name}: does not start with OFF")
+    uv, colored, normals, four, dimension, binary = match.groups()
+    if four or dimension or binary:
+        raise ScanError(f"{name}: a four-dimensional or binary OFF file; export it as plain OFF, or as PLY")
+    lines = _after(name, data, match.end())
+    if not len(lines):
+        raise ScanError(f"{name}: the OFF file ends after its first word")
+    counts = parse(lines.content(0), np.int64)
+    if counts is None or len(counts) not in (2, 3) or (counts < 0).any():
+        raise ScanError(f"{lines.where(0)}: {lines.text(0)!r}; expected the numbers of vertices, faces and edges")
+    vertices, faces = int(counts[0]), int(counts[1])
+    check_counts(name, vertices, faces)
+    if vertices == 0:
+        raise ScanError(f"{name}: the OFF file declares no vertices")
+    if vertices + faces != len(lines) - 1:
+        raise ScanError(f"{name}: {vertices} vertices and {faces} faces are declared; {len(lines) - 1} lines follow")
+    at = np.arange(len(lines))
+    before = 3 + 3 * bool(normals)
+    widths = tuple(before + c + 2 * bool(uv) for c in ((3, 4) if colored else (0,)))
+    values = table(lines.pick(at[1 : 1 + vertices]), 0, widths, "a vertex of this OFF file")
+    mesh = RawMesh(np.ascontiguousarray(values[:, :3]))
+    if colored:
+        shade = values[:, before : before + 3]
+        mesh.colors = colors_from(shade, 1.0 if shade.max() <= 1.0 else 255.0)
+    if faces:
+        mesh.faces = _faces(lines.pick(at[1 + vertices :]), vertices)
+    return mesh
+
+
+def _after(name: str, data: bytes, start: int) -> Lines:
+    """The lines after the header word that are neither blank nor comment."""
+    lines = Lines.of(name, data[start:], data.count(b"\n", 0, start) + 1)
+    lines = lines.pick(lines.end > lines.start)
+    return lines.pick((lines.at(0) > 32) & (lines.at(0) != ord("#")))
+
+
+def _faces(lines: Lines, vertices: int) -> np.ndarray:
+    """Corner count, corners, and perhaps a colour, on each line."""
+    text = lines.joined()
+    word, width = tokens(text)
+    values = parse(text)
+    if values is None or len(values) != len(word):
+        bad = next((i for i in range(len(lines)) if parse(lines.content(i)) is None), 0)
+        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} is no face of an OFF file")
+    first = np.cumsum(width) - width
+    sizes = values[first]
+    wrong = ~((sizes >= 3) & (sizes <= width - 1) & (sizes == np.floor(sizes)))
+    if wrong.any():
+        bad = int(np.flatnonzero(wrong)[0])
+        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r}; expected 3 or more corners, after their number")
+    sizes = sizes.astype(np.int64)
+    start = np.cumsum(sizes) - sizes
+    corner = values[np.repeat(first + 1 - start, sizes) + np.arange(int(sizes.sum()))]
+    wrong = ~((corner >= 0) & (corner < vertices) & (corner == np.floor(corner)))
+    if wrong.any():
+        bad = int(np.searchsorted(start, np.flatnonzero(wrong)[0], "right")) - 1
+        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} refers to no vertex; there are {vertices}, from 0")
+    at, _ = fan(corner, sizes)
+    check_counts(lines.name, vertices, len(at))
+    return corner.astype(np.int64)[at]
