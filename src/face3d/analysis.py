@@ -1,0 +1,162 @@
+"""One face scan from raw vertices to numbers; the steps in the order in which they happen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.spatial.transform import RigidTransform
+
+from face3d.pose import head_frame, refined_frame
+from face3d.regions import Region, Statistics, landmark_regions, region_table, statistics
+from face3d.scan import FaceScan, Floats, locked
+from face3d.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
+from face3d.surface import CLEANED, REASONS, SurfaceDistance, mirror_distance, vertex_areas
+from face3d.surface_norms import SurfaceNorm, surface_norm
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SURFACE_DISTANCE = "surface distance"  #: mirrored closest point, the only distance measured in this file
+
+
+@dataclass(frozen=True)
+class WholeFace:
+    """The face's surface distance in one number (RMS, mm), beside a published norm that was found the same way.
+
+    `z` is the standard score of the RMS, positive when more asymmetric than the healthy mean. A norm at rest says
+    nothing about a face in expression.
+    """
+
+    statistics: Statistics
+    norm: SurfaceNorm
+
+    @property
+    def rms_mm(self) -> float:
+        return self.statistics.rms
+
+    @property
+    def z(self) -> float:
+        return self.norm.z(self.statistics.rms)
+
+
+@dataclass(frozen=True, eq=False)
+class Analysis:
+    """What was measured on one scan of V vertices; coordinates are the scan's own, mm, where nothing else is said.
+
+    `landmarks` name -> (3,); `landmark_confidence` name -> 0..1, 1 where given by hand; `head` scan coordinates ->
+    canonical head frame; `superimposition` how the mirror image was laid over the scan; `surface` the distances and
+    the reason at each vertex that has none; `face_regions` weights per vertex; `area_mm2` (V,) each vertex's share of
+    the surface; `notes` what a reader of the numbers should know.
+    """
+
+    scan: FaceScan
+    landmarks: Mapping[str, Floats]
+    landmark_confidence: Mapping[str, float]
+    head: RigidTransform
+    superimposition: Superimposition
+    surface: SurfaceDistance
+    face_regions: tuple[Region, ...]
+    area_mm2: Floats
+    notes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        marks = {k: locked(v) for k, v in self.landmarks.items()}
+        object.__setattr__(self, "landmarks", MappingProxyType(marks))
+        object.__setattr__(self, "landmark_confidence", MappingProxyType(dict(self.landmark_confidence)))
+        object.__setattr__(self, "area_mm2", locked(self.area_mm2))
+
+    @property
+    def plane(self) -> SymmetryPlane:
+        """The symmetry plane; its normal points to the subject's left."""
+        return self.superimposition.plane
+
+    @property
+    def surface_distance_mm(self) -> Floats:
+        """(V,) unsigned distance to the closest point of the mirrored face, NaN where it has no counterpart."""
+        return self.surface.distance_mm
+
+    @property
+    def signed_surface_distance_mm(self) -> Floats:
+        """(V,) the same, positive where the vertex lies outside the mirrored face."""
+        return self.surface.signed_mm
+
+    @property
+    def unmeasured(self) -> dict[str, int]:
+        """Reason -> number of vertices without a surface distance."""
+        counts = np.bincount(self.surface.reason, minlength=len(REASONS))
+        return {reason: int(n) for reason, n in zip(REASONS[1:], counts[1:], strict=True) if n}
+
+    @property
+    def units_note(self) -> str:
+        """How millimetres were arrived at."""
+        return self.scan.units_note
+
+    @property
+    def whole_face(self) -> WholeFace:
+        """The surface distance over the whole face beside the norm of Taylor 2014."""
+        face = self.face_regions[0]
+        norm = surface_norm(face.name, face.side, face.definition, SURFACE_DISTANCE)
+        assert norm is not None  # ships with the package
+        return WholeFace(statistics(self.surface_distance_mm, self.area_mm2, face.weight), norm)
+
+    @cached_property
+    def regions(self) -> pd.DataFrame:
+        """One row a region: see `face3d.regions.region_table`."""
+        return region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, SURFACE_DISTANCE)
+
+
+def analyze(scan: FaceScan) -> Analysis:
+    """Measure one face scan, whatever its pose, crop or triangulation.
+
+    Raises `ScanError` when nothing measurable is left after cleaning, `LandmarkError` when no face is found and no
+    landmarks are given, `RegistrationError` when the mirror image cannot be laid over the face.
+    """
+    from face3d.clean import clean
+
+    cleaned = clean(scan)
+    landmarks, confidence, notes = _landmarks(cleaned.scan)
+    rough = head_frame(landmarks, confidence)
+    laid = superimpose_mirror(cleaned.scan, rough)
+    head = refined_frame(rough, landmarks, laid.plane.normal, laid.plane.point)
+    surface = mirror_distance(cleaned.scan, laid.plane).spread(cleaned.kept, len(scan.vertices))
+    area = np.zeros(len(scan.vertices))
+    area[cleaned.kept] = vertex_areas(cleaned.scan)
+    regions = landmark_regions(
+        head.apply(scan.vertices), {name: head.apply(point) for name, point in landmarks.items()}
+    )
+    notes += _notes(scan, surface, laid, head, rough)
+    return Analysis(scan, landmarks, confidence, head, laid, surface, tuple(regions), area, tuple(notes))
+
+
+def _landmarks(scan: FaceScan) -> tuple[dict[str, Floats], dict[str, float], list[str]]:
+    from face3d.detect import detect_landmarks
+
+    found = detect_landmarks(scan)
+    return dict(found.landmarks), dict(found.confidence), list(found.notes)
+
+
+def _notes(
+    scan: FaceScan, surface: SurfaceDistance, laid: Superimposition, head: RigidTransform, rough: RigidTransform
+) -> list[str]:
+    notes = []
+    if laid.overlap < 0.6:
+        notes.append(
+            f"only {laid.overlap:.0%} of the surface has a counterpart on the other side: a one-sided scan; what has "
+            "none is not measured"
+        )
+    if laid.trusted < 0.15:
+        notes.append(f"the superimposition trusts only {laid.trusted:.0%} of the overlap: a very asymmetric face")
+    turned = np.degrees((head * rough.inv()).rotation.magnitude())
+    if turned > 5.0:
+        notes.append(f"the symmetry plane lies {turned:.1f} degrees off the landmarks' estimate; check the landmarks")
+    if not len(scan.faces):
+        notes.append("point cloud: distances are to tangent planes, all points count alike")
+    removed = int((surface.reason == CLEANED).sum())
+    if removed:
+        notes.append(f"{removed} of {len(scan.vertices)} vertices were removed by cleaning")
+    return notes

@@ -1,0 +1,111 @@
+"""A surface summed up in oriented patches of equal size: what registration works on, whatever the triangulation.
+
+Each patch is the area-weighted mean of the triangles (or points) of one cell of a regular grid. The sums are
+integrals over the surface, so they hardly depend on how it was triangulated, average the scanner's noise, and keep
+the cost of a registration independent of the number of vertices.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from face3d.scan import Floats, Ints, locked
+
+#: Above this number of triangles an even share of them is summed: the means don't change, the time does.
+MOST_TRIANGLES = 400_000
+#: A patch whose triangles face apart (length of the summed normal over the area) is a fold, a nostril or noise.
+LEAST_COHERENCE = 0.7
+
+
+@dataclass(frozen=True, eq=False)
+class Patches:
+    """`points` (N, 3) mm and unit `normals` (N, 3) facing outwards, in the frame of the surface; `area` (N,) mm2;
+    `size` mm, the edge of a grid cell; `gap` mm, how far apart neighbouring patches usually are."""
+
+    points: Floats
+    normals: Floats
+    area: Floats
+    size: float
+    gap: float
+
+    def __post_init__(self) -> None:
+        for name in ("points", "normals", "area"):
+            object.__setattr__(self, name, locked(getattr(self, name)))
+
+    def __len__(self) -> int:
+        return len(self.points)
+
+    def where(self, keep: np.ndarray) -> Patches:
+        """The patches chosen by a mask or by indices."""
+        return Patches(self.points[keep], self.normals[keep], self.area[keep], self.size, self.gap)
+
+
+def surface_patches(vertices: Floats, faces: Ints, size: float) -> Patches:
+    """Patches of a mesh (F > 0) or of a point cloud (F = 0), all coordinates in mm.
+
+    A cloud has no triangles: its points count alike, and normals come from the spread of neighbouring patches,
+    turned away from a point inside the head (z < 0 is the back: the canonical orientation, roughly, is expected).
+    """
+    if len(faces):
+        return _of_triangles(vertices, faces[:: max(1, len(faces) // MOST_TRIANGLES)], size)
+    return _of_points(vertices, size)
+
+
+def _of_triangles(vertices: Floats, faces: Ints, size: float) -> Patches:
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    sides = np.stack([((a - b) ** 2).sum(axis=1), ((b - c) ** 2).sum(axis=1), ((c - a) ** 2).sum(axis=1)])
+    longest = sides.max(axis=0)
+    spike = (longest > 25.0 * np.median(longest)) & (longest > 25.0 * sides.min(axis=0))  # squares: 5 times as long
+    if spike.any():
+        a, b, c = a[~spike], b[~spike], c[~spike]
+    doubled = np.cross(b - a, c - a)
+    area = np.sqrt(np.einsum("ij,ij->i", doubled, doubled))
+    cell, count = _cells((a + b + c) / 3.0, size)
+    total = np.bincount(cell, area, count)
+    mean = np.stack([np.bincount(cell, area * (a[:, k] + b[:, k] + c[:, k]) / 3.0, count) for k in range(3)], axis=1)
+    normal = np.stack([np.bincount(cell, doubled[:, k], count) for k in range(3)], axis=1)
+    length = np.linalg.norm(normal, axis=1)
+    keep = (total > 0) & (length > LEAST_COHERENCE * total)
+    mean, normal, total, length = mean[keep], normal[keep], total[keep], length[keep]
+    points = mean / total[:, None]
+    return Patches(points, normal / length[:, None], total / 2.0, size, _gap(points, size))
+
+
+def _of_points(vertices: Floats, size: float) -> Patches:
+    cell, count = _cells(vertices, size)
+    total = np.bincount(cell, minlength=count).astype(np.float64)
+    points = np.stack([np.bincount(cell, vertices[:, k], count) for k in range(3)], axis=1) / total[:, None]
+    near = points[KDTree(points).query(points, k=min(12, len(points)))[1]]
+    spread = near - near.mean(axis=1, keepdims=True)
+    values, vectors = np.linalg.eigh(np.einsum("nki,nkj->nij", spread, spread))
+    normals = vectors[:, :, 0]
+    inside = np.median(points, axis=0) - (0.0, 0.0, 60.0)  # mm: behind the face, about the middle of the head
+    normals = normals * np.where(np.einsum("ij,ij->i", normals, points - inside) < 0, -1.0, 1.0)[:, None]
+    flat = values[:, 0] < 0.1 * values[:, 1]  # a neighbourhood without a plane has no normal
+    area = np.full(len(points), size**2)
+    return Patches(points[flat], normals[flat], area[flat], size, _gap(points[flat], size))
+
+
+def _cells(points: Floats, size: float) -> tuple[Ints, int]:
+    """The grid cell of each point, numbered 0.. in the order of the grid."""
+    index = np.floor(points / size).astype(np.int64)
+    index -= index.min(axis=0)
+    spans = index.max(axis=0) + 1
+    key = (index[:, 0] * spans[1] + index[:, 1]) * spans[2] + index[:, 2]
+    if spans.prod() <= 4 * len(points) + 1_000_000:  # a table is faster than a sort while it is small
+        used = np.zeros(int(spans.prod()), bool)
+        used[key] = True
+        number = np.cumsum(used) - 1
+        return number[key], int(number[-1]) + 1
+    unique, number = np.unique(key, return_inverse=True)
+    return number.reshape(-1), len(unique)
+
+
+def _gap(points: Floats, size: float) -> float:
+    if len(points) < 2:
+        return size
+    some = points[:: max(1, len(points) // 500)]
+    return float(np.median(KDTree(points).query(some, k=2)[0][:, 1]))

@@ -1,0 +1,231 @@
+"""Surface distance: from each point to the closest point of another surface, the mirrored one above all.
+
+This is the distance of Taylor 2014, Codari 2017 and Sforza 2018 (original against superimposed mirror image). It goes
+to the surface itself, not to its vertices. It is blind to movement along the surface: for that there is the asymmetry
+through anatomical correspondence, under its own name.
+
+What has no counterpart is not measured: where the closest point lies on the rim of the other surface, that surface
+simply ends there, and the distance would tell where the scan was cropped, not how the face differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.spatial import KDTree
+
+from face3d.scan import FaceScan, Floats, Ints, locked
+
+if TYPE_CHECKING:
+    from face3d.superimpose import SymmetryPlane
+
+#: Why a point has no distance; the index is the code in `SurfaceDistance.reason`.
+REASONS = (
+    "measured",
+    "beyond the rim: the other side was not scanned here",
+    "farther than the limit: hair, clothing or an ear on one side only",
+    "the closest surface faces the other way",
+    "removed by cleaning",
+)
+MEASURED, RIM, FAR, AWAY, CLEANED = range(5)
+
+#: mm. Palsied faces reach 5.6-15.6 mm between a point and its anatomical counterpart, and the closest point is nearer.
+LIMIT = 20.0
+#: A point that lies beside a rim (and not over it) by more than this share of the usual edge has run off the surface.
+RIM_TOLERANCE = 0.5
+#: Queries at once, so that a million points need no more memory than this many.
+_CHUNK = 200_000
+
+
+@dataclass(frozen=True, eq=False)
+class SurfaceDistance:
+    """`distance_mm` (V,) >= 0; `signed_mm` (V,), positive outside the other surface; `reason` (V,) uint8 codes into
+    `REASONS`. Both distances are NaN wherever the reason is not 0."""
+
+    distance_mm: Floats
+    signed_mm: Floats
+    reason: np.ndarray
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "distance_mm", locked(self.distance_mm))
+        object.__setattr__(self, "signed_mm", locked(self.signed_mm))
+        object.__setattr__(self, "reason", locked(self.reason, np.uint8))
+
+    def spread(self, kept: Ints, count: int) -> SurfaceDistance:
+        """The same for a scan of `count` vertices of which only those in `kept` (V,) were measured."""
+        distance, signed = np.full(count, np.nan), np.full(count, np.nan)
+        reason = np.full(count, CLEANED, np.uint8)
+        distance[kept], signed[kept], reason[kept] = self.distance_mm, self.signed_mm, self.reason
+        return SurfaceDistance(distance, signed, reason)
+
+
+def mirror_distance(scan: FaceScan, plane: SymmetryPlane, limit: float = LIMIT) -> SurfaceDistance:
+    """Distance (mm) from each vertex of a scan to the scan's mirror image in `plane` (scan coordinates).
+
+    A vertex is as far from the mirrored surface as its own mirror image is from the surface: one search structure
+    serves. Signed: positive where the vertex lies outside the mirrored surface.
+    """
+    normals = vertex_normals(scan)
+    flipped = normals - 2.0 * (normals @ plane.normal)[:, None] * plane.normal
+    return surface_distance(plane.reflect(scan.vertices), scan, flipped, limit, normals)
+
+
+def surface_distance(
+    points: Floats,
+    surface: FaceScan,
+    normals: Floats | None = None,
+    limit: float = LIMIT,
+    surface_normals: Floats | None = None,
+) -> SurfaceDistance:
+    """Distance (mm) from `points` (N, 3) to `surface`, both in one frame.
+
+    `normals` (N, 3), if given, are the points' own: a closest point that faces the other way is then no counterpart.
+    `limit` mm: nothing further away is. A surface without faces is taken as a point cloud: the distance is then to
+    the tangent plane at the closest point, and its sign follows the cloud's normals as `vertex_normals` guesses them.
+    """
+    points = np.asarray(points, np.float64)
+    at = vertex_normals(surface) if surface_normals is None else surface_normals
+    closest = _Mesh(surface, at) if len(surface.faces) else _Cloud(surface, at)
+    signed, reason = np.empty(len(points)), np.empty(len(points), np.uint8)
+    for first in range(0, len(points), _CHUNK):
+        part = slice(first, first + _CHUNK)
+        apart, facing, rim = closest(points[part])
+        length = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+        outside = np.einsum("ij,ij->i", apart, facing)
+        signed[part] = np.where(outside < 0, -length, length)
+        beside = np.sqrt(np.clip(length**2 - outside**2, 0.0, None))
+        code = np.where(rim & (beside > closest.tolerance), RIM, MEASURED)
+        if normals is not None:
+            code[(code == MEASURED) & (np.einsum("ij,ij->i", normals[part], facing) < 0)] = AWAY
+        code[(code == MEASURED) & (length > limit)] = FAR
+        reason[part] = code
+    signed[reason != MEASURED] = np.nan
+    return SurfaceDistance(np.abs(signed), signed, reason)
+
+
+def vertex_normals(scan: FaceScan) -> Floats:
+    """Unit normals (V, 3), area-weighted over the triangles around a vertex; (0, 0, 0) where there are none.
+
+    Points of a cloud get the normal of their 12 nearest neighbours' plane, turned away from the cloud's centre.
+    """
+    if not len(scan.faces):
+        return _cloud_normals(scan.vertices)
+    a, b, c = (scan.vertices[scan.faces[:, k]] for k in range(3))
+    doubled = np.cross(b - a, c - a)
+    corner = scan.faces.ravel()
+    total = np.stack([np.bincount(corner, np.repeat(doubled[:, k], 3), len(scan.vertices)) for k in range(3)], axis=1)
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300)
+
+
+def vertex_areas(scan: FaceScan) -> Floats:
+    """(V,) mm2: a third of the triangles around each vertex; points of a cloud count alike, 1 each."""
+    if not len(scan.faces):
+        return np.ones(len(scan.vertices))
+    a, b, c = (scan.vertices[scan.faces[:, k]] for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6.0
+    return np.asarray(np.bincount(scan.faces.ravel(), np.repeat(area, 3), len(scan.vertices)), np.float64)
+
+
+def rim_edges(vertices: Floats, faces: Ints) -> np.ndarray:
+    """(F, 3) bool: the edge opposite a triangle's k-th corner belongs to this triangle alone.
+
+    Corners at the very same place are one: a texture seam, or an STL file's loose triangles, have no rim.
+    """
+    rim = _single(faces, len(vertices))
+    if rim.any():
+        loose = np.unique(faces[rim.any(axis=1)])
+        _, same = np.unique(vertices[loose], axis=0, return_inverse=True)
+        first = np.full(same.max() + 1, np.iinfo(np.int64).max)
+        np.minimum.at(first, same.reshape(-1), loose)
+        welded = np.arange(len(vertices))
+        welded[loose] = first[same.reshape(-1)]
+        if (welded[loose] != loose).any():
+            rim = _single(welded[faces], len(vertices))
+    return rim
+
+
+def _single(faces: Ints, count: int) -> np.ndarray:
+    one, two = faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]
+    key = np.minimum(one, two) * np.int64(count) + np.maximum(one, two)
+    ordered = np.sort(key, axis=None)
+    lonely = np.ones(len(ordered), bool)
+    lonely[1:] &= ordered[1:] != ordered[:-1]
+    lonely[:-1] &= ordered[1:] != ordered[:-1]
+    wanted = ordered[lonely]
+    if not len(wanted):
+        return np.zeros(faces.shape, bool)
+    spot = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
+    return wanted[spot] == key
+
+
+class _Mesh:
+    """Closest points on triangles (Embree through open3d)."""
+
+    def __init__(self, surface: FaceScan, normals: Floats) -> None:
+        import open3d as o3d
+
+        self._tensor: Any = o3d.core.Tensor  # its stubs know no arrays
+        self._faces, self._normals = surface.faces, normals
+        # Single precision inside: centred, so that the far-away coordinates of some scanners cost no accuracy.
+        self._centre = surface.vertices.mean(axis=0)
+        self._scene = o3d.t.geometry.RaycastingScene()
+        self._scene.add_triangles(
+            self._tensor((surface.vertices - self._centre).astype(np.float32)),
+            self._tensor(surface.faces.astype(np.uint32)),
+        )
+        self._rim = rim_edges(surface.vertices, surface.faces)
+        self._rim_vertex = np.zeros(len(surface.vertices), bool)
+        self._rim_vertex[surface.faces[:, [1, 2, 0]][self._rim]] = True
+        self._rim_vertex[surface.faces[:, [2, 0, 1]][self._rim]] = True
+        some = surface.faces[:: max(1, len(surface.faces) // 5000)]
+        edge = np.median(np.linalg.norm(surface.vertices[some[:, 0]] - surface.vertices[some[:, 1]], axis=1))
+        self.tolerance = RIM_TOLERANCE * float(edge)
+
+    def __call__(self, points: Floats) -> tuple[Floats, Floats, np.ndarray]:
+        centred = points - self._centre
+        found = self._scene.compute_closest_points(self._tensor(centred.astype(np.float32)))
+        apart = centred - found["points"].numpy()
+        face = found["primitive_ids"].numpy().astype(np.int64)
+        uv = found["primitive_uvs"].numpy().astype(np.float64)
+        share = np.column_stack([1.0 - uv.sum(axis=1), uv])
+        corners = self._faces[face]
+        facing = np.einsum("nk,nki->ni", share, self._normals[corners])
+        on_edge = (self._rim[face] & (share < 1e-4)).any(axis=1)
+        at_vertex = (self._rim_vertex[corners] & (share > 1.0 - 1e-4)).any(axis=1)
+        return apart, facing, np.asarray(on_edge | at_vertex)
+
+
+class _Cloud:
+    """Closest points of a cloud, each with its tangent plane."""
+
+    def __init__(self, surface: FaceScan, normals: Floats) -> None:
+        self._points, self._normals = surface.vertices, normals
+        self._tree = KDTree(surface.vertices)
+        some = surface.vertices[:: max(1, len(surface.vertices) // 1000)]
+        self._gap = float(np.median(self._tree.query(some, k=2)[0][:, 1])) if len(surface.vertices) > 1 else 0.0
+        self.tolerance = RIM_TOLERANCE * self._gap
+
+    def __call__(self, points: Floats) -> tuple[Floats, Floats, np.ndarray]:
+        nearest = self._tree.query(points, workers=-1)[1]
+        facing = self._normals[nearest]
+        apart = points - self._points[nearest]
+        height = np.einsum("ij,ij->i", apart, facing)
+        beside = np.einsum("ij,ij->i", apart, apart) - height**2
+        # Beside its nearest point by more than the cloud's spacing: there is no surface beneath.
+        beyond = beside > (2.0 * self._gap) ** 2
+        return np.where(beyond[:, None], apart, height[:, None] * facing), facing, beyond
+
+
+def _cloud_normals(points: Floats) -> Floats:
+    tree = KDTree(points)
+    normals = np.empty_like(points)
+    for first in range(0, len(points), _CHUNK):
+        part = points[first : first + _CHUNK]
+        near = points[tree.query(part, k=min(12, len(points)), workers=-1)[1].reshape(len(part), -1)]
+        spread = near - near.mean(axis=1, keepdims=True)
+        normals[first : first + _CHUNK] = np.linalg.eigh(np.einsum("nki,nkj->nij", spread, spread))[1][:, :, 0]
+    # A face is an open cap: its centre of mass lies on the inner side of nearly all of it.
+    outward = np.einsum("ij,ij->i", normals, points - points.mean(axis=0))
+    return normals * np.where(outward < 0, -1.0, 1.0)[:, None]
