@@ -7,15 +7,18 @@ way out; 1 a defect of ours, with its traceback.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 import face3d
 from face3d.errors import Face3DError
 from face3d.extras import extra_of, missing
+
+if TYPE_CHECKING:
+    from face3d.scan import FaceScan
 
 # Plain help: rich markup would cost half of the time that `face3d --help` may take.
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -47,6 +50,40 @@ def _face3d(
 
 
 @app.command()
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("face3d-demo"), json: Json = False
+) -> int:
+    """The whole job on the embedded exam."""
+    from face3d.demo import demo_scan
+
+    return _analyze(demo_scan, out, json)
+
+
+@app.command()
+def analyze(
+    scan: ScanFile, out: Out = None, units: Units = "auto", landmarks: Landmarks = None, json: Json = False
+) -> int:
+    """Measure one face scan: where it differs from its mirror image, and by how much.
+
+    Without --out nothing is written, only the summary is printed.
+    """
+    from face3d.io import read_scan
+
+    return _analyze(lambda: read_scan(scan, units, landmarks), out, json)
+
+
+@app.command()
+def info(scan: ScanFile, units: Units = "auto", landmarks: Landmarks = None, json: Json = False) -> int:
+    """Say what is in a scan file, without measuring anything."""
+    from face3d import info as facts
+    from face3d.io import read_scan
+
+    found = facts.info(read_scan(scan, units, landmarks, texture=True))
+    print(found.to_json() if json else found.to_text())
+    return 0
+
+
+@app.command()
 def doctor(json: Json = False) -> int:
     """Say what this machine lacks, and the line that mends it."""
     from face3d import doctor as ward
@@ -55,6 +92,25 @@ def doctor(json: Json = False) -> int:
     print(ward.as_json(checks) if json else ward.as_text(checks))
     lacking = [check.name for check in checks if check.state == "missing"]
     return _refuse(f"this machine lacks: {', '.join(lacking)}; the lines above mend it") if lacking else 0
+
+
+def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
+    from face3d.progress import steps
+
+    with steps(4) as step:
+        step("reading")
+        scan = read()
+        step("measuring")
+        from face3d.analysis import analyze as measure
+        from face3d.outputs import REPORT, write_outputs
+        from face3d.result import result_of
+
+        analysis = measure(scan)
+        result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
+    print(result.to_json() if json else result.to_text())
+    if out is not None and not json:
+        print(f"report: {out / REPORT}")
+    return 0
 
 
 def run(arguments: Sequence[str]) -> int:

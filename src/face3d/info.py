@@ -1,0 +1,95 @@
+"""What a scan is, before anything is measured on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from face3d.scan import FaceScan
+
+
+@dataclass(frozen=True)
+class Info:
+    """Facts of one scan. `parts`: pieces that no triangle connects (0 for a point cloud); `spacing_mm`: median edge
+    of the triangles, or median distance to the nearest neighbour in a point cloud; `extent_mm` along x, y, z."""
+
+    name: str
+    vertices: int
+    faces: int
+    parts: int
+    unreferenced: int
+    extent_mm: tuple[float, float, float]
+    spacing_mm: float
+    colors: bool
+    texture: bool
+    landmarks: tuple[str, ...]
+    units_note: str
+
+    def to_json(self) -> str:
+        """The same as JSON."""
+        return json.dumps(asdict(self), indent=2)
+
+    def to_text(self) -> str:
+        """The same for people, a fact a line."""
+        x, y, z = self.extent_mm
+        kind = (
+            f"{self.faces:,} triangles in {self.parts:,} part{'s' * (self.parts != 1)}"
+            if self.faces
+            else "a point cloud"
+        )
+        lines = [
+            self.name,
+            f"  {self.vertices:,} vertices, {kind}, {self.spacing_mm:.2f} mm apart",
+            f"  {x:.1f} x {y:.1f} x {z:.1f} mm; units: {self.units_note}",
+            f"  colours: {'yes' if self.colors else 'no'}; texture: {'yes' if self.texture else 'no'}; "
+            f"landmarks: {', '.join(self.landmarks) or 'none'}",
+        ]
+        if self.unreferenced and self.faces:
+            lines.append(f"  {self.unreferenced:,} vertices belong to no triangle")
+        return "\n".join(lines)
+
+
+def info(scan: FaceScan) -> Info:
+    """The facts of a scan; millimetres."""
+    v, f = scan.vertices, scan.faces
+    used = np.zeros(len(v), bool)
+    used[f] = True
+    x, y, z = np.ptp(v, axis=0).tolist()
+    return Info(
+        name=scan.name,
+        vertices=len(v),
+        faces=len(f),
+        parts=_parts(scan, used),
+        unreferenced=int((~used).sum()),
+        extent_mm=(x, y, z),
+        spacing_mm=_spacing(scan),
+        colors=scan.colors is not None,
+        texture=scan.texture is not None,
+        landmarks=tuple(sorted(scan.landmarks)),
+        units_note=scan.units_note,
+    )
+
+
+def _parts(scan: FaceScan, used: np.ndarray) -> int:
+    if not len(scan.faces):
+        return 0
+    ends = scan.faces[:, [0, 1, 1, 2]].reshape(-1, 2)
+    count = len(scan.vertices)
+    edges = coo_matrix((np.ones(len(ends), bool), (ends[:, 0], ends[:, 1])), (count, count))
+    return int(connected_components(edges, directed=False)[0]) - int((~used).sum())
+
+
+def _spacing(scan: FaceScan) -> float:
+    if len(scan.faces):
+        edges = scan.vertices[scan.faces] - scan.vertices[np.roll(scan.faces, 1, axis=1)]
+        return float(np.median(np.linalg.norm(edges, axis=2)))
+    if len(scan.vertices) < 2:
+        return float("nan")
+    from scipy.spatial import KDTree
+
+    some = scan.vertices[:: max(1, len(scan.vertices) // 2000)]
+    return float(np.median(KDTree(scan.vertices).query(some, k=2)[0][:, 1]))

@@ -1,0 +1,79 @@
+"""What `face3d analyze --out` leaves behind: asymmetry.ply, result.json, regions.csv, report.html."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from face3d.errors import LandmarkError, OutputError, ScanError
+from face3d.extras import extra_of, missing
+from face3d.result import Result, result_of
+
+if TYPE_CHECKING:
+    from face3d.analysis import Analysis
+    from face3d.report.pictures import Picture
+
+RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
+
+
+def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] = lambda name: None) -> Result:
+    """Write all four files into `folder`, made when it is not there; each appears whole or not at all.
+
+    The PLY keeps the input's vertices in their order, in the canonical head frame, NaN where nothing was measured.
+    `step` is called with the name of each part as it begins. Raises `OutputError` when the folder cannot be written.
+    """
+    from face3d.io import write_scan
+    from face3d.io.write import write_bytes
+
+    result = result_of(analysis)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from None
+    try:
+        step("writing")
+        in_head = analysis.scan.moved(analysis.head)
+        properties = {
+            "surface_distance_mm": analysis.surface_distance_mm,
+            "signed_surface_distance_mm": analysis.signed_surface_distance_mm,
+        }
+        write_scan(folder / MESH, in_head, properties)
+        write_bytes(folder / RESULT, result.to_json().encode())
+        write_bytes(folder / REGIONS, analysis.regions.to_csv(index=False).encode())
+        step("drawing the report")
+        write_bytes(folder / REPORT, report_of(analysis, result).encode())
+    except ScanError as error:
+        raise OutputError(f"{error}; give another folder with --out") from None
+    return result
+
+
+def report_of(analysis: Analysis, result: Result) -> str:
+    """The report as HTML; without pictures, and saying why, where there is nothing to draw or to draw with."""
+    from face3d.report.page import page
+
+    try:
+        maps, plain = _pictures(analysis)
+    except LandmarkError as error:  # a point cloud too sparse to be drawn as a surface
+        return page(result, no_pictures=str(error))
+    except ModuleNotFoundError as error:
+        if extra_of(error.name or "") is None:
+            raise
+        return page(result, no_pictures=str(missing(error.name or "")))
+    return page(result, maps, plain)
+
+
+def _pictures(analysis: Analysis) -> tuple[list[Picture], Picture]:
+    from face3d.detect import surface_of
+    from face3d.report.pictures import map_pictures, plain_picture
+
+    scan = analysis.scan.moved(analysis.head)
+    surface = surface_of(scan, [])
+    values, colors = analysis.signed_surface_distance_mm, scan.colors
+    if not len(scan.faces):  # a point cloud is drawn as the surface through its points
+        from scipy.spatial import KDTree
+
+        nearest = KDTree(scan.vertices).query(surface.vertices)[1]
+        values, colors = values[nearest], None if colors is None else colors[nearest]
+    landmarks = {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()}
+    return map_pictures(surface, values), plain_picture(surface, landmarks, colors)

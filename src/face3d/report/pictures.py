@@ -1,0 +1,145 @@
+"""Pictures of a measured face, from fixed directions in the canonical frame, all to one scale."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+
+from face3d.render import Seen, Surface, View, looking, shaded, smoothed
+from face3d.report.colors import LIMIT_MM, colors_of
+from face3d.scan import Floats
+
+#: name -> degrees that the camera stands to the subject's left of straight ahead.
+DIRECTIONS: Mapping[str, float] = {
+    "right profile": -90.0,
+    "right three-quarter": -45.0,
+    "front": 0.0,
+    "left three-quarter": 45.0,
+    "left profile": 90.0,
+}
+
+#: mm shown, width and height: an adult face from hairline to chin with some neck, the same for every face.
+FRAME_MM = (190.0, 250.0)
+#: mm, canonical frame: what the middle of a picture shows. Between the nose's tip and its root, half a face deep.
+CENTRE = (0.0, -30.0, -25.0)
+#: Pixels across, before halving: twice as fine as kept, so that edges come out smooth. The front is shown larger.
+_FINE_FRONT, _FINE = 880, 600
+#: Contours every 2 mm, the smallest asymmetry that people see (at the lid).
+CONTOUR_MM = 2.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG and what it shows."""
+
+    name: str
+    png: bytes
+    width: int
+    height: int
+
+
+def view_from(degrees: float) -> View:
+    """The camera that stands `degrees` to the subject's left, level with the face."""
+    angle = np.radians(degrees)
+    across = _FINE_FRONT if degrees == 0.0 else _FINE
+    size = (across, round(across * FRAME_MM[1] / FRAME_MM[0]) // 2 * 2)
+    return looking((np.sin(angle), 0.0, np.cos(angle)), (0.0, 1.0, 0.0), CENTRE, FRAME_MM[0], size)
+
+
+def map_pictures(surface: Surface, values: ArrayLike) -> list[Picture]:
+    """The map of `values` (V,) mm on a surface in the canonical frame, from every direction; NaN stays grey."""
+    values = np.asarray(values, np.float64)[:, None]
+    pictures = []
+    for name, degrees in DIRECTIONS.items():
+        view = view_from(degrees)
+        seen = surface.see(view)
+        shown = surface.interpolate(seen, values)[..., 0]
+        picture = _lit(seen, view, colors_of(shown), 0.5)
+        lines = _contours(shown, seen, view)
+        picture[lines] = (0.45 * picture[lines]).astype(np.uint8)
+        pictures.append(_picture(name, picture))
+    return pictures
+
+
+def plain_picture(
+    surface: Surface, landmarks: Mapping[str, ArrayLike], colors: NDArray[np.uint8] | None = None, name: str = "front"
+) -> Picture:
+    """The face as scanned, from one direction, with its landmarks and the trace of the symmetry plane (x = 0).
+
+    `landmarks` name -> (3,) mm, canonical frame; `colors` (V, 3) of the scan, light grey without.
+    """
+    view = view_from(DIRECTIONS[name])
+    seen = surface.see(view)
+    tint = None if colors is None else surface.interpolate(seen, colors.astype(np.float64))
+    picture = _lit(seen, view, tint, 0.9)
+    x = seen.points[..., 0]
+    crossing = np.zeros(x.shape, bool)
+    with np.errstate(invalid="ignore"):
+        crossing[:, 1:] = (x[:, 1:] >= 0) != (x[:, :-1] >= 0)
+    crossing &= np.isfinite(x)
+    picture[_thick(crossing)] = (20, 110, 140)
+    for point in landmarks.values():
+        _dot(picture, view, seen, np.asarray(point, np.float64))
+    return _picture(name, picture)
+
+
+def _lit(seen: Seen, view: View, tint: Floats | None, contrast: float) -> NDArray[np.uint8]:
+    """Light from the camera: shape stays readable and no side lies in shadow. `contrast` 0..1: how much shading may
+    darken a colour; on a map little, or shape would read as distance."""
+    grey = shaded(seen, view, light=(0.0, 0.25, 1.0), colors=np.full((*seen.faces.shape, 3), 255.0))
+    tone = 1.0 - contrast * (1.0 - grey / 255.0)
+    picture = tone * (np.full_like(tone, 225.0) if tint is None else np.nan_to_num(tint))
+    picture[seen.faces < 0] = 255.0
+    return np.round(picture).astype(np.uint8)
+
+
+def _contours(shown: Floats, seen: Seen, view: View) -> NDArray[np.bool_]:
+    """Where the map, freed of noise finer than 1.5 mm, crosses a multiple of `CONTOUR_MM` within the scale."""
+    level = np.floor(smoothed(shown, 1.5 / view.mm_per_pixel) / CONTOUR_MM)
+    level = np.clip(level, -LIMIT_MM / CONTOUR_MM - 1, LIMIT_MM / CONTOUR_MM)
+    lines = np.zeros(level.shape, bool)
+    for axis in (0, 1):
+        step = np.diff(level, axis=axis)
+        near = np.abs(np.diff(seen.depth, axis=axis)) < 4.0 * view.mm_per_pixel  # not across the edge of the nose
+        with np.errstate(invalid="ignore"):
+            crossed = np.isfinite(step) & (step != 0) & near
+        # Zero is no contour: the sign of a symmetric face flickers, and the colour says it already.
+        low = np.delete(level, -1, axis=axis)
+        crossed &= ~((np.minimum(low, low + step) == -1) & (np.maximum(low, low + step) == 0))
+        lines[(slice(None, -1), slice(None)) if axis == 0 else (slice(None), slice(None, -1))] |= crossed
+    return lines
+
+
+def _thick(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    out = mask.copy()
+    out[:, 1:] |= mask[:, :-1]
+    return out
+
+
+def _dot(picture: NDArray[np.uint8], view: View, seen: Seen, point: Floats) -> None:
+    """A landmark, unless the surface hides it."""
+    column, row = np.round(view.pixels(point)).astype(int)
+    height, width = picture.shape[:2]
+    if not (0 <= row < height and 0 <= column < width):
+        return
+    depth = float((point - view.centre) @ view.axes[2])
+    if np.isfinite(seen.depth[row, column]) and seen.depth[row, column] - depth > 5.0:
+        return
+    rows, columns = np.ogrid[:height, :width]
+    away = (rows - row) ** 2 + (columns - column) ** 2
+    picture[away <= 7**2] = 255
+    picture[away <= 5**2] = (176, 46, 12)
+
+
+def _picture(name: str, fine: NDArray[np.uint8]) -> Picture:
+    image = Image.fromarray(fine).reduce(2)
+    buffer = io.BytesIO()
+    # A palette weighs a third and, dithered, looks the same.
+    palette = image.quantize(256, method=Image.Quantize.MEDIANCUT)
+    image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(buffer, "PNG")
+    return Picture(name, buffer.getvalue(), image.width, image.height)

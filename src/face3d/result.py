@@ -1,0 +1,230 @@
+"""What `result.json` holds: the one machine-readable result of a scan, as types. The JSON Schema is exported from here.
+
+What was not measured is absent (no key) when it is a whole part, and null when it is a single number. Never zero.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from face3d.analysis import Analysis
+
+NOTICE = "For research use only; not a medical device."
+
+ALIGNMENT = (
+    "mirror image laid over the original rigidly, point to plane, re-weighted so that displaced parts, hair and "
+    "one-sided parts do not count; the symmetry plane follows from it"
+)
+SURFACE_DISTANCE = (
+    "distance from each vertex to the closest point of the superimposed mirror image (Taylor 2014, Codari 2017); "
+    "blind to movement along the surface"
+)
+
+#: Raised with every change that an old reader could stumble over; `CHANGELOG.md` says what changed.
+SCHEMA_VERSION = 1
+
+
+def _null_for_nan(value: Any) -> Any:
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+Number = Annotated[float | None, BeforeValidator(_null_for_nan)]
+Vector = Annotated[tuple[float, float, float], Field(description="x, y, z")]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ScanPart(_Part):
+    """The scan that was measured."""
+
+    name: str
+    vertices: int = Field(ge=1)
+    faces: int = Field(ge=0, description="0 for a point cloud")
+    units_note: str = Field(description="how millimetres were arrived at")
+
+
+class RigidPart(_Part):
+    """A rigid motion: x -> rotation @ x + translation."""
+
+    rotation: tuple[Vector, Vector, Vector]
+    translation_mm: Vector
+
+
+class PlanePart(_Part):
+    """The plane of bilateral symmetry in the scan's own coordinates."""
+
+    normal: Vector = Field(description="unit, towards the subject's left")
+    point_mm: Vector
+
+
+class AlignmentPart(_Part):
+    """How the mirror image was laid over the scan. Reported beside every distance."""
+
+    method: str
+    rms_mm: Number = Field(description="weighted point-to-plane distance of the trusted part")
+    trusted: Number = Field(description="share of the overlap that the alignment trusted, 0..1")
+    overlap: Number = Field(description="share of the surface that has a counterpart on the other side, 0..1")
+    uncertainty_deg: Number = Field(description="standard error of the plane's normal, from the fit itself")
+
+
+class LandmarkPart(_Part):
+    """A landmark in the scan's own coordinates."""
+
+    position_mm: Vector
+    confidence: Number = Field(description="0..1; 1 where given by hand")
+    source: Literal["given", "found"] = Field(description="given by hand, or found automatically")
+
+
+class ReferencePart(_Part):
+    """A published range of healthy faces."""
+
+    mean: float = Field(description="mm")
+    sd: float = Field(gt=0, description="mm")
+    n: int
+    population: str
+    method: str
+    source: str
+    caveat: str
+
+
+class RegionPart(_Part):
+    """One distance over one region: area-weighted, in mm."""
+
+    region: str
+    side: Literal["left", "right", "both"]
+    definition: str = Field(description="the definition of the regions: thirds are not interchangeable")
+    mean: Number = Field(description="mean of the unsigned distance, mm")
+    rms: Number = Field(description="root mean square, mm")
+    p95: Number = Field(description="95th percentile of the unsigned distance, mm")
+    max: Number = Field(description="largest unsigned distance, mm")
+    coverage: Number = Field(description="share of the region's area that was measured, 0..1")
+    z: Number = Field(None, description="(rms - reference.mean) / reference.sd; only by the same method")
+    reference: ReferencePart | None = Field(None, description="healthy faces, this region's RMS by the same method")
+
+
+class DistancePart(_Part):
+    """A distance between the face and its mirror image: which one, over how much, by region."""
+
+    definition: str
+    measured: int = Field(ge=0, description="vertices that have a value")
+    not_measured: dict[str, int] = Field(description="reason -> vertices without a value")
+    regions: list[RegionPart]
+
+
+class Result(_Part):
+    """Everything that was measured on one scan."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    face3d_version: str
+    notice: str = NOTICE
+    scan: ScanPart
+    to_head: RigidPart = Field(
+        description="scan coordinates -> canonical head frame: x to the subject's left, y up, z to the front, mm"
+    )
+    plane: PlanePart
+    alignment: AlignmentPart
+    landmarks: dict[str, LandmarkPart]
+    surface_distance: DistancePart
+    asymmetry: DistancePart | None = Field(None, description="through anatomical correspondence")
+    notes: list[str] = Field(description="what a reader of the numbers should know")
+
+    def to_json(self) -> str:
+        """The content of result.json: parts that were not measured are left out, single numbers are null."""
+        absent = {name for name in type(self).model_fields if getattr(self, name) is None}
+        return self.model_dump_json(indent=2, exclude=absent) + "\n"
+
+    def to_text(self) -> str:
+        """A summary for the terminal: the whole face, then the regions that differ most."""
+        whole, *_ = (r for r in self.surface_distance.regions if (r.definition, r.side) == ("face", "both"))
+        lines = [f"{self.scan.name}: {self.scan.vertices:,} vertices; units: {self.scan.units_note}"]
+        if whole.rms is None:
+            lines.append("whole face: not measured")
+        else:
+            against = ""
+            if whole.z is not None and whole.reference is not None:
+                norm = whole.reference
+                against = f", z {whole.z:+.1f} against {norm.mean} +- {norm.sd} mm ({norm.source}; healthy, at rest)"
+            lines.append(f"whole face, surface distance to its mirror image: RMS {whole.rms:.2f} mm{against}")
+        subunits = [
+            (r.rms, r) for r in self.surface_distance.regions if r.definition == "subunit" and r.rms is not None
+        ]
+        for rms, region in sorted(subunits, key=lambda pair: -pair[0])[:6]:
+            name = f"{region.region.replace('_', ' ')}, {region.side}"
+            lines.append(f"  {name:<20} RMS {rms:5.2f}   p95 {region.p95:5.2f}   max {region.max:5.2f} mm")
+        return "\n".join([*lines, *(f"note: {note}" for note in self.notes), self.notice])
+
+
+def result_of(analysis: Analysis) -> Result:
+    """What was measured on a scan, ready to be written."""
+    import face3d
+
+    scan, laid = analysis.scan, analysis.superimposition
+    return Result(
+        face3d_version=face3d.__version__,
+        scan=ScanPart(
+            name=scan.name, vertices=len(scan.vertices), faces=len(scan.faces), units_note=analysis.units_note
+        ),
+        to_head=RigidPart(
+            rotation=tuple(_vector(row) for row in analysis.head.rotation.as_matrix()),  # type: ignore[arg-type]
+            translation_mm=_vector(analysis.head.translation),
+        ),
+        plane=PlanePart(normal=_vector(analysis.plane.normal), point_mm=_vector(analysis.plane.point)),
+        alignment=AlignmentPart(
+            method=ALIGNMENT,
+            rms_mm=laid.rms_mm,
+            trusted=laid.trusted,
+            overlap=laid.overlap,
+            uncertainty_deg=laid.uncertainty_deg,
+        ),
+        landmarks={
+            name: LandmarkPart(
+                position_mm=_vector(point),
+                confidence=analysis.landmark_confidence.get(name),
+                source="given" if name in scan.landmarks else "found",
+            )
+            for name, point in sorted(analysis.landmarks.items())
+        },
+        surface_distance=DistancePart(
+            definition=SURFACE_DISTANCE,
+            measured=int(np.isfinite(analysis.surface_distance_mm).sum()),
+            not_measured=analysis.unmeasured,
+            regions=_regions(analysis),
+        ),
+        notes=list(analysis.notes),
+    )
+
+
+def _regions(analysis: Analysis) -> list[RegionPart]:
+    from face3d.surface_norms import surface_norm
+
+    parts = []
+    for row in analysis.regions.to_dict("records"):
+        norm = surface_norm(row["region"], row["side"], row["definition"], row["distance"])
+        known = ("mean", "sd", "n", "population", "method", "source", "caveat")
+        reference = norm and ReferencePart(**{key: getattr(norm, key) for key in known})
+        numbers = {key: row[key] for key in ("mean", "rms", "p95", "max", "coverage", "z")}
+        parts.append(
+            RegionPart(
+                region=row["region"], side=row["side"], definition=row["definition"], reference=reference, **numbers
+            )
+        )
+    return parts
+
+
+def _vector(values: ArrayLike) -> tuple[float, float, float]:
+    x, y, z = np.asarray(values, np.float64).tolist()
+    return x, y, z
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of result.json."""
+    schema = Result.model_json_schema(mode="serialization")
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "result.schema.json", **schema}

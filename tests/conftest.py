@@ -1,0 +1,52 @@
+"""What several tests share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial import Delaunay
+from scipy.spatial.transform import RigidTransform
+
+from face3d.analysis import Analysis
+from face3d.pose import average_landmarks
+from face3d.regions import landmark_regions
+from face3d.scan import FaceScan
+from face3d.superimpose import Superimposition, SymmetryPlane
+from face3d.surface import mirror_distance, vertex_areas
+
+#: Height (mm) of the bump on the left cheek of `dome`, against a right cheek that has none.
+BUMP = 3.0
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of test scans beside the checkout; tests that need it are skipped where it is not."""
+    folder = Path(__file__).parents[2] / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"no folder of test scans at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def dome() -> Analysis:
+    """A dome in the place of a face, exactly symmetric but for a bump of `BUMP` mm on the left cheek, and measured:
+    the symmetry plane, the pose and the landmarks are given, not found."""
+    x, y = np.meshgrid(np.arange(-78.0, 79.0, 3.0), np.arange(-112.0, 78.0, 3.0))
+    flat = np.column_stack([x.ravel(), y.ravel()])
+    flat = flat[(flat[:, 0] / 80) ** 2 + ((flat[:, 1] + 20) / 98) ** 2 < 1]
+    height = 30.0 - 0.003 * flat[:, 0] ** 2 - 0.003 * (flat[:, 1] + 20) ** 2
+    height += BUMP * np.exp(-(((flat[:, 0] - 45) / 10) ** 2 + ((flat[:, 1] + 35) / 10) ** 2))
+    faces = Delaunay(flat).simplices
+    # Delaunay's triangles run counter-clockwise seen from +z: outside is the front.
+    scan = FaceScan(
+        np.column_stack([flat, height]), faces, average_landmarks(), name="dome.ply", units_note="mm: given"
+    )
+    identity = RigidTransform.identity()
+    plane = SymmetryPlane(np.array([1.0, 0.0, 0.0]), np.zeros(3))
+    laid = Superimposition(plane, identity, scan.vertices, np.ones(len(flat)), 0.01, 0.15, 1.0, 0.9, 0.01)
+    return Analysis(
+        scan, scan.landmarks, dict.fromkeys(scan.landmarks, 1.0), identity, laid, mirror_distance(scan, plane),
+        tuple(landmark_regions(scan.vertices, scan.landmarks)), vertex_areas(scan), ("made by hand",),
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""result.json: valid against its schema, nothing unmeasured in it, the schema on disk up to date."""
+
+import json
+import math
+from pathlib import Path
+
+import jsonschema
+import pytest
+from pydantic import ValidationError
+
+from conftest import BUMP
+from face3d.analysis import Analysis
+from face3d.result import NOTICE, RegionPart, json_schema, result_of
+
+SCHEMA = Path(__file__).parents[1] / "data_schemas" / "result.schema.json"
+
+
+def test_the_schema_on_disk_is_the_programs() -> None:
+    assert json.loads(SCHEMA.read_text("utf-8")) == json_schema(), "run: python tools/export_schemas.py"
+
+
+def test_a_result_is_valid_and_says_what_it_is(dome: Analysis) -> None:
+    written = json.loads(result_of(dome).to_json())
+    jsonschema.Draft202012Validator(json_schema()).validate(written)
+    assert written["notice"] == NOTICE
+    assert written["scan"]["units_note"] == "mm: given"
+    assert "asymmetry" not in written
+
+
+def test_the_planted_bump_is_in_the_cheek_and_nowhere_else(dome: Analysis) -> None:
+    regions = {
+        (r.region, r.side): r for r in result_of(dome).surface_distance.regions if r.definition in ("face", "subunit")
+    }
+    cheek = regions["cheek", "left"]
+    # Closest points on a slope lie a little nearer than straight ahead; the mesh has 3 mm edges.
+    assert cheek.max == pytest.approx(BUMP, abs=0.3)
+    assert cheek.max == pytest.approx(regions["cheek", "right"].max, abs=0.3)
+    assert regions["forehead", "left"].max == pytest.approx(0.0, abs=1e-4)
+    assert regions["chin", "right"].max == pytest.approx(0.0, abs=1e-4)
+
+
+def test_the_reference_stands_beside_the_whole_face_only(dome: Analysis) -> None:
+    referenced = [r for r in result_of(dome).surface_distance.regions if r.reference is not None]
+    assert [(r.region, r.side) for r in referenced] == [("face", "both")]
+    whole = referenced[0]
+    assert whole.reference is not None and whole.rms is not None
+    assert whole.z == pytest.approx((whole.rms - 0.6253) / 0.16)
+
+
+def test_what_was_not_measured_is_null_never_zero() -> None:
+    part = RegionPart(
+        region="brow",
+        side="left",
+        definition="subunit",
+        mean=math.nan,
+        rms=math.nan,
+        p95=None,
+        max=math.inf,
+        coverage=0,
+    )
+    assert json.loads(part.model_dump_json())["rms"] is None
+    assert (part.mean, part.max, part.coverage) == (None, None, 0.0)
+
+
+def test_a_result_cannot_carry_what_the_schema_does_not_know(dome: Analysis) -> None:
+    fields = result_of(dome).model_dump()
+    with pytest.raises(ValidationError, match="diagnosis"):
+        type(result_of(dome))(**fields, diagnosis="none")

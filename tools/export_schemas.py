@@ -1,0 +1,24 @@
+"""Writes the JSON Schemas of the files that face3d reads and writes into data_schemas/."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from face3d.io.exam import ExamManifest
+from face3d.result import json_schema
+
+FOLDER = Path(__file__).parents[1] / "data_schemas"
+
+SCHEMAS = {"exam": ExamManifest.model_json_schema(), "result": json_schema()}
+
+
+def main() -> None:
+    for name, schema in SCHEMAS.items():
+        path = FOLDER / f"{name}.schema.json"
+        path.write_text(json.dumps(schema, indent=2, sort_keys=True) + "\n", "utf-8")
+        print(path)
+
+
+if __name__ == "__main__":
+    main()
