@@ -1,12 +1,30 @@
 """Scanners: the truth that they carry, their own triangulation, their noise as stated, the same seed the same scan."""
 
+import json
+
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import ScanError
-from face3d.simulate.scanners import Chart, scan_stereophotogrammetry
+from face3d.simulate.head import HeadModel
+from face3d.simulate.scanners import (
+    KINECT_V1,
+    REALSENSE_D415,
+    SCANNERS,
+    TRUEDEPTH,
+    Chart,
+    FixedMesh,
+    disturbances,
+    scan_depth_camera,
+    scan_face,
+    scan_stereophotogrammetry,
+    scan_structured_light,
+    shoot,
+)
+from face3d.simulate.scanners.pinhole import Pinhole, facing
 from face3d.simulate.skin import Skin
 
 
@@ -171,3 +189,137 @@ def test_skin_moves_with_the_face():
 def test_crop_must_be_known():
     with pytest.raises(ValueError, match="'oval'"):
         scan(crop="oval")
+
+
+def test_structured_light_is_denser_and_within_its_stated_error():
+    s = scan_structured_light(*MODEL, np.random.default_rng(0), points=6000, crop="bust", pose=False, holes=False)
+    error = np.linalg.norm(s.scan.vertices - s.noise_free(MODEL[0]), axis=1)
+    # 0.04, 0.08, 0.06 and 0.18 mm add up to 0.21; one draw of the 50 mm drift varies by half.
+    assert 0.09 < np.sqrt((error**2).mean()) < 0.35
+    assert 5500 < len(s.scan.vertices) < 6400
+
+
+def test_facing_camera_sees_the_subjects_left_at_the_pictures_right():
+    motion = facing(600.0, np.zeros(3))
+    assert np.allclose(motion.apply([0, 0, 0]), [0, 0, 600])
+    assert np.allclose(motion.apply([10, 0, 0]), [10, 0, 600])  # +x, the subject's left: to the right in the picture
+    assert np.allclose(motion.apply([0, 10, 0]), [0, -10, 600])  # up is up: rows run down
+    assert np.allclose(facing(600.0, np.zeros(3), azimuth=90.0).apply([100, 0, 0]), [0, 0, 500])
+    assert np.allclose(facing(600.0, np.zeros(3), elevation=90.0).apply([0, 100, 0]), [0, 0, 500])
+
+
+def test_depth_frame_back_projects_onto_the_face(tmp_path):
+    frame = scan_depth_camera(*MODEL, np.random.default_rng(0), pose=True, noise=False, camera=TRUEDEPTH)
+    s = frame.scan()
+    known = s.face >= 0
+    error = (s.scan.vertices - s.noise_free(MODEL[0]))[known]
+    # Steps of 0.1 mm: half a step, plus the single precision of the ray caster.
+    assert np.abs(error).max() < 0.06
+    a, b, c = (s.scan.vertices[s.scan.faces[:, k]] for k in range(3))
+    facing_camera = -np.einsum("ij,ij->i", np.cross(b - a, c - a), a)
+    assert (facing_camera > 0).all()  # wound outwards: towards the camera at the origin
+    picture, note = frame.write(tmp_path)
+    read = np.asarray(Image.open(picture))
+    assert read.dtype == np.uint16
+    assert np.array_equal(read, frame.depth)
+    fields = json.loads(note.read_text())
+    assert {"fx", "fy", "cx", "cy", "width", "height", "depth_unit_mm"} <= fields.keys()
+
+
+@pytest.mark.parametrize("camera", [KINECT_V1, REALSENSE_D415])
+def test_depth_noise_grows_with_distance_as_stated(camera):
+    v, f = (
+        np.array([[-400.0, -400, 0], [400, -400, 0], [400, 400, 0], [-400, 400, 0]]),
+        np.array([[0, 1, 2], [0, 2, 3]]),
+    )
+    spread = []
+    for distance in (500.0, 1500.0):
+        pose = facing(distance, np.zeros(3))
+        frame = scan_depth_camera(v, f, np.random.default_rng(0), camera=camera, pose=pose)
+        inside = frame.depth[200:280, 280:360].astype(float) * camera.step_mm
+        spread.append(inside.std())
+        # Quantisation to whole millimetres adds 0.29 mm; 6,400 pixels, of which correlated patches of some 50.
+        expected = np.hypot(camera.noise_mm(distance), camera.step_mm / np.sqrt(12))
+        assert abs(inside.std() / expected - 1) < 0.25
+    assert spread[1] > 1.5 * spread[0]
+
+
+def test_flying_pixels_carry_no_truth_and_lie_at_edges():
+    frame = scan_depth_camera(*MODEL, np.random.default_rng(0), pose=False)
+    flying = (frame.depth > 0) & (frame.face < 0)
+    assert 0 < flying.sum() < 0.03 * (frame.depth > 0).sum()
+    assert np.isnan(frame.weights[frame.face < 0]).all()
+
+
+def test_fixed_mesh_keeps_its_vertices_on_the_skin():
+    v, f = MODEL
+    marks = {"tr": [0, 85, 0], "g": [0, 40, 15], "gn": [0, -90, 0], "t_left": [75, 0, -60], "t_right": [-75, 0, -60]}
+    mesh = FixedMesh.of(v, f, marks, np.random.default_rng(0))
+    assert len(mesh.samples.face) == 1220
+    moved = v + np.column_stack([np.zeros(len(v)), 5 * np.exp(-(((v[:, 0] - 30) / 25) ** 2)), np.zeros(len(v))])
+    rest = mesh.scan(v, np.random.default_rng(1), bias_seed=4, pose=False)
+    smile = mesh.scan(moved, np.random.default_rng(2), bias_seed=4, pose=False)
+    assert np.array_equal(rest.scan.faces, smile.scan.faces)
+    change = smile.scan.vertices - rest.scan.vertices
+    # The person's bias cancels between frames: what is left is 0.1 mm of tremble in each, along the normal.
+    error = change - (smile.noise_free(moved) - rest.noise_free(v))
+    assert np.median(np.linalg.norm(error, axis=1)) < 0.3
+
+
+def test_stereo_pair_is_calibrated():
+    v, f = MODEL
+    skin = Skin.draw(np.random.default_rng(5), {}, np.array([v.min(axis=0), v.max(axis=0)]))
+    optics = Pinhole(150, 200, 400.0, 400.0, 74.5, 99.5)
+    pair = shoot(v, f, np.random.default_rng(0), skin=skin, skin_vertices=v, optics=optics)
+    motion = pair.left_to_right
+    assert motion.translation[0] < -100  # the right camera stands to the right: its frame sees points further left
+    seen = pair.truth.face >= 0
+    points = np.einsum("nk,nkd->nd", pair.truth.weights[seen], v[f[pair.truth.face[seen]]])
+    rows, cols = np.nonzero(seen)
+    back = pair.optics.project(pair.to_left.apply(points))
+    assert np.abs(back - np.column_stack([cols, rows])).max() < 0.01
+    # The same skin has the same colour in both pictures where the second sees it, lamps being diffuse.
+    other = np.rint(pair.optics.project(motion.apply(pair.to_left.apply(points)))).astype(int)
+    ok = ((other > 2) & (other < [147, 197])).all(axis=1) & (np.abs(points[:, 0]) < 40)
+    a = pair.left[rows[ok], cols[ok]].astype(float).mean(axis=1)
+    b = pair.right[other[ok, 1], other[ok, 0]].astype(float).mean(axis=1)
+    assert np.corrcoef(a, b)[0, 1] > 0.7
+
+
+def test_disturbances_do_what_they_say():
+    s = scan(noise_mm=(0.1, 0.1), pose=True)
+    head = s.pose.inv()
+    cropped = disturbances.one_sided_crop(s, "left", 20.0)
+    assert head.apply(cropped.scan.vertices)[:, 0].max() < 20.0
+    assert np.allclose(cropped.noise_free(MODEL[0]), s.noise_free(MODEL[0])[head.apply(s.scan.vertices)[:, 0] < 20.0])
+    hole = disturbances.cheek_hole(s, "right", 0.2)
+    gone = len(s.scan.vertices) - len(hole.scan.vertices)
+    assert abs(gone - 0.2 * len(s.scan.vertices)) <= 1
+    assert (head.apply(hole.scan.vertices)[:, 0] > 0).sum() == (head.apply(s.scan.vertices)[:, 0] > 0).sum()
+    ear = disturbances.ear_and_neck(s, "left", behind_mm=-20.0, below_mm=-60.0)
+    p = head.apply(ear.scan.vertices)
+    assert p[p[:, 0] < 0, 1].min() > -60
+    assert p[p[:, 0] > 0, 1].min() < -80
+    thrown = disturbances.outliers(s, np.random.default_rng(0), 0.01)
+    assert (thrown.face < 0).sum() == round(0.01 * len(s.face))
+    assert np.isnan(thrown.carry(MODEL[0])[thrown.face < 0]).all()
+    with pytest.raises(ValueError, match="'Left'"):
+        disturbances.one_sided_crop(s, "Left")
+
+
+@pytest.mark.parametrize("scanner", SCANNERS)
+def test_head_model_in_every_scanner(scanner):
+    head = HeadModel.load()
+    one, two = (scan_face(head, head.vertices, np.random.default_rng(3), scanner) for _ in range(2))
+    assert np.array_equal(one.scan.vertices, two.scan.vertices)
+    known = one.face >= 0
+    assert known.mean() > 0.97
+    error = np.linalg.norm((one.scan.vertices - one.noise_free(head.vertices))[known], axis=1)
+    assert np.median(error) < {"fixed_mesh": 1.5, "depth_camera": 1.5}.get(scanner, 0.4)
+    assert {"prn", "ch_left", "ex_right"} <= one.landmarks.keys()
+
+
+def test_unknown_scanner_is_named():
+    head = HeadModel.load()
+    with pytest.raises(ValueError, match="'laser'"):
+        scan_face(head, head.vertices, np.random.default_rng(0), "laser")

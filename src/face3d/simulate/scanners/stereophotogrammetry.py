@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
-from face3d.scan import FaceScan, Floats, Ints
+from face3d.errors import ScanError
+from face3d.scan import FaceScan, Floats
 from face3d.simulate.scanners.chart import Chart
 from face3d.simulate.scanners.noise import smooth_field, vertex_normals
-from face3d.simulate.scanners.resample import blue_noise, compact, triangulate
+from face3d.simulate.scanners.resample import blue_noise, compact, filled, strewn, triangulate
 from face3d.simulate.scanners.simulated import SimulatedScan, random_pose
 from face3d.simulate.scanners.visibility import cosine_to_cameras, unmeasured
 from face3d.simulate.skin import Skin
 
-# Noise along the normal, mm (standard deviation). Published errors of stationary systems on faces: 3dMD 0.2 mm mean
-# (0.1-0.5; Luebbers 2010, doi:10.1097/SCS.0b013e3181d841f7); stationary devices 0.09-0.86, portable 0.15-0.85 mm over
-# 23 studies (Quinzi 2022, doi:10.3390/children9091390). They do not split white from correlated error: matching windows
-# and smoothing leave most of it correlated over some millimetres; the split and the length are our choice.
+# Noise along the normal, mm (standard deviation). Published: 3dMD 0.2 mm mean error (0.1-0.5; Luebbers 2010,
+# doi:10.1097/SCS.0b013e3181d841f7); two 3dMD scans differ by 0.07 mm RMS on a mannequin and 0.23 mm on people (Schipper
+# 2024, Scientific Reports 14); stationary devices 0.09-0.86 mm over 23 studies (Quinzi 2022,
+# doi:10.3390/children9091390). They do not split white from correlated error: matching windows and smoothing leave most
+# of it correlated over some millimetres; the split and the length are our choice.
 WHITE_MM = 0.08
 CORRELATED_MM = 0.18
 CORRELATION_LENGTH_MM = 6.0
@@ -47,31 +49,37 @@ def scan_stereophotogrammetry(
 ) -> SimulatedScan:
     """One scan of a face model's surface `vertices` (V, 3), `faces` (F, 3), mm, canonical head frame, +z to the front.
 
-    `points` about as many scan vertices (within 5 %), in a triangulation of their own. `noise_mm` standard deviation of
-    the white and of the correlated part along the normal at frontal incidence. `pose` True: a random one; False: the
-    model's frame; or the transform itself. `crop` "face": hairline to neck, in front of the ears, edges different in
-    each scan; "bust": all that the cameras see. `holes`: lashes, brows and nostrils fail as stereo does. `landmarks`
-    the model's points by name: they place holes and crop, and their true positions come back. `skin` gives vertex
-    colours, drawn at `skin_vertices` (V, 3): the model's shape to which the skin is painted, the same for all
-    expressions, so that colour moves with the skin. `chart`: `Chart.of` this topology, if scans are many.
+    `points` about as many scan vertices (within 5 %; holes come off), in a triangulation of their own. `noise_mm`
+    standard deviation of the white and of the correlated part along the normal at frontal incidence. `pose` True: a
+    random one; False: the model's frame; or the transform itself. `crop` "face": hairline to neck, in front of the
+    ears, edges different in each scan; "bust": all that the cameras see. `holes`: lashes, brows and nostrils fail as
+    stereo does. `landmarks` the model's points by name: they place holes and crop, and their true positions come back.
+    `skin` gives vertex colours, drawn at `skin_vertices` (V, 3): the model's shape to which the skin is painted, the
+    same for all expressions, so that colour moves with the skin. `chart`: `Chart.of` this topology, if scans are many.
     """
     v, f = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
     marks = {name: np.asarray(point, np.float64) for name, point in (landmarks or {}).items()}
     chart = Chart.of(v, f) if chart is None else chart
     cameras = _cameras()
 
-    # Where on the model the scanner will find anything: faces with a visible corner. Samples elsewhere are wasted.
-    seen = (cosine_to_cameras(v, vertex_normals(v, f), v, f, cameras) > 0).any(axis=1)
+    # Where on the model the scanner may find anything: faces turned to a camera, inside the crop. A few probes tell
+    # what part of that it finds, so that as many vertices come out as were asked for.
+    normal = vertex_normals(v, f)
+    turned = (np.einsum("vd,vcd->vc", normal, cameras - v[:, None]) > 0).any(axis=1)
     cut = _crop(v, marks, crop, rng)
-    allowed = chart.inside[(seen & (cut > -3.0))[f[chart.inside]].any(axis=1)]
+    allowed = chart.inside[(turned & (cut > -3.0))[f[chart.inside]].any(axis=1)]
+    probe, _ = strewn(v, f, allowed, 1500, rng)
+    found = cosine_to_cameras(probe.at(v, f), probe.at(normal, f), v, f, cameras).max(axis=1) > 0
+    share = float((found & (probe.at(cut, f) > 0)).mean())
+    if share < 0.05:
+        raise ScanError(f"the cameras see {share:.0%} of the model; it must face +z, in millimetres, about its origin")
 
-    samples = blue_noise(v, f, allowed, points, rng)
+    samples, spacing = blue_noise(v, f, allowed, round(points / share), rng)
     clean = samples.at(v, f)
-    spacing = _spacing(clean, len(samples.face), v, f, allowed)
     tri = triangulate(chart, samples, clean, longest_edge=2.5 * spacing)
     normals = vertex_normals(clean, tri)
     cosine = cosine_to_cameras(clean, normals, v, f, cameras).max(axis=1)
-    keep = (cosine > 0) & (samples.at(cut, f) > 0)
+    keep = filled(tri, cosine > 0) & (samples.at(cut, f) > 0)
     if holes:
         keep &= ~unmeasured(clean, marks, rng)
     tri, used = compact(tri, keep)
@@ -121,8 +129,3 @@ def _crop(v: Floats, marks: Mapping[str, Floats], crop: str, rng: np.random.Gene
         tilt = np.asarray(inward, np.float64) + rng.normal(0.0, 0.08, 3)
         planes.append((v - np.asarray(point) - rng.normal(0.0, 3.0, 3)) @ (tilt / np.linalg.norm(tilt)))
     return np.min(planes, axis=0)
-
-
-def _spacing(clean: Floats, count: int, v: Floats, f: Ints, allowed: NDArray[np.int64]) -> float:
-    a, b, c = (v[f[allowed, k]] for k in range(3))
-    return float(np.sqrt(0.5 * np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / count))

@@ -43,15 +43,16 @@ def cosine_to_cameras(points: Floats, normals: Floats, vertices: Floats, faces: 
 def unmeasured(points: Floats, landmarks: Mapping[str, Floats], rng: np.random.Generator) -> np.ndarray:
     """(N,) True where passive stereo leaves a hole: at lashes, brows and in the nostrils, in patches as matching fails.
 
-    `points` (N, 3) and `landmarks` mm in one frame. Missing landmarks leave their part of the face whole. The shares of
-    loss follow the look of clinical scans (lash line half lost, brows a fifth, nostrils nearly all); not measured.
+    `points` (N, 3) and `landmarks` mm in one frame. Missing landmarks leave their part of the face whole. The shares
+    of loss follow the look of clinical scans (a third of the lash line lost, a fifth of the brows, nostrils nearly
+    all); not measured.
     """
     loss = np.zeros(len(points))
     for side in ("left", "right"):
         mark = {name.rsplit("_", 1)[0]: p for name, p in landmarks.items() if name.endswith(f"_{side}")}
         if {"en", "ps", "ex"} <= mark.keys():
             lash = _polyline_distance(points, [mark["en"], mark["ps"], mark["ex"]])
-            loss = np.maximum(loss, 0.5 * np.exp(-((lash / 2.0) ** 2)))
+            loss = np.maximum(loss, 0.35 * np.exp(-((lash / 2.0) ** 2)))
         if {"mb", "sci", "lb"} <= mark.keys():
             brow = _polyline_distance(points, [mark["mb"], mark["sci"], mark["lb"]])
             loss = np.maximum(loss, 0.2 * np.exp(-((brow / 4.0) ** 4)))

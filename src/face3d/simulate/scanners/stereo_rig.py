@@ -1,0 +1,103 @@
+"""Two calibrated cameras: pictures of the face with its skin, as a photogrammetry program gets them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.transform import RigidTransform
+
+from face3d.scan import Floats
+from face3d.simulate.scanners.noise import vertex_normals
+from face3d.simulate.scanners.pinhole import Pinhole, View, facing, look
+from face3d.simulate.skin import Skin
+
+OPTICS = Pinhole(1200, 1600, 3200.0, 3200.0, 599.5, 799.5)  # portrait, 0.19 mm of skin a pixel at 600 mm
+
+
+@dataclass(frozen=True, eq=False)
+class StereoPair:
+    """Two pictures (H, W, 3) uint8 and their calibration; `to_left`, `to_right`: head frame -> camera frame (mm,
+    OpenCV).
+
+    `truth` is what the left camera's pixels see of the model. "Left" and "right" here are the rig's, as in stereo
+    vision: the left camera is the one with the smaller x in its own frame.
+    """
+
+    left: NDArray[np.uint8]
+    right: NDArray[np.uint8]
+    optics: Pinhole
+    to_left: RigidTransform
+    to_right: RigidTransform
+    truth: View
+    landmarks: Mapping[str, Floats]
+
+    @property
+    def left_to_right(self) -> RigidTransform:
+        """Coordinates of the left camera -> of the right camera: R and t of stereo calibration."""
+        return self.to_right * self.to_left.inv()
+
+    def write(self, folder: str | Path) -> None:
+        """left.png, right.png and calibration.json: K, size, distortion (none), R (3, 3) and t (3,) mm, left to
+        right."""
+        from PIL import Image
+
+        folder = Path(folder)
+        Image.fromarray(self.left).save(folder / "left.png")
+        Image.fromarray(self.right).save(folder / "right.png")
+        one = {"K": self.optics.matrix.tolist(), "distortion": [0.0] * 5} | asdict(self.optics)
+        motion = self.left_to_right
+        calibration = {
+            "left": one, "right": one, "R": motion.rotation.as_matrix().tolist(), "t": motion.translation.tolist(),
+            "units": "mm",
+        }  # fmt: skip
+        (folder / "calibration.json").write_text(json.dumps(calibration, indent=1, sort_keys=True) + "\n")
+
+
+def shoot(
+    vertices: ArrayLike,
+    faces: ArrayLike,
+    rng: np.random.Generator,
+    *,
+    skin: Skin,
+    skin_vertices: ArrayLike,
+    optics: Pinhole = OPTICS,
+    distance_mm: float = 600.0,
+    baseline_degrees: float = 14.0,
+    landmarks: Mapping[str, ArrayLike] | None = None,
+) -> StereoPair:
+    """A pair of pictures of `vertices` (V, 3), `faces` (F, 3), mm, canonical head frame, seen from `baseline_degrees`
+    apart. The skin is evaluated at each pixel, so pores and freckles are as sharp as the pictures; light is diffuse,
+    from two lamps; camera noise has a standard deviation of 2 grey levels."""
+    v, f = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
+    painted = np.asarray(skin_vertices, np.float64)
+    aim = np.array([0.0, np.median(v[:, 1]), v[:, 2].max() - 40.0])
+    # The camera on the subject's right has the smaller x in the cameras' frames: it is the rig's left one.
+    motions = [facing(distance_mm, aim, azimuth=a) for a in (-baseline_degrees / 2, baseline_degrees / 2)]
+    normals = vertex_normals(v, f)
+    pictures, truth = [], None
+    for motion in motions:
+        view = look(motion.apply(v), f, optics)
+        truth = view if truth is None else truth
+        pictures.append(_picture(view, f, normals, painted, skin, rng))
+    assert truth is not None
+    marks = {k: np.asarray(p, np.float64) for k, p in (landmarks or {}).items()}
+    return StereoPair(pictures[0], pictures[1], optics, motions[0], motions[1], truth, marks)
+
+
+def _picture(
+    view: View, faces: NDArray[np.int64], normals: Floats, painted: Floats, skin: Skin, rng: np.random.Generator
+) -> NDArray[np.uint8]:
+    hit = view.face >= 0
+    corners, weights = faces[view.face[hit]], view.weights[hit]
+    material = np.einsum("nk,nkd->nd", weights, painted[corners])
+    normal = np.einsum("nk,nkd->nd", weights, normals[corners])
+    lamps = np.array([[0.55, 0.45, 0.7], [-0.6, 0.3, 0.74]])
+    light = 0.35 + 0.45 * np.clip(normal @ (lamps / np.linalg.norm(lamps, axis=1, keepdims=True)).T, 0, 1).sum(axis=1)
+    picture = np.full((*view.face.shape, 3), 25.0)
+    picture[hit] = skin.colors(material, rng, noise=0.0) * np.minimum(light, 1.1)[:, None]
+    return np.clip(np.rint(picture + rng.normal(0.0, 2.0, picture.shape)), 0, 255).astype(np.uint8)
