@@ -1,0 +1,282 @@
+"""Taking out what is no skin: stray points, spikes, fragments, doubled triangles; with the way back to the input."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
+
+from face3d.errors import ScanError
+from face3d.scan import FaceScan, Floats, Ints, locked
+
+# A vertex is a spike when it stands off the middle of its neighbours by this many times their own spread, and by this
+# much at all. On a smooth surface the first number is below 1, on its rim about 1, on the tip of a coarse nose 2.
+SPIKE_RATIO = 3.0
+SPIKE_MM = 2.0
+# A separate part at least this large beside the largest is never dropped: it may be the face itself.
+LARGE_PART = 0.1
+# Smaller parts stay when they are of the size of an eyelid at least and close to the large ones (eyeballs, teeth, a
+# cheek cut off by a hole); the rest is hair, noise and background.
+SMALL_PART_MM2 = 100.0
+SMALL_PART_GAP_MM = 10.0
+# Stray points of a cloud: this many times as far from their 8th neighbour as is usual in that cloud.
+STRAY_RATIO = 6.0
+_STRAY_NEIGHBOURS = 8
+_GAP_POINTS = 100_000  # enough to find a gap of 10 mm on a surface of half a square metre
+
+
+@dataclass(frozen=True, eq=False)
+class Cleaned:
+    """A cleaned scan and how it hangs together with the scan it came from.
+
+    `kept` (V',) int64: the input vertex that each vertex is; `source` (V,) int64: for each input vertex the vertex of
+    `scan` at its place (its own, or the one it was welded to), -1 where it was dropped; `notes`: what was done.
+    """
+
+    scan: FaceScan
+    kept: Ints
+    source: Ints
+    notes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kept", locked(self.kept, np.int64))
+        object.__setattr__(self, "source", locked(self.source, np.int64))
+
+    def spread(self, values: ArrayLike) -> Floats:
+        """Values (V', ...) at the cleaned vertices as (V, ...) at the input's, NaN where a vertex was dropped."""
+        inner = np.asarray(values, np.float64)
+        if len(inner) != len(self.kept):
+            raise ValueError(f"{len(inner)} values for {len(self.kept)} vertices")
+        out = np.full((len(self.source), *inner.shape[1:]), np.nan)
+        present = self.source >= 0
+        out[present] = inner[self.source[present]]
+        return out
+
+    def then(self, step: Cleaned) -> Cleaned:
+        """This, and then `step` on its scan, as one."""
+        source = np.where(self.source >= 0, step.source[self.source], -1)
+        return Cleaned(step.scan, self.kept[step.kept], source, self.notes + step.notes)
+
+
+def clean(scan: FaceScan) -> Cleaned:
+    """The scan without what is no surface of a face. Deterministic; vertices keep their order.
+
+    Points at exactly the same place are welded (STL files and texture seams double them), triangles without area or
+    there twice go, spikes with their triangles, small or distant separate parts, and points that no triangle uses. The
+    winding is turned outwards when the surface faces inwards as a whole. In point clouds, doubled and stray points go.
+    Raises `ScanError` when nothing is left.
+    """
+    notes: list[str] = []
+    first = _first_of_equal(_bits(scan.vertices))
+    welded = int((first != np.arange(len(first))).sum())
+    if welded:
+        notes.append(f"{welded} vertices at the place of another were welded to it")
+    if not len(scan.faces):
+        keep = first == np.arange(len(first))
+        keep[keep] = _not_stray(scan.vertices[keep], notes)
+        return _subset(scan, keep, first, np.empty((0, 3), np.int64), np.empty(0, np.int64), notes)
+    faces = first[scan.faces] if welded else scan.faces
+    vector, degenerate = _area_vectors(scan.vertices, faces)
+    which = np.flatnonzero(~degenerate)
+    if degenerate.any():
+        notes.append(f"{int(degenerate.sum())} triangles without area were dropped")
+    once = _first_of_equal(np.sort(faces[which], axis=1)) == np.arange(len(which))
+    if not once.all():
+        notes.append(f"{int((~once).sum())} triangles were there twice")
+        which = which[once]
+    which = which[_not_spiked(scan.vertices, faces[which], vector[which], notes)]
+    which = which[_face_parts(scan.vertices, faces[which], _length(vector[which]) / 2.0, notes)]
+    if not len(which):
+        raise ScanError(f"{scan.name}: no triangle with an area is left ({'; '.join(notes)}); is it a scan?")
+    faces, vector = faces[which], vector[which]
+    keep = np.zeros(len(scan.vertices), bool)
+    keep[faces] = True
+    unused = np.ones(len(scan.vertices), bool)
+    unused[scan.faces] = False
+    if unused.any():
+        notes.append(f"{int(unused.sum())} points that no triangle uses were dropped")
+    inwards = _faces_inwards(scan.vertices, faces, vector)
+    if inwards:
+        notes.append("all triangles faced inwards and were turned")
+    return _subset(scan, keep, first, faces, which, notes, turned=inwards)
+
+
+def crop(scan: FaceScan, mask: ArrayLike) -> Cleaned:
+    """The part of the scan whose vertices are set in `mask` (V,) bool; triangles that reach out of it go.
+
+    Raises `ScanError` when nothing is left.
+    """
+    inside = np.asarray(mask, bool)
+    if inside.shape != (len(scan.vertices),):
+        raise ValueError(f"the mask has shape {inside.shape}; expected ({len(scan.vertices)},)")
+    which = np.flatnonzero(inside[scan.faces].all(axis=1)) if len(scan.faces) else np.empty(0, np.int64)
+    keep = inside
+    if len(scan.faces):
+        keep = np.zeros(len(inside), bool)
+        keep[scan.faces[which]] = True
+    return _subset(scan, keep, np.arange(len(inside)), scan.faces[which], which, ["cropped"])
+
+
+def crop_sphere(scan: FaceScan, centre: ArrayLike, radius: float) -> Cleaned:
+    """The part of the scan within `radius` mm of `centre` (3,) mm. Raises `ScanError` when nothing is left."""
+    distance = np.linalg.norm(scan.vertices - np.asarray(centre, np.float64), axis=1)
+    return crop(scan, distance <= radius)
+
+
+def _subset(
+    scan: FaceScan,
+    keep: NDArray[np.bool_],
+    first: Ints,
+    faces: Ints,
+    which: Ints,
+    notes: list[str],
+    turned: bool = False,
+) -> Cleaned:
+    """The vertices `keep`, and `faces` (numbered as the input, from its triangles `which`)."""
+    kept = np.flatnonzero(keep)
+    if not len(kept):
+        raise ScanError(f"{scan.name}: nothing of the scan is left ({'; '.join(notes)})")
+    number = np.full(len(scan.vertices), -1, np.int64)
+    number[kept] = np.arange(len(kept))
+    corner = slice(None, None, -1 if turned else 1)
+    texture = scan.texture
+    if texture is not None:
+        texture = type(texture)(texture.image, texture.uv[which][:, corner])
+    part = scan.replace(
+        vertices=scan.vertices[kept],
+        faces=number[faces][:, corner],
+        colors=None if scan.colors is None else scan.colors[kept],
+        texture=texture,
+    )
+    return Cleaned(part, kept, number[first], tuple(notes))
+
+
+def _length(vectors: Floats) -> Floats:
+    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+
+
+def _bits(vertices: Floats) -> NDArray[np.uint64]:
+    return np.ascontiguousarray(vertices + 0.0).view(np.uint64)  # + 0.0: minus zero is zero
+
+
+def _first_of_equal(rows: NDArray) -> Ints:
+    """For each row (N, 3) of 64-bit numbers, the number of the first row equal to it."""
+    columns = [np.ascontiguousarray(rows[:, i]).view(np.uint64) for i in range(3)]
+    # Odd constants of no meaning: equal rows get equal keys, and different rows almost never do.
+    odd = [np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)]
+    key = columns[0] * odd[0] + columns[1] * odd[1] + columns[2] * odd[2]
+    order = np.argsort(key, kind="stable")
+
+    def equal_to_last() -> NDArray[np.bool_]:
+        return np.logical_and.reduce([column[order[1:]] == column[order[:-1]] for column in columns])
+
+    ordered = key[order]
+    same = ordered[1:] == ordered[:-1]
+    if not same.any():
+        return np.arange(len(order))
+    if (same & ~equal_to_last()).any():
+        order = np.lexsort(columns)
+    same = equal_to_last()
+    begins = np.concatenate([[True], ~same])
+    out = np.empty(len(order), np.int64)
+    out[order] = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
+    return out
+
+
+def _area_vectors(vertices: Floats, faces: Ints) -> tuple[Floats, NDArray[np.bool_]]:
+    """Twice each triangle's area along its normal (F, 3), and which triangles have none but for rounding."""
+    x, y, z = (vertices[:, i][faces] for i in range(3))
+    (ux, uy, uz), (vx, vy, vz) = ([c[:, i] - c[:, 0] for c in (x, y, z)] for i in (1, 2))
+    vector = np.column_stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx])
+    edges = ux * ux + uy * uy + uz * uz + vx * vx + vy * vy + vz * vz
+    return vector, ~(_length(vector) > 1e-9 * edges)
+
+
+def _not_spiked(vertices: Floats, faces: Ints, vector: Floats, notes: list[str]) -> NDArray[np.bool_]:
+    """Which triangles touch no spike."""
+    here = np.ones(len(faces), bool)
+    count = 0
+    for _ in range(2):  # a second time for spikes side by side, which hide each other a little
+        spike = _spikes(vertices, faces[here], vector[here])
+        if not len(spike):
+            break
+        count += len(spike)
+        spiked = np.zeros(len(vertices), bool)
+        spiked[spike] = True
+        here &= ~(spiked[faces[:, 0]] | spiked[faces[:, 1]] | spiked[faces[:, 2]])
+    if count:
+        notes.append(f"{count} spikes were cut off")
+    return here
+
+
+def _spikes(vertices: Floats, faces: Ints, vector: Floats) -> Ints:
+    """Vertices that stand off the middle of their neighbours, along the normal of the ring that these form."""
+    n = len(vertices)
+    head = faces[:, [1, 2, 0]].ravel()
+    degree = np.bincount(faces.ravel(), minlength=n)
+    middle = np.column_stack([np.bincount(faces.ravel(), vertices[:, i][head], n) for i in range(3)])
+    middle /= np.maximum(degree, 1)[:, None]
+    far = (_length(vertices - middle) > SPIKE_MM) & (degree >= 3)
+    touched = np.flatnonzero(far[faces[:, 0]] | far[faces[:, 1]] | far[faces[:, 2]])
+    if not len(touched):
+        return touched
+    corner, near = faces[touched], np.repeat(vector[touched], 3, axis=0)
+    tail, after, before = corner.ravel(), corner[:, [1, 2, 0]].ravel(), corner[:, [2, 0, 1]].ravel()
+    # Around an inner vertex each neighbour comes once after and once before it. The triangles' area vectors then add up
+    # to that of the ring of neighbours, wherever the vertex itself stands.
+    inner = np.bincount(tail, after, n) == np.bincount(tail, before, n)
+    ring = np.column_stack([np.bincount(tail, near[:, i], n) for i in range(3)])
+    spread = np.bincount(tail, _length(vertices[after] - middle[tail]), n) / np.maximum(degree, 1)
+    height = np.abs(np.einsum("ij,ij->i", vertices - middle, ring))
+    return np.flatnonzero(
+        far & inner & (height > np.maximum(SPIKE_MM, SPIKE_RATIO * spread) * np.linalg.norm(ring, axis=1))
+    )
+
+
+def _face_parts(vertices: Floats, faces: Ints, areas: Floats, notes: list[str]) -> NDArray[np.bool_]:
+    """Which triangles belong to a part that may be of the face."""
+    if not len(faces):
+        return np.zeros(0, bool)
+    n = len(vertices)
+    tail, head = faces[:, :2].ravel(), faces[:, 1:].ravel()
+    graph = csr_matrix((np.ones(len(tail), np.int8), (tail, head)), (n, n))
+    _, label = connected_components(graph, directed=False)
+    of_face = label[faces[:, 0]]
+    area = np.bincount(of_face, areas, int(label.max()) + 1)
+    large = area >= LARGE_PART * area.max()
+    stays = large.copy()
+    candidates = np.flatnonzero(~large & (area >= SMALL_PART_MM2))
+    if len(candidates):
+        body = np.flatnonzero(large[label])
+        tree = KDTree(vertices[body[:: max(1, len(body) // _GAP_POINTS)]])
+        members = np.flatnonzero(np.isin(label, candidates))
+        near, _ = tree.query(vertices[members], distance_upper_bound=SMALL_PART_GAP_MM)
+        stays[label[members[np.isfinite(near)]]] = True
+    dropped = ~stays & (area > 0)
+    if dropped.any():
+        notes.append(f"{int(dropped.sum())} separate parts of {area[dropped].sum() / 100:.2g} cm2 in all were dropped")
+    return stays[of_face]
+
+
+def _not_stray(points: Floats, notes: list[str]) -> NDArray[np.bool_]:
+    """Which points of a cloud have neighbours as most points have."""
+    if len(points) <= _STRAY_NEIGHBOURS:
+        return np.ones(len(points), bool)
+    distance = KDTree(points).query(points, _STRAY_NEIGHBOURS + 1)[0][:, -1]
+    stays = distance <= STRAY_RATIO * np.median(distance)
+    if not stays.all():
+        notes.append(f"{int((~stays).sum())} stray points were dropped")
+    return stays
+
+
+def _faces_inwards(vertices: Floats, faces: Ints, vector: Floats) -> bool:
+    """Whether the triangles, as a whole, face the middle of the surface and not away from it."""
+    centre = vertices[faces[:, 0]]
+    centre = centre - np.average(centre, axis=0, weights=_length(vector))
+    away = np.einsum("ij,ij->i", centre, vector)
+    # A face or head is domed, so the sum is clearly positive; a few percent either way would say nothing.
+    return bool(away.sum() < -0.1 * np.abs(away).sum())
