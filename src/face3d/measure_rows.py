@@ -1,0 +1,240 @@
+"""The single measures: what is read off a face at rest, and off a movement."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+import numpy as np
+
+from face3d.landmarks import SIDES
+from face3d.mirror import reflect
+from face3d.movement import Anatomy, Movement, align
+from face3d.scan import Floats
+
+_OURS = "face3d"
+_FARKAS = "Farkas 1994"
+_HOUSE = "House 1983"
+
+
+@dataclass(frozen=True)
+class Definition:
+    """What a measure is, its unit, and who defined it."""
+
+    unit: str
+    text: str
+    source: str = _OURS
+
+
+#: Measures in the order of a report; the ratio of a measure is called `<measure>_ratio`.
+DEFINITIONS: Mapping[str, Definition] = MappingProxyType({
+    "fissure_height": Definition("mm", "distance of the lid edges ps-pi, along it at rest; 0 closed", _FARKAS),
+    "eye_aspect_ratio": Definition("1", "fissure height / fissure width en-ex", "Soukupova & Cech 2016"),
+    "brow_height": Definition("mm", "height of the brow's top (sci) above the eye corners", _FARKAS),
+    "commissure_height": Definition("mm", "height of the mouth corner (ch) above the eye corners: negative", _FARKAS),
+    "commissure_distance": Definition("mm", "distance of the mouth corner from the symmetry plane", _FARKAS),
+    "alar_height": Definition("mm", "height of the ala (al) above the eye corners: negative", _FARKAS),
+    "rest_difference": Definition("mm", "left minus right of a height at rest: + left is more", "Auto-eFACE"),
+    "midline_deviation": Definition("mm", "lateral position of a point against the nasion: + left", _FARKAS),
+    "resting_asymmetry": Definition("mm", "mean distance of paired points to the aligned mirror", "Claes 2011"),
+    "commissure_excursion": Definition("mm", "length of the mouth corner's path from rest", _HOUSE),
+    "commissure_angle_frontal": Definition("deg", "its direction in the frontal plane: 0 lateral, 90 up, 180 medial"),
+    "commissure_angle_horizontal": Definition("deg", "its direction seen from above: 0 lateral, 90 forward"),
+    "brow_raise": Definition("mm", "upward movement of the brow's top (sci)", _HOUSE),
+    "closure_gap": Definition("mm", "fissure height that is left when the eye is closed", _FARKAS),
+    "closure": Definition("1", "share of the resting fissure that closes: 0 none, 1 complete", "PC-FAAP"),
+    "nasolabial_displacement": Definition("mm", "mean length of the nasolabial region's movement", "Gibelli 2020"),
+    "alar_lift": Definition("mm", "upward movement of the ala (al)"),
+    "nasal_base": Definition("mm", "length of the alar base's (ac) movement"),
+    "lip_depression": Definition("mm", "downward movement of a half of the lower lip"),
+    "pucker": Definition("mm", "movement of the mouth corner toward the midline"),
+    "cheek_puff": Definition("mm", "mean movement of the cheek along its outward normal at rest"),
+    "displacement": Definition("mm", "root mean square length of a region's movement", "Alagha 2022"),
+    "function": Definition("1", "movement along the mirrored movement of the healthy side, as a share of it"),
+    "symmetry": Definition("1", "smaller / larger of both sides' movement along their common direction", "Kim 2015"),
+    "synkinesis": Definition("1", "unasked movement as a share of the region's own full movement"),
+    "severity": Definition("1", "1 - mean of brow and mouth function: 0 healthy, 1 no movement", _HOUSE),
+})  # fmt: skip
+
+#: Directions of shorter paths (mm) are noise: at 2 mm, a point that is 0.1 mm off turns them by 3 degrees.
+LEAST_FOR_ANGLE = 2.0
+#: Below this (mm) of movement on the healthy side a ratio is noise over noise.
+LEAST_FOR_RATIO = 1.0
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One number. `side` "left", "right" or "both"; `uncertainty` one standard deviation in the value's unit, NaN
+    unknown.
+    """
+
+    measure: str
+    expression: str
+    region: str
+    side: str
+    value: float
+    unit: str
+    uncertainty: float = math.nan
+    status: str = "ok"
+    source: str = _OURS
+
+
+def row(measure: str, expression: str, region: str, side: str, value: float, status: str = "") -> Measure:
+    """A row with its definition's unit and source; a value that is not finite is NaN and needs a status."""
+    of_ratio = measure not in DEFINITIONS
+    definition = DEFINITIONS[measure.removesuffix("_ratio") if of_ratio else measure]
+    good = math.isfinite(value)
+    unit = "1" if of_ratio else definition.unit
+    return Measure(
+        measure, expression, region, side, float(value) if good else math.nan, unit,
+        status="ok" if good else (status or "not seen in the scan"), source=definition.source,
+    )  # fmt: skip
+
+
+def _outward(side: str) -> float:
+    return 1.0 if side == "left" else -1.0
+
+
+def fissure(marks: Mapping[str, Floats], rest: Mapping[str, Floats], side: str) -> float:
+    """Opening of an eye along its own direction at rest, mm; 0 when the lids meet or overlap."""
+    open_direction = rest[f"ps_{side}"] - rest[f"pi_{side}"]
+    size = float(np.linalg.norm(open_direction))
+    if not size > 0:
+        return math.nan
+    gap = float((marks[f"ps_{side}"] - marks[f"pi_{side}"]) @ open_direction / size)
+    return max(gap, 0.0) if math.isfinite(gap) else math.nan
+
+
+def _heights(marks: Mapping[str, Floats], side: str) -> dict[str, float]:
+    level = (marks[f"en_{side}"][1] + marks[f"ex_{side}"][1]) / 2
+    both = (level + (marks[f"en_{_other(side)}"][1] + marks[f"ex_{_other(side)}"][1]) / 2) / 2
+    return {
+        "brow_height": marks[f"sci_{side}"][1] - level,
+        # Against both eyes' level: a mouth corner must not seem to drop because the lid's corner does.
+        "commissure_height": marks[f"ch_{side}"][1] - both,
+        "alar_height": marks[f"al_{side}"][1] - both,
+        "commissure_distance": abs(marks[f"ch_{side}"][0]),
+    }
+
+
+def _other(side: str) -> str:
+    return "right" if side == "left" else "left"
+
+
+def rest_rows(rest: Floats, anatomy: Anatomy) -> Iterator[Measure]:
+    """Measures of the face at rest: `rest` (N, 3) mm in the canonical frame, NaN where not seen."""
+    marks = anatomy.landmark_points(rest)
+    values: dict[tuple[str, str], float] = {}
+    for side in SIDES:
+        opening = fissure(marks, marks, side)
+        width = float(np.linalg.norm(marks[f"ex_{side}"] - marks[f"en_{side}"]))
+        values["fissure_height", side] = opening
+        yield row("fissure_height", "rest", "eye", side, opening)
+        yield row("eye_aspect_ratio", "rest", "eye", side, opening / width)
+        for name, value in _heights(marks, side).items():
+            values[name, side] = float(value)
+            yield row(name, "rest", name.split("_")[0], side, value)
+    for name, region in (("fissure_height", "eye"), ("brow_height", "brow"), ("commissure_height", "commissure"),
+                         ("alar_height", "alar")):  # fmt: skip
+        yield row("rest_difference", "rest", region, "both", values[name, "left"] - values[name, "right"])
+    for point in ("prn", "sn", "ls", "li", "pg"):
+        yield row("midline_deviation", "rest", point, "both", marks[point][0] - marks["n"][0])
+    distance = mirror_distance(rest, anatomy)
+    for region, weight in _both_sides(anatomy):
+        yield row("resting_asymmetry", "rest", region, "both", weighted_mean(distance, weight))
+
+
+def mirror_distance(rest: Floats, anatomy: Anatomy) -> Floats:
+    """Distance (N,) mm of each vertex to its counterpart in the robustly aligned mirror image; NaN where not seen."""
+    mirror = reflect(rest)[anatomy.opposite]
+    seen = np.isfinite(rest).all(axis=1) & np.isfinite(mirror).all(axis=1)
+    out = np.full(len(rest), np.nan)
+    if seen.sum() < 100:
+        return out
+    back = np.array([any(k.startswith(part) for part in ("ear", "neck", "scalp", "jaw")) for k in anatomy.regions])
+    weight = 1.0 - np.clip(sum(w for w, b in zip(anatomy.regions.values(), back, strict=True) if b), 0, 1)
+    transform, _ = align(mirror[seen], rest[seen], np.broadcast_to(weight, len(rest))[seen])
+    out[seen] = np.linalg.norm(transform.apply(mirror[seen]) - rest[seen], axis=1)
+    return out
+
+
+def _both_sides(anatomy: Anatomy) -> Iterator[tuple[str, Floats]]:
+    for name in dict.fromkeys(k.removesuffix("_left").removesuffix("_right") for k in anatomy.regions):
+        yield name, sum((anatomy.regions[k] for k in (name, f"{name}_left", f"{name}_right") if k in anatomy.regions),
+                        np.zeros(len(anatomy.vertices)))  # fmt: skip
+
+
+def weighted_mean(values: Floats, weight: Floats, least: float = 0.5) -> float:
+    """Mean over the vertices that were seen; NaN when they hold less than `least` of the weight."""
+    seen = np.isfinite(values)
+    total = weight.sum()
+    if total == 0 or weight[seen].sum() < least * total:
+        return math.nan
+    return float(values[seen] @ weight[seen] / weight[seen].sum())
+
+
+def movement_rows(moved: Movement, rest: Floats, anatomy: Anatomy) -> Iterator[Measure]:
+    """Measures of one expression, each side for itself."""
+    e = moved.expression
+    d = moved.displacement
+    shift = anatomy.landmark_points(d)
+    at_rest = anatomy.landmark_points(rest)
+    marks = {name: at_rest[name] + shift[name] for name in shift}
+    length = np.linalg.norm(d, axis=1)
+    for side in SIDES:
+        out, corner = _outward(side), shift[f"ch_{side}"]
+        if e == "brow_raise":
+            yield row("brow_raise", e, "brow", side, shift[f"sci_{side}"][1])
+        if e in ("gentle_eye_closure", "tight_eye_closure"):
+            gap, opening = fissure(marks, at_rest, side), fissure(at_rest, at_rest, side)
+            yield row("closure_gap", e, "eye", side, gap)
+            yield row("closure", e, "eye", side, (opening - gap) / opening if opening > 0 else math.nan)
+        else:
+            yield row("fissure_height", e, "eye", side, fissure(marks, at_rest, side))
+        path = float(np.linalg.norm(corner))
+        yield row("commissure_excursion", e, "mouth", side, path)
+        if e in ("closed_smile", "open_smile", "snarl", "lip_pucker", "lower_lip_depression"):
+            short = f"moved {path:.1f} mm; a direction needs {LEAST_FOR_ANGLE:g} mm"
+            enough = path >= LEAST_FOR_ANGLE
+            frontal = math.degrees(math.atan2(corner[1], out * corner[0])) if enough else math.nan
+            level = math.degrees(math.atan2(corner[2], out * corner[0])) if enough else math.nan
+            status = short if math.isfinite(path) else ""
+            yield row("commissure_angle_frontal", e, "mouth", side, frontal, status)
+            yield row("commissure_angle_horizontal", e, "mouth", side, level, status)
+        if e in ("closed_smile", "open_smile", "snarl"):
+            weight = anatomy.regions.get(f"nasolabial_{side}", np.zeros(len(d)))
+            yield row("nasolabial_displacement", e, "nasolabial", side, weighted_mean(length, weight))
+        if e == "snarl":
+            yield row("alar_lift", e, "nose", side, shift[f"al_{side}"][1])
+            yield row("nasal_base", e, "nose", side, float(np.linalg.norm(shift[f"ac_{side}"])))
+        if e == "lip_pucker":
+            yield row("pucker", e, "mouth", side, -out * corner[0])
+        if e in ("lower_lip_depression", "open_smile"):
+            yield row("lip_depression", e, "lower_lip", side, weighted_mean(-d[:, 1], _half_lip(anatomy, side)))
+        if e == "cheek_puff":
+            yield row("cheek_puff", e, "cheek", side, weighted_mean(
+                (d * _normals(rest, anatomy)).sum(axis=1), anatomy.regions.get(f"cheek_{side}", np.zeros(len(d)))
+            ))  # fmt: skip
+        for region, weight in anatomy.regions.items():
+            if region.endswith(f"_{side}"):
+                value = math.sqrt(m) if (m := weighted_mean(length**2, weight)) >= 0 else math.nan
+                yield row("displacement", e, region.removesuffix(f"_{side}"), side, value)
+
+
+def _half_lip(anatomy: Anatomy, side: str) -> Floats:
+    """The lateral part of a half of the lower lip: its middle is moved by both sides."""
+    weight = anatomy.regions.get(f"lower_lip_{side}", np.zeros(len(anatomy.vertices)))
+    return weight * np.clip((_outward(side) * anatomy.vertices[:, 0] - 5) / 5, 0, 1)
+
+
+def _normals(vertices: Floats, anatomy: Anatomy) -> Floats:
+    """Outward unit normals (N, 3), area-weighted; NaN beside vertices that were not seen."""
+    f = anatomy.faces
+    across = np.cross(vertices[f[:, 1]] - vertices[f[:, 0]], vertices[f[:, 2]] - vertices[f[:, 0]])
+    total = np.zeros_like(vertices)
+    for corner in range(3):
+        np.add.at(total, f[:, corner], across)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return total / np.linalg.norm(total, axis=1, keepdims=True)

@@ -1,0 +1,203 @@
+"""What a clinician asks of an examination, in millimetres and ratios: resting asymmetry, excursions, closure,
+synkinesis.
+
+Everything is taken from meshes in anatomical correspondence, rest against expression, aligned on the region that is
+stable in that expression (`face3d.movement`). Each side is measured for itself; nothing assumes symmetry of what is
+measured.
+
+Ratios are affected / healthy side: 1 symmetric, 0 no movement on the affected side, above 1 more than on the healthy
+side. Where neither side is known or found to be ill they are smaller / larger, which cannot exceed 1. What could not
+be measured is NaN, with the reason as its status.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from face3d.errors import RegistrationError
+from face3d.function import ASKED, FULL, Pair, pairs, synkinesis, weaker_side
+from face3d.landmarks import SIDES
+from face3d.measure_rows import LEAST_FOR_RATIO, Measure, movement_rows, rest_rows, row
+from face3d.movement import Anatomy, Movement, movement
+from face3d.scales import REGIONS, severity
+from face3d.scan import Floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: Movement lost on the weaker side, over all regions, from which on that side counts as affected. Healthy people's
+#: sides differ by 9 +- 6 % in single movements (Ann Otol Rhinol Laryngol 1999;108:641); a mean over five regions
+#: varies less.
+LEAST_WEAKNESS = 0.08
+#: Share of a region's own full movement from which on unasked movement is taken for synkinesis of that side.
+LEAST_SYNKINESIS = 0.15
+#: measures of a side whose ratio is reported, and the expressions in which it means something
+RATIOS: Mapping[str, tuple[str, ...]] = {
+    "brow_raise": ("brow_raise",), "closure": ("gentle_eye_closure", "tight_eye_closure"),
+    "commissure_excursion": ("closed_smile", "open_smile"), "nasolabial_displacement": ("open_smile", "snarl"),
+    "alar_lift": ("snarl",), "lip_depression": ("lower_lip_depression",), "pucker": ("lip_pucker",),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """All measures of one exam.
+
+    `affected_side` "left", "right" or "none"; `side_source` "given" or "measured". `region_function` brow, eye,
+    midface, mouth, lower_lip -> share of the healthy side's movement, 0..1, NaN where it could not be measured.
+    `synkinesis` (expression asked for, region that was not) -> share of that region's own full movement. `movements`
+    the fields behind the numbers.
+    """
+
+    subject: str
+    visit: str | None
+    rows: tuple[Measure, ...]
+    affected_side: str
+    side_source: str
+    region_function: Mapping[str, float]
+    synkinesis: Mapping[tuple[str, str], float]
+    movements: Mapping[str, Movement] = field(default_factory=dict, repr=False)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("region_function", "synkinesis", "movements"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a measure: subject, visit, measure, expression, region, side, value, unit, uncertainty, status,
+        source.
+        """
+        import pandas as pd
+
+        frame = pd.DataFrame([vars(r) for r in self.rows], columns=list(Measure.__dataclass_fields__))
+        frame.insert(0, "visit", self.visit or "")
+        frame.insert(0, "subject", self.subject)
+        return frame
+
+    def value(self, measure: str, expression: str, side: str = "both", region: str | None = None) -> float:
+        """The value of one row; NaN where it was not measured. Raises KeyError when the exam has no such row."""
+        for r in self.rows:
+            if (r.measure, r.expression, r.side) == (measure, expression, side) and region in (None, r.region):
+                return r.value
+        raise KeyError(f"{measure}, {expression}, {side}, {region}")
+
+    @property
+    def severity(self) -> float:
+        """1 - mean of brow and mouth function, 0..1 (House's rule); NaN when either was not measured."""
+        brow, mouth = self.region_function["brow"], self.region_function["mouth"]
+        return severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
+
+
+def measure_vertices(
+    rest: Floats, expressions: Mapping[str, Floats], anatomy: Anatomy, affected_side: str | None = None,
+    subject: str = "", visit: str | None = None,
+) -> Measures:  # fmt: skip
+    """Measures of a face in correspondence.
+
+    `rest` (N, 3) mm in its canonical frame; `expressions` name -> (N, 3) mm, same vertex order, any pose; rows of NaN
+    were not seen. `affected_side` "left", "right", "none", or None to find it out ("both" is compared like "none":
+    smaller / larger).
+    """
+    rows = list(rest_rows(rest, anatomy))
+    movements, notes = {}, []
+    for expression, moved in expressions.items():
+        try:
+            movements[expression] = movement(expression, rest, moved, anatomy)
+        except RegistrationError as error:
+            notes.append(str(error))
+    for moved in movements.values():
+        rows += movement_rows(moved, rest, anatomy)
+    found = pairs(anatomy, movements)
+    unasked = {s: synkinesis(found, s) for s in SIDES}
+    side, source = affected_side, "given"
+    if side is None:
+        side, source = _affected(found, unasked), "measured"
+    side = side if side in SIDES else "none"
+    rows += _ratio_rows(rows, side)
+    function = {region: _function(region, found, rows, side) for region in REGIONS}
+    rows += _function_rows(found, function, side)
+    for s in [side] if side in SIDES else SIDES:
+        rows += [row("synkinesis", e, region, s, value) for (e, region), value in unasked[s].items()]
+    brow, mouth = function["brow"], function["mouth"]
+    lost = severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
+    rows.append(row("severity", "all", "face", "both", lost, "needs brow raise and smile"))
+    matrix = unasked.get(side, {})
+    return Measures(subject, visit, tuple(rows), side, source, function, matrix, movements, tuple(notes))
+
+
+def _affected(found: Mapping[tuple[str, str], Pair], unasked: Mapping[str, Mapping[tuple[str, str], float]]) -> str:
+    """The side that moves less when asked; where neither clearly does, the one that moves unasked."""
+    side, weakness = weaker_side(found)
+    if weakness >= LEAST_WEAKNESS:
+        return side
+    # Eye and mouth only: lower lip and chin follow the mouth's corner, for mechanical reasons, on either side.
+    most = {s: max((v for (_, r), v in unasked[s].items() if r in ("eye", "mouth")), default=0.0) for s in SIDES}
+    side = max(most, key=lambda s: most[s])
+    return side if most[side] >= LEAST_SYNKINESIS else "none"
+
+
+def _ratio_rows(rows: Iterable[Measure], side: str) -> list[Measure]:
+    values = {(r.measure, r.expression, r.side): (r.value, r.region) for r in rows}
+    out = []
+    for name, where in RATIOS.items():
+        for expression in where:
+            if (name, expression, "left") in values:
+                left, region = values[name, expression, "left"]
+                right = values[name, expression, "right"][0]
+                least = 0.1 if name == "closure" else LEAST_FOR_RATIO
+                value, status = ratio(left, right, side, least)
+                out.append(row(f"{name}_ratio", expression, region, "both", value, status))
+    return out
+
+
+def ratio(left: float, right: float, affected: str, least: float = LEAST_FOR_RATIO) -> tuple[float, str]:
+    """Affected / healthy, or smaller / larger when neither is affected, and why it is NaN. `least` of the divisor."""
+    if not math.isfinite(left + right):
+        return math.nan, "a side was not seen in the scan"
+    if affected in SIDES:
+        above, below = (left, right) if affected == "left" else (right, left)
+    else:
+        above, below = min(left, right), max(left, right)
+    if below < least:
+        return math.nan, f"the side divided by shows {below:.2f}; {least:g} are needed"
+    return above / below, ""
+
+
+def _shares(pair: Pair, side: str) -> float:
+    if side in SIDES:
+        return pair.share(side)
+    smaller, larger = sorted(pair.amplitudes())
+    return smaller / larger if larger >= LEAST_FOR_RATIO else math.nan
+
+
+def _function(region: str, found: Mapping[tuple[str, str], Pair], rows: Iterable[Measure], side: str) -> float:
+    """Share of the healthy side's movement of a functional region, 0..1, over the expressions that show it."""
+    if region == "eye":
+        values = [r.value for r in rows if r.measure == "closure_ratio"]
+    else:
+        values = [_shares(found[e, region], side) for e in FULL[region] if (e, region) in found]
+    values = [v for v in values if math.isfinite(v)]
+    return float(np.clip(np.mean(values), 0, 1)) if values else math.nan
+
+
+def _function_rows(found: Mapping[tuple[str, str], Pair], function: Mapping[str, float], side: str) -> list[Measure]:
+    out = []
+    for (expression, region), pair in found.items():
+        if region in ASKED[expression]:
+            still = "the side compared with moves less than 1 mm"
+            if side in SIDES:
+                out.append(row("function", expression, region, "both", pair.share(side), still))
+            smaller, larger = sorted(pair.amplitudes())
+            value = smaller / larger if larger >= LEAST_FOR_RATIO else math.nan
+            out.append(row("symmetry", expression, region, "both", value, still))
+    for region, value in function.items():
+        asked = " or ".join(FULL[region])
+        out.append(row("function", "all", region, "both", value, f"needs a movement of the healthy side in {asked}"))
+    return out
