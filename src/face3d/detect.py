@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import LandmarkError, ScanError, WeightsError
-from face3d.render import Seen, Surface, View, looking, shaded
+from face3d.render import Seen, Surface, View, looking, mended, shaded
 from face3d.scan import FaceScan, Floats, Ints, locked
 
 POINTS = 478
@@ -287,7 +287,7 @@ def _rolled(view: View, quarters: int) -> View:
 def _find(detector: Detector, surface: Surface) -> RigidTransform | None:
     """Scan coordinates -> head frame of the first face that holds when looked at again, or None."""
     for view in _coarse_views(surface):
-        seen = surface.see(view)
+        seen = mended(surface.see(view), view)
         picture = shaded(seen, view, blur_mm=_BLUR_MM)
         for quarters in range(4):
             turned = np.rot90(picture, quarters)
@@ -352,12 +352,11 @@ def _head_frame(points: Floats) -> RigidTransform | None:
 
 
 def _is_face(points: Floats, to_head: RigidTransform) -> bool:
-    """A nose that stands out to the front, and eyes apart as eyes are: false for a shell seen from behind."""
-    p = to_head.apply(points)
-    nose, eyes, mouth = p[4], p[[33, 133, 362, 263]], p[[61, 291]]
-    around = np.nanmean([np.nanmean(eyes[:, 2]), np.nanmean(mouth[:, 2])])
-    apart = np.linalg.norm(p[263] - p[33])
-    return bool(nose[2] - around > 8.0 and 50.0 < apart < 150.0 and p[263, 0] > p[33, 0])
+    """Whether the points stand out to the front where a face does; a shell seen from behind is hollow instead."""
+    canonical = _model_facts()[1]
+    known = np.isfinite(points[:468]).all(axis=1)
+    out, expected = to_head.apply(points[:468][known])[:, 2], canonical[known][:, 2]
+    return bool(np.corrcoef(out, expected)[0, 1] > 0.7)  # 0.9 and more on faces
 
 
 def _head_view(to_head: RigidTransform, yaw: float, pitch: float, pixels: int) -> View:
@@ -374,7 +373,7 @@ def _settle(detector: Detector, surface: Surface, points: Floats) -> RigidTransf
         if to_head is None or not _is_face(points, to_head):
             return None
         view = _head_view(to_head, 0, 0, _COARSE_PIXELS)
-        seen = surface.see(view)
+        seen = mended(surface.see(view), view)
         picture = shaded(seen, view, blur_mm=_BLUR_MM)
         both = [p for p in (detector.pixels(picture, flipped) for flipped in (False, True)) if p is not None]
         if not both:
@@ -395,7 +394,7 @@ def _vote(detector: Detector, surface: Surface, to_head: RigidTransform) -> tupl
     votes, weights, count = [], [], 0
     for yaw, pitch in _VOTING:
         view = _head_view(to_head, yaw, pitch, _FINE_PIXELS)
-        seen = surface.see(view)
+        seen = mended(surface.see(view), view)
         picture = shaded(seen, view, blur_mm=_BLUR_MM)
         for flipped in (False, True):
             pixels = detector.pixels(picture, flipped)
