@@ -129,9 +129,9 @@ def icc(ratings: ArrayLike, kind: str = "2,1", level: float = 0.95) -> Estimate:
     _need(n, 3, "ICC")
     rows, columns, error = mean_squares(x)
     alpha = (1.0 - level) / 2
+    if rows + error == 0:  # subjects do not differ: there is nothing to tell apart
+        return Estimate(math.nan, math.nan, math.nan, n, level)
     if kind == "3,1":
-        if rows + error == 0:
-            return Estimate(math.nan, math.nan, math.nan, n, level)
         value = (rows - error) / (rows + (k - 1) * error)
         if error == 0:
             return Estimate(1.0, 1.0, 1.0, n, level)

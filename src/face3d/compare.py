@@ -1,0 +1,177 @@
+"""Two visits of one person, or many: what changed, and whether by more than measuring alone can explain.
+
+A change is *beyond* when it exceeds the detectable change of that measure (95 %, `face3d.repeatability`): one change
+in twenty of an unchanged face does so too, by definition. Numbers are compared; nothing here says that a treatment
+worked.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from face3d.errors import SchemaError
+from face3d.landmarks import SIDES
+from face3d.measure_rows import Measure, row
+from face3d.measures import RATIOS, Measures, ratio
+from face3d.norms import find_norms
+from face3d.repeatability import Key, Repeatability, load_repeatability
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from face3d.exam import Exam
+
+#: region of a difference at rest, or midline point -> entry of the perception norms
+_SEEN: Mapping[str, str] = {"eye": "lid", "brow": "brow", "commissure": "commissure", "prn": "nasal_tip", "pg": "chin"}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One measure at two visits. `beyond` None where no detectable change is known or a value is missing, with the
+    reason as `status`. `perceptible` whether an asymmetry at rest is as large as observers notice, after; None for
+    other measures."""
+
+    measure: str
+    expression: str
+    region: str
+    side: str
+    unit: str
+    visit: str
+    before: float
+    after: float
+    change: float
+    mdc95: float
+    mdc95_published: float
+    beyond: bool | None
+    toward_symmetry: bool | None
+    perceptible: bool | None
+    status: str
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Changes from the first visit to each later one. `affected_side` as at the first visit, for all of them."""
+
+    subject: str
+    baseline: str
+    visits: tuple[str, ...]
+    affected_side: str
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """One row a measure and later visit."""
+        import pandas as pd
+
+        frame = pd.DataFrame([vars(c) for c in self.changes], columns=list(Change.__dataclass_fields__))
+        for column in ("beyond", "toward_symmetry", "perceptible"):
+            frame[column] = frame[column].astype("boolean")
+        frame.insert(0, "subject", self.subject)
+        return frame
+
+    def change(self, measure: str, expression: str, side: str = "both", region: str | None = None) -> Change:
+        """One row, of the last visit. Raises KeyError when there is none."""
+        for c in reversed(self.changes):
+            if (c.measure, c.expression, c.side) == (measure, expression, side) and region in (None, c.region):
+                return c
+        raise KeyError(f"{measure}, {expression}, {side}, {region}")
+
+
+def compare(
+    before: Measures | Exam, after: Measures | Exam, *later: Measures | Exam,
+    repeatability: Mapping[Key, Repeatability] | None = None,
+) -> Comparison:  # fmt: skip
+    """Changes from `before` to `after`, and to each visit of `later`; exams are measured first.
+
+    Ratios of all visits refer to the side that was affected at the first. Raises `SchemaError` when the visits name
+    different subjects.
+    """
+    visits: list[Measures] = []
+    for visit in (before, after, *later):
+        if not isinstance(visit, Measures):
+            from face3d.measures import measure
+
+            visit = measure(visit, affected_side=visits[0].affected_side if visits else None)
+        visits.append(visit)
+    first = visits[0]
+    subjects = {v.subject for v in visits}
+    if len(subjects) > 1:
+        raise SchemaError(f"visits of different subjects: {', '.join(sorted(subjects))}; compare one person's")
+    known = load_repeatability() if repeatability is None else repeatability
+    notes = []
+    names = _names(visits)
+    start = _on_side(first, first.affected_side)
+    changes: list[Change] = []
+    for name, visit in zip(names[1:], visits[1:], strict=True):
+        if visit.affected_side != first.affected_side:
+            notes.append(
+                f"{name}: affected side {visit.affected_side}, {names[0]}: {first.affected_side}; "
+                "regional function and synkinesis are not compared"
+            )
+        end = _on_side(visit, first.affected_side)
+        for key in [k for k in start if k in end]:
+            changes.append(_change(start[key], end[key], name, known))
+    return Comparison(first.subject, names[0], tuple(names[1:]), first.affected_side, tuple(changes), tuple(notes))
+
+
+def _names(visits: Sequence[Measures]) -> list[str]:
+    names = [v.visit or f"visit {i + 1}" for i, v in enumerate(visits)]
+    return [f"{n} ({i + 1})" if names.count(n) > 1 else n for i, n in enumerate(names)]
+
+
+def _on_side(measures: Measures, side: str) -> dict[tuple[str, str, str, str], Measure]:
+    """The rows by measure, expression, region and side, with plain ratios referred to `side`."""
+    rows = {(r.measure, r.expression, r.region, r.side): r for r in measures.rows}
+    if measures.affected_side == side:
+        return rows
+    rows = {k: r for k, r in rows.items() if k[0] not in ("function", "synkinesis", "severity")}
+    for name, expressions in RATIOS.items():
+        for e in expressions:
+            sides = {r.side: r for r in rows.values() if (r.measure, r.expression) == (name, e) and r.side in SIDES}
+            if len(sides) == 2:
+                region = sides["left"].region
+                value, status = ratio(
+                    sides["left"].value, sides["right"].value, side, 0.1 if name == "closure" else 1.0
+                )
+                rows[f"{name}_ratio", e, region, "both"] = row(f"{name}_ratio", e, region, "both", value, status)
+    return rows
+
+
+def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Repeatability]) -> Change:
+    change = after.value - before.value
+    if before.unit == "deg":
+        change = (change + 180) % 360 - 180
+    own = known.get((before.measure, before.expression, before.region))
+    mdc = own.mdc95 if own else math.nan
+    published = math.nan
+    if before.unit == "mm":
+        published = next(
+            (n.mean or math.nan for n in find_norms("mdc95", before.expression, kind="repeatability")), math.nan
+        )
+    status, beyond = "ok", None
+    if not math.isfinite(change):
+        status = next(r.status for r in (before, after) if r.status != "ok")
+    elif own is None:
+        status = "detectable change of this measure is not known"
+    else:
+        beyond = abs(change) > mdc
+    target = 1.0 if before.measure.endswith("_ratio") or before.measure in ("function", "symmetry") else 0.0
+    toward = None
+    if target == 1.0 or before.measure in ("rest_difference", "midline_deviation", "resting_asymmetry"):
+        gain = abs(before.value - target) - abs(after.value - target)
+        toward = gain > 0 if math.isfinite(gain) and gain != 0 else None
+    return Change(
+        before.measure, before.expression, before.region, before.side, before.unit, visit, before.value, after.value,
+        change, mdc, published, beyond, toward, _perceptible(after), status,
+    )  # fmt: skip
+
+
+def _perceptible(measure: Measure) -> bool | None:
+    if measure.measure not in ("rest_difference", "midline_deviation") or not math.isfinite(measure.value):
+        return None
+    seen = find_norms(_SEEN.get(measure.region, ""), kind="perception")
+    return abs(measure.value) >= seen[0].mean if seen and seen[0].mean is not None else None

@@ -1,0 +1,108 @@
+"""How well each measure repeats: standard error of measurement and detectable change, ours by simulation or a
+laboratory's own.
+
+The shipped values come from one simulated person scanned twice, many times over (`tools/build_repeatability.py`):
+other pose, triangulation, crop and scanner noise, the same face in the same expression. That is measurement error
+alone. People don't repeat an expression exactly; published detectable changes, a week apart, hold both and stand
+beside ours.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from face3d.agreement import detectable_change, icc, standard_error_of_measurement
+from face3d.errors import SchemaError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+#: measure, expression, region
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class Repeatability:
+    """Of one measure: `sem` and `mdc95` in its unit, ICC(2,1) of `n` pairs of measurements, and where they come
+    from.
+    """
+
+    measure: str
+    expression: str
+    region: str
+    unit: str
+    sem: float
+    mdc95: float
+    icc: float | None
+    n: int
+    source: str
+
+
+def load_repeatability(path: str | Path | None = None) -> Mapping[Key, Repeatability]:
+    """Of a file, by default the one shipped. Raises `SchemaError` that names the entry."""
+    return _shipped() if path is None else _parse(Path(path).read_text(encoding="utf-8"), str(path))
+
+
+@cache
+def _shipped() -> Mapping[Key, Repeatability]:
+    file = files("face3d").joinpath("data/repeatability.json")
+    return _parse(file.read_text(encoding="utf-8"), "repeatability.json") if file.is_file() else {}
+
+
+def _parse(text: str, name: str) -> dict[Key, Repeatability]:
+    try:
+        entries = json.loads(text)["entries"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise SchemaError(f"{name}: not a file of repeatabilities ({error})") from None
+    out = {}
+    for i, entry in enumerate(entries):
+        try:
+            one = Repeatability(**entry)
+        except TypeError as error:
+            raise SchemaError(f"{name}: entries[{i}]: {error}") from None
+        out[one.measure, one.expression, one.region] = one
+    return out
+
+
+def write_repeatability(path: str | Path, values: Iterable[Repeatability]) -> None:
+    """Writes a file that `load_repeatability` reads."""
+    text = json.dumps({"entries": [asdict(v) for v in values]}, indent=0, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tuple[Repeatability, ...]:
+    """From a study in which each subject was measured at two visits without a true change between them.
+
+    `table`: tidy, as `face3d study` writes; the first two visits of a subject count. Sides are pooled as pairs of
+    their own, so that `n` counts pairs. Measures with fewer than `least` pairs are left out.
+    """
+    columns = ("measure", "expression", "region", "unit", "subject", "side", "visit", "value")
+    if missing := set(columns) - set(table.columns):
+        raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d study`")
+    groups: dict[tuple[str, str, str, str], dict[tuple[str, str], dict[str, float]]] = {}
+    for m, e, r, unit, subject, side, visit, value in zip(*(table[c].tolist() for c in columns), strict=True):
+        groups.setdefault((m, e, r, unit), {}).setdefault((subject, side), {})[visit] = value
+    out = []
+    for (m, e, r, unit), people in sorted(groups.items()):
+        pairs = np.array([[p[v] for v in sorted(p)[:2]] for p in people.values() if len(p) >= 2], np.float64)
+        pairs = pairs[np.isfinite(pairs).all(axis=1)] if len(pairs) else pairs
+        if len(pairs) < least:
+            continue
+        if unit == "deg":  # 179 and -179 degrees are 2 degrees apart
+            pairs[:, 1] = pairs[:, 0] + (pairs[:, 1] - pairs[:, 0] + 180) % 360 - 180
+        sem = standard_error_of_measurement(pairs)
+        agreement = icc(pairs).value
+        out.append(Repeatability(
+            m, e, r, unit, round(sem, 5), round(detectable_change(sem), 5),
+            round(agreement, 4) if math.isfinite(agreement) else None, len(pairs), source,
+        ))  # fmt: skip
+    return tuple(out)

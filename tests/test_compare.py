@@ -1,0 +1,102 @@
+"""Two visits: true changes are called, measuring error is not, and every number keeps its side."""
+
+import math
+
+import numpy as np
+import pytest
+
+from face3d.compare import compare
+from face3d.errors import SchemaError
+from face3d.measures import Measures, measure_vertices
+from face3d.repeatability import Repeatability
+from face3d.simulate.head import HeadModel
+from face3d.thirds import thirds, thirds_table
+from palsy import face
+
+MODEL = HeadModel.load()
+#: Made up for these tests: 1 mm and 0.1 for what they look at.
+KNOWN = {
+    (m, e, r): Repeatability(m, e, r, u, d / 2.77, d, 0.9, 50, "test")
+    for m, e, r, u, d in (
+        ("commissure_excursion", "open_smile", "mouth", "mm", 1.0),
+        ("function", "open_smile", "mouth", "1", 0.1),
+        ("rest_difference", "rest", "commissure", "mm", 1.0),
+    )
+}
+
+
+def visit(function: float, name: str, affected: str | None = "left", seed: int = 1, **more) -> Measures:
+    rest, moved = face(MODEL, np.random.default_rng(seed), function, "left", **more)
+    return measure_vertices(rest, moved, MODEL, affected, "p1", name)
+
+
+def test_a_true_change_is_beyond_and_an_unchanged_side_is_not() -> None:
+    c = compare(visit(0.3, "pre"), visit(0.7, "post"), repeatability=KNOWN)
+    smile = c.change("commissure_excursion", "open_smile", "left")
+    assert smile.beyond is True
+    assert smile.change == pytest.approx(smile.after - smile.before)
+    assert smile.after / smile.before == pytest.approx(0.7 / 0.3, rel=0.05)
+    assert c.change("commissure_excursion", "open_smile", "right").beyond is False
+    share = c.change("function", "open_smile", region="mouth")
+    assert (share.beyond, share.toward_symmetry) == (True, True)
+    assert share.change == pytest.approx(0.4, abs=0.03)
+    assert smile.mdc95_published == 1.3
+    # No repeatability known: no verdict, and it says so.
+    brow = c.change("brow_raise", "brow_raise", "left")
+    assert brow.beyond is None
+    assert "not known" in brow.status
+    assert math.isnan(brow.mdc95)
+    assert (c.baseline, c.visits) == ("pre", ("post",))
+    assert len(c.table) == len(c.changes)
+
+
+def test_ratios_keep_the_first_visits_side() -> None:
+    # After treatment the side that was ill moves more than the other: measured alone, the other would be the ill one.
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.7, "right")
+    after = measure_vertices(rest, moved, MODEL, None, "p1", "post")
+    assert after.affected_side == "right"
+    c = compare(visit(0.5, "pre"), after, repeatability=KNOWN)
+    row = c.change("commissure_excursion_ratio", "open_smile")
+    assert row.before == pytest.approx(0.5, abs=0.05)
+    assert row.after == pytest.approx(1 / 0.7, abs=0.1)
+    assert any("affected side" in note for note in c.notes)
+    with pytest.raises(KeyError):
+        c.change("function", "open_smile", region="mouth")
+
+
+def test_many_visits_are_compared_with_the_first() -> None:
+    c = compare(visit(0.2, "a"), visit(0.4, "b"), visit(0.6, "c"), repeatability=KNOWN)
+    table = c.table
+    rows = table[
+        (table["measure"] == "function") & (table["expression"] == "open_smile") & (table["region"] == "mouth")
+    ]
+    assert list(rows["visit"]) == ["b", "c"]
+    assert np.allclose(rows["change"], [0.2, 0.4], atol=0.03)
+    with pytest.raises(SchemaError, match="different subjects"):
+        other = visit(0.2, "a")
+        compare(other, Measures("p2", "b", other.rows, "left", "given", {}, {}))
+
+
+def test_asymmetry_at_rest_is_set_against_what_people_see() -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1))
+    weight = MODEL.regions["commissure_left"][:, None]
+    visits = [measure_vertices(rest + weight * [0, -mm, 0], moved, MODEL, "left", "p", str(mm)) for mm in (4.0, 1.0)]
+    before_after = compare(*visits, repeatability=KNOWN).change("rest_difference", "rest", region="commissure")
+    assert (before_after.beyond, before_after.toward_symmetry, before_after.perceptible) == (True, True, False)
+    worse = compare(*visits[::-1], repeatability=KNOWN).change("rest_difference", "rest", region="commissure")
+    assert (worse.toward_symmetry, worse.perceptible) == (False, True)
+
+
+def test_thirds_of_a_smile() -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.5)
+    m = measure_vertices(rest, moved, MODEL, "left")
+    rows = {(r.third, r.distance): r for r in thirds(m, rest, MODEL)}
+    lower = rows["lower third", "movement_rms"]
+    assert lower.share == pytest.approx(0.5, abs=0.08)  # near the midline the healthy side drags the other along
+    assert lower.healthy > rows["upper third", "movement_rms"].healthy
+    surface = rows["lower third", "surface_rms"]
+    assert 0 < surface.healthy < lower.healthy  # closest points cannot be further than paired ones
+    assert surface.published is not None
+    assert surface.published.mean == 54.1
+    assert len(thirds_table(tuple(rows.values()))) == 6
+    assert thirds(measure_vertices(rest, moved, MODEL, "none"), rest, MODEL) == ()
