@@ -70,7 +70,7 @@ def test_a_missing_extra_names_its_install_line(
 
     monkeypatch.setattr("face3d.doctor.examine", need)
     assert cli.run(["doctor"]) == 2
-    assert "[detect]" in capsys.readouterr().err
+    assert "[measure]" in capsys.readouterr().err
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def test_without_open3d_the_report_says_which_extra_draws(
 ) -> None:
     monkeypatch.setitem(sys.modules, "open3d", None)  # what an import of it then does: ModuleNotFoundError
     write_outputs(dome, tmp_path)
-    assert "[detect]" in (tmp_path / "report.html").read_text("utf-8")
+    assert "[measure]" in (tmp_path / "report.html").read_text("utf-8")
 
 
 def test_a_cloud_too_sparse_to_draw(dome: Analysis, tmp_path: Path) -> None:

@@ -13,7 +13,8 @@ from face3d.errors import MissingExtraError
 
 #: extra -> (what it is for, the modules that it brings), as in pyproject.toml.
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
-    "detect": ("finding landmarks without a click, and the pictures of the report", ("mediapipe", "open3d")),
+    "measure": ("distances and the pictures of the report", ("open3d",)),
+    "detect": ("finding landmarks without a click", ("mediapipe", "open3d")),
     "view": ("interactive inspection", ("pyvista",)),
     "batch": ("many scans at once", ("pebble", "pyarrow")),
     "learn": ("training and grading", ("torch", "torch_geometric", "sklearn", "safetensors", "captum")),

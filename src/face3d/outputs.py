@@ -12,7 +12,6 @@ from face3d.result import Result, result_of
 
 if TYPE_CHECKING:
     from face3d.analysis import Analysis
-    from face3d.report.pictures import Picture
 
 RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
 
@@ -51,9 +50,10 @@ def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] 
 def report_of(analysis: Analysis, result: Result) -> str:
     """The report as HTML; without pictures, and saying why, where there is nothing to draw or to draw with."""
     from face3d.report.page import page
+    from face3d.report.pictures import pictures_of
 
     try:
-        maps, plain = _pictures(analysis)
+        maps, plain = pictures_of(analysis)
     except LandmarkError as error:  # a point cloud too sparse to be drawn as a surface
         return page(result, no_pictures=str(error))
     except ModuleNotFoundError as error:
@@ -61,19 +61,3 @@ def report_of(analysis: Analysis, result: Result) -> str:
             raise
         return page(result, no_pictures=str(missing(error.name or "")))
     return page(result, maps, plain)
-
-
-def _pictures(analysis: Analysis) -> tuple[list[Picture], Picture]:
-    from face3d.detect import surface_of
-    from face3d.report.pictures import map_pictures, plain_picture
-
-    scan = analysis.scan.moved(analysis.head)
-    surface = surface_of(scan, [])
-    values, colors = analysis.signed_surface_distance_mm, scan.colors
-    if not len(scan.faces):  # a point cloud is drawn as the surface through its points
-        from scipy.spatial import KDTree
-
-        nearest = KDTree(scan.vertices).query(surface.vertices)[1]
-        values, colors = values[nearest], None if colors is None else colors[nearest]
-    landmarks = {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()}
-    return map_pictures(surface, values), plain_picture(surface, landmarks, colors)

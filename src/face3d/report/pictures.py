@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,9 @@ from PIL import Image
 from face3d.render import Seen, Surface, View, looking, shaded, smoothed
 from face3d.report.colors import LIMIT_MM, colors_of
 from face3d.scan import Floats
+
+if TYPE_CHECKING:
+    from face3d.analysis import Analysis
 
 #: name -> degrees that the camera stands to the subject's left of straight ahead.
 DIRECTIONS: Mapping[str, float] = {
@@ -38,9 +42,13 @@ class Picture:
     """A PNG and what it shows."""
 
     name: str
-    png: bytes
+    png: bytes = field(repr=False)
     width: int
     height: int
+
+    def _repr_png_(self) -> bytes:
+        """How a notebook shows it."""
+        return self.png
 
 
 def view_from(degrees: float) -> View:
@@ -49,6 +57,25 @@ def view_from(degrees: float) -> View:
     across = _FINE_FRONT if degrees == 0.0 else _FINE
     size = (across, round(across * FRAME_MM[1] / FRAME_MM[0]) // 2 * 2)
     return looking((np.sin(angle), 0.0, np.cos(angle)), (0.0, 1.0, 0.0), CENTRE, FRAME_MM[0], size)
+
+
+def pictures_of(analysis: Analysis) -> tuple[list[Picture], Picture]:
+    """The maps of an analysed scan's signed surface distance, and the plain picture with its landmarks.
+
+    Raises `LandmarkError` for a point cloud too sparse to be drawn, `ModuleNotFoundError` without open3d.
+    """
+    from face3d.detect import surface_of
+
+    scan = analysis.scan.moved(analysis.head)
+    surface = surface_of(scan, [])
+    values, colors = analysis.signed_surface_distance_mm, scan.colors
+    if not len(scan.faces):  # a point cloud is drawn as the surface through its points
+        from scipy.spatial import KDTree
+
+        nearest = KDTree(scan.vertices).query(surface.vertices)[1]
+        values, colors = values[nearest], None if colors is None else colors[nearest]
+    landmarks = {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()}
+    return map_pictures(surface, values), plain_picture(surface, landmarks, colors)
 
 
 def map_pictures(surface: Surface, values: ArrayLike) -> list[Picture]:

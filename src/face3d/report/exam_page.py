@@ -1,0 +1,132 @@
+"""The report of an exam: one page that opens offline, made from an `ExamResult` and pictures of the movements."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import jinja2
+from markupsafe import Markup
+
+from face3d.exam import EXPRESSIONS
+from face3d.exam_result import ExamResult, MeasurePart
+from face3d.norms import find_norms
+from face3d.report.colors import hex_of
+from face3d.report.movement_pictures import MOST_MM, colors_of_length
+from face3d.scales import ROMAN
+
+if TYPE_CHECKING:
+    from face3d.report.pictures import Picture
+
+#: Measures that are shown, in the order of a page; everything is in measures.csv.
+_SHOWN: Mapping[str, str] = {
+    "fissure_height": "fissure height", "brow_height": "brow height", "commissure_height": "mouth corner height",
+    "brow_raise": "brow raise", "closure": "closure", "closure_gap": "closure gap",
+    "commissure_excursion": "mouth corner excursion", "commissure_angle_frontal": "its direction, frontal",
+    "commissure_angle_horizontal": "its direction, from above", "nasolabial_displacement": "nasolabial movement",
+    "alar_lift": "alar lift", "nasal_base": "alar base movement", "pucker": "mouth corner to the midline",
+    "lip_depression": "lower lip depression", "cheek_puff": "cheek outward",
+}  # fmt: skip
+#: expression -> measures that say something in it
+_WHERE: Mapping[str, tuple[str, ...]] = {
+    "rest": ("fissure_height", "brow_height", "commissure_height"), "brow_raise": ("brow_raise",),
+    "gentle_eye_closure": ("closure", "closure_gap"), "tight_eye_closure": ("closure", "closure_gap"),
+    "closed_smile": ("commissure_excursion", "commissure_angle_frontal", "commissure_angle_horizontal"),
+    "open_smile": ("commissure_excursion", "commissure_angle_frontal", "commissure_angle_horizontal",
+                   "nasolabial_displacement", "fissure_height"),
+    "snarl": ("alar_lift", "nasal_base", "nasolabial_displacement"), "lip_pucker": ("pucker", "fissure_height"),
+    "lower_lip_depression": ("lip_depression",), "cheek_puff": ("cheek_puff",),
+}  # fmt: skip
+
+
+def exam_page(result: ExamResult, maps: Sequence[Picture] = ()) -> str:
+    """The report as HTML; `maps` from `face3d.report.movement_pictures`."""
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
+    environment.filters["spoken"] = _spoken
+    environment.filters["mm"] = lambda v: "–" if v is None else f"{v:.2f}"
+    environment.filters["data"] = lambda p: Markup("data:image/png;base64," + base64.b64encode(p.png).decode())
+    folder = files("face3d.report")
+    matrix: dict[str, dict[str, float | None]] = {}
+    for m in result.measures:
+        if m.measure == "synkinesis" and m.side == result.affected_side:
+            matrix.setdefault(m.expression, {})[m.region] = m.value
+    regions = [r for r in ("brow", "eye", "midface", "mouth", "lower_lip", "chin", "neck")
+               if any(r in cells for cells in matrix.values())]  # fmt: skip
+    none = result.affected_side == "none"
+    given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
+    return environment.from_string((folder / "exam.html").read_text("utf-8")).render(
+        css=Markup((folder / "page.css").read_text("utf-8")),
+        result=result,
+        name=f"{result.subject}, {result.visit}" if result.visit else result.subject,
+        side="weaker side" if none else f"{result.affected_side} side",
+        side_note=given[result.affected_side_source] + (" Neither side is affected." if none else ""),
+        scales=_scales(result),
+        groups=_groups(result),
+        matrix=matrix,
+        matrix_regions=regions,
+        maps=maps,
+        limit=f"{MOST_MM:g}",
+        gradient="linear-gradient(to right," + ",".join(
+            hex_of(c) for c in colors_of_length([MOST_MM * i / 8 for i in range(9)])
+        ) + ")",
+    )  # fmt: skip
+
+
+def _spoken(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _scales(result: ExamResult) -> list[tuple[str, str, str]]:
+    e, c = result.estimates, result.clinician or {}
+
+    def roman(grade: int | None) -> str:
+        return ROMAN[grade - 1] if grade else ""
+
+    theirs = c.get("sunnybrook_composite")
+    if theirs is None and c.get("sunnybrook"):
+        s = c["sunnybrook"]
+        theirs = 4 * sum(s["voluntary"]) - 5 * (s["eye"] + s["nasolabial"] + s["mouth"]) - sum(s["synkinesis"])
+    fngs = e.fngs2 or {}
+    return [
+        ("House-Brackmann, estimated", roman(e.house_brackmann) or "–", roman(c.get("house_brackmann"))),
+        ("House’s points, estimated", "–" if e.house_points is None else f"{e.house_points} / 8", ""),
+        ("Sunnybrook, estimated", str(e.sunnybrook["composite"]) if e.sunnybrook else "–",
+         "" if theirs is None else str(theirs)),
+        ("FNGS 2.0, estimated", roman(fngs.get("grade")) or "–", ""),
+    ]  # fmt: skip
+
+
+def _groups(result: ExamResult) -> list[dict[str, Any]]:
+    rows = {(m.measure, m.expression, m.side): m for m in result.measures if m.measure in _SHOWN}
+    ratios = {(m.measure, m.expression): m for m in result.measures if m.measure.endswith("_ratio")}
+    groups = []
+    for expression, text in EXPRESSIONS.items():
+        lines = []
+        for name in _WHERE.get(expression, ()):
+            left, right = rows.get((name, expression, "left")), rows.get((name, expression, "right"))
+            if left is None or right is None:
+                continue
+            ratio = ratios.get((f"{name}_ratio", expression))
+            norms = find_norms(name, expression)
+            lines.append({
+                "name": _SHOWN[name], "left": _shown(left), "right": _shown(right),
+                "ratio": "" if ratio is None or ratio.value is None else f"{ratio.value:.2f}",
+                "note": "; ".join(
+                    f"healthy adults, {_spoken(n.method)}: {n.mean:g}" + (f" ± {n.sd:g}" if n.sd else "") + f" {n.unit}"
+                    for n in norms if n.mean is not None
+                ),
+            })  # fmt: skip
+        if lines:
+            groups.append({"title": _spoken(expression), "note": text, "rows": lines})
+    return groups
+
+
+def _shown(m: MeasurePart) -> str:
+    if m.value is None:
+        return "–"
+    digits = 0 if m.unit == "deg" else 2
+    unit = {"1": "", "deg": "°", "mm": " mm"}[m.unit]
+    spread = "" if m.uncertainty is None else f" ± {m.uncertainty:.{digits}f}"
+    return f"{m.value:.{digits}f}{spread}{unit}"

@@ -1,0 +1,61 @@
+"""The README is a test: what it says to run, runs."""
+
+import contextlib
+import io
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from face3d import cli
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands(program: str) -> list[list[str]]:
+    lines = (line for block in blocks("console") for line in block.splitlines())
+    return [shlex.split(line, comments=True) for line in lines if line.startswith(program + " ")]
+
+
+def test_it_starts_with_the_two_commands() -> None:
+    first = blocks("console")[0].splitlines()
+    assert [line.split("#")[0].strip() for line in first] == ["make demo", "make test"]
+    assert README.index(first[0]) < 40
+
+
+def test_every_make_target_is_there() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), flags=re.MULTILINE))
+    assert {command[1] for command in commands("make")} <= targets
+
+
+def test_every_extra_is_there() -> None:
+    extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
+    assert set(re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE)) == extras - {"all", "bench", "test"}
+    for command in commands("pip"):
+        assert command[:2] == ["pip", "install"] and set(re.findall(r"\[(\w+)\]", command[2])) <= extras
+
+
+def test_every_linked_file_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for code in blocks("python"):
+        with contextlib.redirect_stdout(io.StringIO()) as out:
+            exec(compile(code, "README.md", "exec"), {})
+        assert "commissure" in out.getvalue()
+    for command in commands("face3d"):
+        if command[1] != "doctor":  # tests/test_doctor.py
+            assert cli.run(command[1:]) == 0
+    assert (tmp_path / "smile" / "report.html").stat().st_size > 100_000
+    assert (tmp_path / "demo-report" / "result.json").is_file()
