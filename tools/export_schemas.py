@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from face3d.exam_result import CompareResult, ExamResult
 from face3d.io.exam import ExamManifest
 from face3d.result import json_schema
 
 FOLDER = Path(__file__).parents[1] / "data_schemas"
 
-SCHEMAS = {"exam": ExamManifest.model_json_schema(), "result": json_schema()}
+SCHEMAS = {
+    "exam": ExamManifest.model_json_schema(),
+    "result": json_schema(),
+    "exam_result": ExamResult.model_json_schema(mode="serialization"),
+    "compare_result": CompareResult.model_json_schema(mode="serialization"),
+}
 
 
 def main() -> None:

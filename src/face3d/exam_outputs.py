@@ -1,0 +1,64 @@
+"""What `face3d exam --out` and `face3d compare --out` leave behind; each file appears whole or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from face3d.errors import OutputError, ScanError
+from face3d.extras import extra_of
+from face3d.io.write import write_bytes
+
+if TYPE_CHECKING:
+    from face3d.compare import Comparison
+    from face3d.exam import Grades
+    from face3d.exam_result import CompareResult, ExamResult
+    from face3d.measures import Measures
+    from face3d.report.pictures import Picture
+
+RESULT, MEASURES, REPORT, CHANGES = "result.json", "measures.csv", "report.html", "changes.csv"
+
+
+def write_exam(
+    m: Measures, folder: Path, clinician: Grades | None = None, pictures: Callable[[], list[Picture]] | None = None
+) -> ExamResult:
+    """Writes result.json, measures.csv and report.html into `folder`, made when it is not there.
+
+    `pictures` draws the movements for the report. Raises `OutputError` when the folder cannot be written.
+    """
+    from face3d.exam_result import exam_result
+    from face3d.report.exam_page import exam_page
+
+    result = exam_result(m, clinician)
+    maps: list[Picture] = []
+    if pictures is not None:
+        try:
+            maps = pictures()
+        except ModuleNotFoundError as error:  # drawing needs open3d; numbers don't
+            if extra_of(error.name or "") is None:
+                raise
+    files = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: exam_page(result, maps)}
+    _write(folder, files)
+    return result
+
+
+def write_comparison(c: Comparison, folder: Path) -> CompareResult:
+    """Writes result.json and changes.csv into `folder`, made when it is not there. Raises `OutputError`."""
+    from face3d.exam_result import compare_result
+
+    result = compare_result(c)
+    _write(folder, {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False)})
+    return result
+
+
+def _write(folder: Path, files: dict[str, str]) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from None
+    try:
+        for name, text in files.items():
+            write_bytes(folder / name, text.encode())
+    except ScanError as error:
+        raise OutputError(f"{error}; give another folder with --out") from None

@@ -1,0 +1,228 @@
+"""What `face3d exam` and `face3d compare` write: results as types, from which the JSON Schemas are exported.
+
+What was not measured is null, with the reason as its status. Never zero.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from face3d.compare import Comparison
+from face3d.estimates import Estimates, estimate_scales
+from face3d.exam import Grades
+from face3d.measure_rows import DEFINITIONS
+from face3d.measures import Measures
+from face3d.result import NOTICE, Number
+from face3d.scales import ROMAN
+
+SCHEMA_VERSION = 1
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class ExpressionPart(_Part):
+    """How one expression was laid on the face at rest."""
+
+    aligned_on: list[str] = Field(description="regions that are stable in this expression")
+    alignment_rms_mm: Number = Field(description="movement that was left in those regions")
+
+
+class MeasurePart(_Part):
+    """One number of the exam; definitions in `definitions`."""
+
+    measure: str
+    expression: str
+    region: str
+    side: Literal["left", "right", "both"]
+    value: Number
+    unit: str
+    uncertainty: Number = Field(description="one standard deviation, from repeated simulated scans; null if unknown")
+    status: str = Field(description='"ok", or why there is no value')
+    source: str
+
+
+class EstimatesPart(_Part):
+    """Clinical scales estimated by rule from the measures; null where a movement was not measured."""
+
+    label: str
+    house_brackmann: int | None = Field(ge=1, le=6, description="House's measured rule")
+    house_points: int | None = Field(ge=0, le=8)
+    house_brackmann_regional: int | None = Field(ge=1, le=6, description="the worst regional sign decides")
+    sunnybrook: dict[str, Any] | None
+    fngs2: dict[str, Any] | None
+    eface_like: dict[str, Number]
+    missing: list[str]
+
+
+class ExamResult(_Part):
+    """Everything that was measured in one exam."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    face3d_version: str
+    notice: str = NOTICE
+    subject: str
+    visit: str | None
+    affected_side: Literal["left", "right", "none"]
+    affected_side_source: Literal["given", "measured"]
+    ratios: str = "affected / healthy side; smaller / larger where no side is affected"
+    region_function: dict[str, Number] = Field(description="share of the healthy side's movement, 0..1")
+    severity: Number = Field(description="1 - mean of brow and mouth function")
+    expressions: dict[str, ExpressionPart]
+    estimates: EstimatesPart
+    clinician: dict[str, Any] | None = Field(description="what a clinician entered, beside the estimates")
+    measures: list[MeasurePart]
+    definitions: dict[str, str] = Field(description="measure -> what it is")
+    notes: list[str]
+
+    def to_json(self) -> str:
+        """The content of result.json."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    def to_text(self) -> str:
+        """A summary for the terminal."""
+        name = f"{self.subject}/{self.visit}" if self.visit else self.subject
+        side = "no side affected" if self.affected_side == "none" else f"affected side {self.affected_side}"
+        lines = [f"{name}: {side} ({self.affected_side_source}); {len(self.expressions)} expressions"]
+        shares = ", ".join(f"{k.replace('_', ' ')} {_percent(v)}" for k, v in self.region_function.items())
+        lines.append(f"movement of the healthy side reached: {shares}")
+        e = self.estimates
+        parts = []
+        if e.house_brackmann:
+            parts.append(f"House-Brackmann {ROMAN[e.house_brackmann - 1]} ({e.house_points} of 8 points)")
+        if e.sunnybrook:
+            parts.append(f"Sunnybrook {e.sunnybrook['composite']}")
+        if e.fngs2:
+            parts.append(f"FNGS 2.0 {ROMAN[e.fngs2['grade'] - 1]}")
+        lines.append(f"{', '.join(parts) or 'no scale could be estimated'}: {e.label}")
+        lines += [f"not estimated: {m}" for m in e.missing]
+        if self.clinician and self.clinician.get("house_brackmann"):
+            lines.append(f"clinician: House-Brackmann {ROMAN[self.clinician['house_brackmann'] - 1]}")
+        return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
+
+
+def _percent(value: float | None) -> str:
+    return "not measured" if value is None else f"{100 * value:.0f} %"
+
+
+def _plain(value: Any) -> Any:
+    """Dataclasses to dictionaries, NaN to None, recursively."""
+    if is_dataclass(value) and not isinstance(value, type):
+        value = asdict(value)
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def exam_result(m: Measures, clinician: Grades | None = None, estimates: Estimates | None = None) -> ExamResult:
+    """What was measured in an exam, with the scales it suggests, ready to be written."""
+    import face3d
+
+    e = estimates or estimate_scales(m)
+    sunnybrook = fngs = None
+    if e.sunnybrook is not None:
+        s = e.sunnybrook
+        scores = {
+            "resting": s.resting_score,
+            "voluntary_score": s.voluntary_score,
+            "synkinesis_score": s.synkinesis_score,
+        }
+        sunnybrook = _plain(s) | scores | {"composite": s.composite}
+    if e.fngs2 is not None:
+        fngs = _plain(e.fngs2) | {"total": e.fngs2.total, "grade": e.fngs2.grade}
+    used = {r.measure if r.measure in DEFINITIONS else r.measure.removesuffix("_ratio") for r in m.rows}
+    return ExamResult(
+        face3d_version=face3d.__version__,
+        subject=m.subject,
+        visit=m.visit,
+        affected_side=m.affected_side,  # type: ignore[arg-type]
+        affected_side_source=m.side_source,  # type: ignore[arg-type]
+        region_function=dict(m.region_function),
+        severity=m.severity,
+        expressions={
+            name: ExpressionPart(aligned_on=list(moved.stable), alignment_rms_mm=moved.rms)
+            for name, moved in m.movements.items()
+        },
+        estimates=EstimatesPart(
+            label=e.label, house_brackmann=e.house_brackmann, house_points=e.points,
+            house_brackmann_regional=e.regional, sunnybrook=sunnybrook, fngs2=fngs,
+            eface_like=_plain(e.eface) | {"balance": e.eface.balance}, missing=list(e.missing),
+        ),
+        clinician=_plain(clinician) if clinician is not None else None,
+        measures=[MeasurePart(**vars(r)) for r in m.rows],
+        definitions={name: DEFINITIONS[name].text for name in DEFINITIONS if name in used},
+        notes=list(m.notes),
+    )  # fmt: skip
+
+
+class ChangePart(_Part):
+    """One measure at the first visit and a later one."""
+
+    measure: str
+    expression: str
+    region: str
+    side: Literal["left", "right", "both"]
+    unit: str
+    visit: str
+    before: Number
+    after: Number
+    change: Number
+    mdc95: Number = Field(description="smallest change beyond measurement error, own, by simulation")
+    mdc95_published: Number = Field(description="published, people repeating the expression after a week, mm")
+    beyond: bool | None = Field(description="|change| > mdc95; null where that is not known")
+    toward_symmetry: bool | None
+    perceptible: bool | None = Field(description="asymmetry at rest as large as observers notice, at the later visit")
+    status: str
+
+
+class CompareResult(_Part):
+    """Changes between visits of one person."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    face3d_version: str
+    notice: str = NOTICE
+    subject: str
+    baseline: str
+    visits: list[str]
+    affected_side: Literal["left", "right", "none"]
+    changes: list[ChangePart]
+    notes: list[str]
+
+    def to_json(self) -> str:
+        """The content of result.json."""
+        return self.model_dump_json(indent=1) + "\n"
+
+    def to_text(self, most: int = 12) -> str:
+        """A summary for the terminal: changes beyond measurement error, the largest against it first."""
+        lines = [
+            f"{self.subject}: {self.baseline} to {', '.join(self.visits)}; ratios against the side {self.affected_side}"
+        ]
+        judged = [c for c in self.changes if c.beyond is not None]
+        beyond = sorted((c for c in judged if c.beyond), key=lambda c: -abs((c.change or 0) / (c.mdc95 or 1)))
+        lines.append(f"{len(beyond)} of {len(judged)} measures changed by more than measuring alone explains (95 %)")
+        for c in beyond[:most]:
+            place = " ".join(p.replace("_", " ") for p in (c.region, "" if c.side == "both" else c.side) if p)
+            lines.append(
+                f"  {c.measure.replace('_', ' ')}, {c.expression.replace('_', ' ')}, {place}: "
+                f"{c.before:.2f} to {c.after:.2f} {c.unit if c.unit != '1' else ''} (detectable {c.mdc95:.2f})"
+            )
+        return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
+
+
+def compare_result(c: Comparison) -> CompareResult:
+    """A comparison, ready to be written."""
+    import face3d
+
+    return CompareResult(
+        face3d_version=face3d.__version__, subject=c.subject, baseline=c.baseline, visits=list(c.visits),
+        affected_side=c.affected_side,  # type: ignore[arg-type]
+        changes=[ChangePart(**vars(change)) for change in c.changes], notes=list(c.notes),
+    )  # fmt: skip

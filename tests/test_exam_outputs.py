@@ -1,0 +1,94 @@
+"""What an exam leaves behind: files that agree with each other, follow their schemas, and never show a guess."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import numpy as np
+import pandas as pd
+import pytest
+
+from face3d.compare import compare
+from face3d.errors import OutputError
+from face3d.exam import Grades
+from face3d.exam_outputs import write_comparison, write_exam
+from face3d.exam_result import CompareResult, ExamResult
+from face3d.measures import measure_vertices
+from face3d.report.movement_pictures import MOST_MM, colors_of_length
+from face3d.scales import Sunnybrook
+from face3d.simulate.head import HeadModel
+from palsy import face
+
+MODEL = HeadModel.load()
+SCHEMAS = Path(__file__).parents[1] / "data_schemas"
+
+
+def visit(function: float, name: str):
+    rest, moved = face(MODEL, np.random.default_rng(1), function, "left", synkinesis=0.3)
+    return measure_vertices(rest, moved, MODEL, None, "p<1>", name)
+
+
+def test_exam_files_agree(tmp_path: Path) -> None:
+    m = visit(0.4, "pre")
+    grades = Grades(house_brackmann=5, sunnybrook=Sunnybrook(1, 1, 0, (3, 4, 3, 2, 3)), rater="A")
+    result = write_exam(m, tmp_path / "new" / "out", grades)
+    stored = json.loads((tmp_path / "new" / "out" / "result.json").read_text())
+    jsonschema.validate(stored, json.loads((SCHEMAS / "exam_result.schema.json").read_text()))
+    table = pd.read_csv(tmp_path / "new" / "out" / "measures.csv")
+    assert len(table) == len(stored["measures"]) == len(m.rows)
+    smile = table.query("measure == 'commissure_excursion' and expression == 'open_smile' and side == 'left'")["value"]
+    assert smile.item() == pytest.approx(m.value("commissure_excursion", "open_smile", "left"))
+    page = (tmp_path / "new" / "out" / "report.html").read_text()
+    assert "For research use only; not a medical device." in page
+    assert "p&lt;1&gt;" in page
+    assert "clinician: V" in page
+    assert "clinician: 50" in page
+    for outside in ("http://", "https://", "<script"):
+        assert outside not in page
+    text = result.to_text()
+    assert "House-Brackmann IV" in text
+    assert "not a clinician's grade" in text
+
+
+def test_what_was_not_measured_is_null_with_a_reason(tmp_path: Path) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.4)
+    rest = rest.copy()
+    rest[MODEL.regions["brow_left"] > 0] = np.nan
+    m = measure_vertices(rest, {"brow_raise": moved["brow_raise"]}, MODEL, "left", "p")
+    result = write_exam(m, tmp_path)
+    text = (tmp_path / "result.json").read_text()
+    assert "NaN" not in text
+    stored = json.loads(text)
+    assert stored["estimates"]["house_brackmann"] is None
+    assert stored["region_function"]["brow"] is None
+    assert any("House-Brackmann" in reason for reason in stored["estimates"]["missing"])
+    assert all((row["value"] is None) == (row["status"] != "ok") for row in stored["measures"])
+    assert "no scale could be estimated" in result.to_text()
+
+
+def test_comparison_files(tmp_path: Path) -> None:
+    result = write_comparison(compare(visit(0.3, "pre"), visit(0.8, "post")), tmp_path)
+    stored = json.loads((tmp_path / "result.json").read_text())
+    jsonschema.validate(stored, json.loads((SCHEMAS / "compare_result.schema.json").read_text()))
+    assert len(pd.read_csv(tmp_path / "changes.csv")) == len(stored["changes"])
+    assert "p<1>: pre to post" in result.to_text()
+
+
+def test_schemas_on_disk_are_the_models() -> None:
+    for name, model in (("exam_result", ExamResult), ("compare_result", CompareResult)):
+        stored = json.loads((SCHEMAS / f"{name}.schema.json").read_text())
+        assert stored == model.model_json_schema(mode="serialization")
+
+
+def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(OutputError, match="out"):
+        write_exam(visit(0.5, "v"), tmp_path / "out")
+
+
+def test_colours_darken_with_length() -> None:
+    lightness = colors_of_length(np.linspace(0, MOST_MM, 16)).sum(axis=-1)
+    assert (np.diff(lightness) < 0).all()
+    assert (colors_of_length(99.0) == colors_of_length(MOST_MM)).all()
+    red, green, blue = colors_of_length(np.nan)
+    assert max(red, green, blue) - min(red, green, blue) <= 3  # grey
