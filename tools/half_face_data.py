@@ -2,8 +2,8 @@
 
     python tools/half_face_data.py --faces 3000 --out half_faces.npz
 
-Faces are drawn wider than any population: identity at 1.2 SD, both artists' movements, each side with its own strength, a
-smooth random warp on top, eyes and mouth bulging, sunken or missing. What is learned must hold for faces in general.
+Faces are drawn wider than any population: identity at 1.2 SD, both artists' movements, each side with its own strength,
+a smooth random warp on top, eyes bulging, sunken or missing. What is learned must hold for faces in general.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def warped(points: Floats, rng: np.random.Generator) -> Floats:
 
 
 def open_parts(model: HeadModel, vertices: Floats, rng: np.random.Generator) -> tuple[Floats, Ints]:
-    """Eyes and mouth as scanners and other models have them: bulging, sunken, or not there."""
+    """Eyes as scanners and other models have them: bulging, sunken, or not there."""
     v, faces = vertices.copy(), model.faces
     assert model.eyes is not None
     push = rng.uniform(-3.0, 1.5) if rng.random() < 0.6 else 0.0

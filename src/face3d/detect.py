@@ -8,26 +8,21 @@ bias cancels.
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from importlib import resources
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.errors import LandmarkError, ScanError, WeightsError
-from face3d.render import Seen, Surface, View, looking, mended, shaded
-from face3d.scan import FaceScan, Floats, Ints, locked
+from face3d.detector import Detector, model_facts
+from face3d.errors import LandmarkError, ScanError
+from face3d.render import Seen, Surface, View, lifted, looking, mended, shaded
+from face3d.scan import FaceScan, Floats, locked
 
 POINTS = 478
 
@@ -46,7 +41,8 @@ _RIGHT_INDICES: Mapping[str, tuple[int, ...]] = {
 _VOTING = ((0, 0), (-20, 0), (20, 0), (-40, 0), (40, 0), (0, 15), (0, -15), (-20, -10), (20, -10))
 
 _FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as the detector was trained to see
-_COARSE_PIXELS, _FINE_PIXELS = 256, 512
+_COARSE_PIXELS, _FINE_PIXELS = 256, 320  # the network inside looks at 256 x 256 of the face's surroundings
+_LIGHT = (0.0, 0.5, 1.0)  # from in front and above: the light of photographs; straight on, brows and lids go flat
 _BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
 
 
@@ -102,9 +98,17 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
     return Detection(landmarks, confidence, points, trust, to_head, count, tuple(notes))
 
 
+def face_scale(points: Floats) -> float:
+    """The face's size over the average one's, from MediaPipe's 478 points (mm)."""
+    canonical = model_facts()[1]
+    known = np.isfinite(points[:468]).all(axis=1)
+    a, b = points[:468][known], canonical[known]
+    return float(np.sqrt(((a - a.mean(axis=0)) ** 2).sum() / ((b - b.mean(axis=0)) ** 2).sum()))
+
+
 def named(points: Floats, trust: Floats) -> tuple[dict[str, Floats], dict[str, float]]:
     """The named landmarks that the 478 points carry, and their confidence; names not seen are absent."""
-    mirror = _model_facts()[0]
+    mirror = model_facts()[0]
     indices = dict(_MIDLINE_INDICES)
     for code, right in _RIGHT_INDICES.items():
         indices[f"{code}_right"] = right
@@ -138,9 +142,9 @@ def surface_of(scan: FaceScan, notes: list[str]) -> Surface:
     mesh, density = o3d.geometry.TriangleMesh.create_from_point_cloud_poisson(cloud, depth=8, n_threads=1)
     mesh.remove_vertices_by_mask(np.asarray(density) < np.quantile(np.asarray(density), 0.05))
     vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.triangles)
-    from scipy.spatial import cKDTree
+    from scipy.spatial import KDTree
 
-    near = cKDTree(np.asarray(cloud.points)).query(vertices, distance_upper_bound=8.0)[0] < 8.0
+    near = KDTree(np.asarray(cloud.points)).query(vertices, distance_upper_bound=8.0)[0] < 8.0
     faces = faces[near[faces].all(axis=1)]
     if not len(faces):
         raise LandmarkError(f"{scan.name}: the point cloud could not be meshed; give landmarks by hand")
@@ -156,93 +160,6 @@ def _thinned(cloud: Any) -> Any:
 
 def _extent(scan: FaceScan) -> str:
     return " x ".join(f"{d:.0f}" for d in np.ptp(scan.vertices, axis=0))
-
-
-# --- the detector -----------------------------------------------------------------------------------------------------
-
-
-@functools.cache
-def _model_facts() -> tuple[Ints, Floats]:
-    """(478,) each point's partner on the other side; (468, 3) mm the canonical face, head frame."""
-    facts = json.loads(resources.files("face3d").joinpath("data/face_landmarker_v2.json").read_text())
-    return np.array(facts["mirror"], np.int64), np.array(facts["canonical_mm"], np.float64)
-
-
-@functools.cache
-def _weights() -> bytes:
-    """The landmarker's weight file, its checksum verified."""
-    folder = resources.files("face3d").joinpath("data")
-    try:
-        weights = folder.joinpath("face_landmarker_v2.task").read_bytes()
-    except OSError as error:
-        raise WeightsError(f"face_landmarker_v2.task: cannot be read ({error}); reinstall face3d") from error
-    expected = json.loads(folder.joinpath("face_landmarker_v2.json").read_text())["sha256"]
-    found = hashlib.sha256(weights).hexdigest()
-    if found != expected:
-        raise WeightsError(f"face_landmarker_v2.task: SHA-256 is {found}, expected {expected}; reinstall face3d")
-    return weights
-
-
-class Detector:
-    """MediaPipe's face landmarker; use it in a `with`, because left to the interpreter's exit it complains.
-
-    Takes 0.1 s to start, 10-15 ms a picture.
-    """
-
-    def __enter__(self) -> Detector:
-        with _quiet():
-            from mediapipe.tasks.python import BaseOptions, vision
-
-            options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_buffer=_weights()), num_faces=1)
-            self._landmarker = vision.FaceLandmarker.create_from_options(options)
-            self._look(np.zeros((64, 64, 3), np.uint8))  # the first call logs as well
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._landmarker.close()
-
-    def pixels(self, picture: NDArray[np.uint8], flipped: bool = False) -> Floats | None:
-        """(478, 2) pixel coordinates (whole numbers are pixel centres), or None without a face.
-
-        `flipped`: look at the mirror image, and bring its points back under their own side's index.
-        """
-        if not flipped:
-            return self._look(picture)
-        points = self._look(picture[:, ::-1])
-        if points is None:
-            return None
-        points = points[_model_facts()[0]]
-        points[:, 0] = picture.shape[1] - 1 - points[:, 0]
-        return points
-
-    def _look(self, picture: NDArray[np.uint8]) -> Floats | None:
-        import mediapipe
-
-        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=np.ascontiguousarray(picture))
-        found = self._landmarker.detect(image).face_landmarks
-        if not found:
-            return None
-        height, width = picture.shape[:2]
-        # MediaPipe's coordinates run 0..1 from the picture's edge.
-        return np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in found[0]])
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps the C++ logs of MediaPipe's start off stderr; if the start fails they are printed after all."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            log.seek(0)
-            os.write(kept, log.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
 
 
 # --- finding the face -------------------------------------------------------------------------------------------------
@@ -288,13 +205,13 @@ def _find(detector: Detector, surface: Surface) -> RigidTransform | None:
     """Scan coordinates -> head frame of the first face that holds when looked at again, or None."""
     for view in _coarse_views(surface):
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, blur_mm=_BLUR_MM)
+        picture = shaded(seen, view, _LIGHT, blur_mm=_BLUR_MM)
         for quarters in range(4):
             turned = np.rot90(picture, quarters)
             pixels = detector.pixels(turned)
             if pixels is None:
                 continue
-            to_head = _settle(detector, surface, _lifted(_unturned(pixels, quarters, turned.shape[0]), seen))
+            to_head = _settle(detector, surface, lifted(_unturned(pixels, quarters, turned.shape[0]), seen))
             if to_head is not None:
                 return to_head
     return None
@@ -308,26 +225,9 @@ def _unturned(pixels: Floats, quarters: int, size: int) -> Floats:
     return np.stack([x, y], axis=1)
 
 
-def _lifted(pixels: Floats, seen: Seen) -> Floats:
-    """(478, 3) mm: the surface points under the pixels (bilinear); NaN off the surface and on its back."""
-    height, width = seen.depth.shape
-    x, y = pixels[:, 0], pixels[:, 1]
-    inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
-    x0 = np.clip(np.floor(x), 0, width - 2).astype(int)
-    y0 = np.clip(np.floor(y), 0, height - 2).astype(int)
-    u, v = (x - x0)[:, None], (y - y0)[:, None]
-    p = seen.points
-    out = (p[y0, x0] * (1 - u) + p[y0, x0 + 1] * u) * (1 - v) + (p[y0 + 1, x0] * (1 - u) + p[y0 + 1, x0 + 1] * u) * v
-    out[~inside] = np.nan
-    out[
-        seen.inside[np.clip(np.round(y), 0, height - 1).astype(int), np.clip(np.round(x), 0, width - 1).astype(int)]
-    ] = np.nan
-    return out
-
-
 def _head_frame(points: Floats) -> RigidTransform | None:
     """Scan coordinates -> head frame by the canonical face (similarity, twice re-weighted), or None if not a face."""
-    canonical = _model_facts()[1]
+    canonical = model_facts()[1]
     known = np.isfinite(points[:468]).all(axis=1)
     if known.sum() < 150:
         return None
@@ -353,7 +253,7 @@ def _head_frame(points: Floats) -> RigidTransform | None:
 
 def _is_face(points: Floats, to_head: RigidTransform) -> bool:
     """Whether the points stand out to the front where a face does; a shell seen from behind is hollow instead."""
-    canonical = _model_facts()[1]
+    canonical = model_facts()[1]
     known = np.isfinite(points[:468]).all(axis=1)
     out, expected = to_head.apply(points[:468][known])[:, 2], canonical[known][:, 2]
     return bool(np.corrcoef(out, expected)[0, 1] > 0.7)  # 0.9 and more on faces
@@ -374,11 +274,11 @@ def _settle(detector: Detector, surface: Surface, points: Floats) -> RigidTransf
             return None
         view = _head_view(to_head, 0, 0, _COARSE_PIXELS)
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, blur_mm=_BLUR_MM)
+        picture = shaded(seen, view, _LIGHT, blur_mm=_BLUR_MM)
         both = [p for p in (detector.pixels(picture, flipped) for flipped in (False, True)) if p is not None]
         if not both:
             return None
-        points = _lifted(np.mean(both, axis=0), seen)
+        points = lifted(np.mean(both, axis=0), seen)
         new = _head_frame(points)
         if new is None:
             return None
@@ -395,13 +295,13 @@ def _vote(detector: Detector, surface: Surface, to_head: RigidTransform) -> tupl
     for yaw, pitch in _VOTING:
         view = _head_view(to_head, yaw, pitch, _FINE_PIXELS)
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, blur_mm=_BLUR_MM)
+        picture = shaded(seen, view, _LIGHT, blur_mm=_BLUR_MM)
         for flipped in (False, True):
             pixels = detector.pixels(picture, flipped)
             if pixels is None:
                 continue
             count += 1
-            points = _lifted(pixels, seen)
+            points = lifted(pixels, seen)
             facing = _facing(pixels, seen, view)
             votes.append(to_head.apply(points))
             weights.append(np.where(np.isfinite(points).all(axis=1), np.clip(facing, 0.0, 1.0) ** 2, 0.0))
@@ -444,7 +344,7 @@ def _contact_sheet(surface: Surface, path: Path | None) -> Path:
 
     tiles = []
     for view in _coarse_views(surface):
-        tiles.append(shaded(surface.see(view), view, blur_mm=_BLUR_MM)[::2, ::2])
+        tiles.append(shaded(surface.see(view), view, _LIGHT, blur_mm=_BLUR_MM)[::2, ::2])
     columns = 8
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)

@@ -60,7 +60,7 @@ def looking(
 ) -> View:
     """The view from `direction` (pointing from the surface to the viewer) with `up` upwards; neither need be unit."""
     toward = np.asarray(direction, np.float64) / np.linalg.norm(direction)
-    right = np.cross(up, toward)
+    right: Floats = np.cross(np.asarray(up, np.float64), toward)
     if np.linalg.norm(right) < 1e-9:
         raise ScanError(f"view: the up direction {np.asarray(up).tolist()} is parallel to the viewing direction")
     right /= np.linalg.norm(right)
@@ -91,7 +91,7 @@ class Surface:
     """
 
     def __init__(self, vertices: ArrayLike, faces: ArrayLike) -> None:
-        import open3d as o3d
+        from open3d import core, t
 
         self.vertices, self.faces = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
         if not len(self.faces):
@@ -100,47 +100,44 @@ class Surface:
         self.origin = (self.vertices.min(axis=0) + self.vertices.max(axis=0)) / 2
         self.radius = float(np.linalg.norm(self.vertices - self.origin, axis=1).max())
         self.normals = vertex_normals(self.vertices, self.faces)
-        self._scene: Any = o3d.t.geometry.RaycastingScene(nthreads=2)
+        self._tensor: Any = core.Tensor
+        self._scene: Any = t.geometry.RaycastingScene(nthreads=2)
         self._scene.add_triangles(
-            o3d.core.Tensor((self.vertices - self.origin).astype(np.float32)),
-            o3d.core.Tensor(self.faces.astype(np.uint32)),
+            self._tensor((self.vertices - self.origin).astype(np.float32)), self._tensor(self.faces.astype(np.uint32))
         )
 
     def see(self, view: View) -> Seen:
         """The surface in one view."""
-        import open3d as o3d
-
         width, height = view.size
-        start = view.grid() - self.origin
+        grid = view.grid()
         # Start outside of everything: 2 radii from the plane through the surface's middle.
-        lift = 2.0 * self.radius + 1.0 - start @ view.axes[2]
+        lift = 2.0 * self.radius + 1.0 - float((view.centre - self.origin) @ view.axes[2])
         rays = np.empty((height, width, 6), np.float32)
-        rays[..., :3] = start + lift[..., None] * view.axes[2]
+        rays[..., :3] = grid - self.origin + lift * view.axes[2]
         rays[..., 3:] = -view.axes[2]
-        hits = self._scene.cast_rays(o3d.core.Tensor(rays), nthreads=2)
-        distance = hits["t_hit"].numpy().astype(np.float64)
+        cast = self._scene.cast_rays(self._tensor(rays), nthreads=2)
+        distance = cast["t_hit"].numpy()
         hit = np.isfinite(distance)
-        face = np.where(hit, hits["primitive_ids"].numpy().astype(np.int64), -1)
-        uv = hits["primitive_uvs"].numpy().astype(np.float64)
-        corners = self.faces[np.where(hit, face, 0)]
-        weights = np.concatenate([1.0 - uv.sum(axis=-1, keepdims=True), uv], axis=-1)
-        normal = np.einsum("hwc,hwcd->hwd", weights, self.normals[corners])
-        normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
-        inside = hit & (hits["primitive_normals"].numpy() @ view.axes[2] < 0)
-        depth = np.where(hit, lift - distance, np.nan)
-        points = np.where(hit[..., None], view.grid() + depth[..., None] * view.axes[2], np.nan)
-        normal[~hit] = np.nan
-        return Seen(points, normal, depth, face, uv, inside)
+        face = np.where(hit, cast["primitive_ids"].numpy().astype(np.int64), -1)
+        uv = cast["primitive_uvs"].numpy().astype(np.float64)
+        inside = hit & (cast["primitive_normals"].numpy() @ view.axes[2].astype(np.float32) < 0)
+        depth = np.where(hit, lift - distance.astype(np.float64), np.nan)
+        normals = np.full((height, width, 3), np.nan)
+        normal = np.einsum("nc,ncd->nd", _barycentric(uv[hit]), self.normals[self.faces[face[hit]]])
+        normals[hit] = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
+        return Seen(grid + depth[..., None] * view.axes[2], normals, depth, face, uv, inside)
 
     def interpolate(self, seen: Seen, values: ArrayLike) -> Floats:
         """Per-vertex `values` (V, C) at every pixel, (H, W, C); NaN where nothing was hit."""
         values = np.asarray(values, np.float64)
         hit = seen.faces >= 0
-        corners = self.faces[np.where(hit, seen.faces, 0)]
-        weights = np.concatenate([1.0 - seen.uv.sum(axis=-1, keepdims=True), seen.uv], axis=-1)
-        out = np.einsum("hwc,hwcd->hwd", weights, values[corners])
-        out[~hit] = np.nan
+        out = np.full((*hit.shape, values.shape[1]), np.nan)
+        out[hit] = np.einsum("nc,ncd->nd", _barycentric(seen.uv[hit]), values[self.faces[seen.faces[hit]]])
         return out
+
+
+def _barycentric(uv: Floats) -> Floats:
+    return np.concatenate([1.0 - uv.sum(axis=-1, keepdims=True), uv], axis=-1)
 
 
 def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> Floats:
@@ -153,12 +150,17 @@ def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> Floats:
     return np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
 
 
+def _known(field: Floats) -> NDArray[np.bool_]:
+    """(H, W): where every channel of a picture has a value."""
+    return np.asarray(np.isfinite(field.reshape(*field.shape[:2], -1)).all(axis=-1), np.bool_)
+
+
 def smoothed(field: ArrayLike, sigma: float) -> Floats:
     """A picture (H, W[, C]) blurred by a Gaussian of `sigma` pixels over its known pixels only; NaN stays NaN."""
     field = np.asarray(field, np.float64)
     channels = field.reshape(*field.shape[:2], -1)
-    known = np.isfinite(channels).all(axis=-1)
-    spread = (sigma, sigma, 0)
+    known = _known(channels)
+    spread = (sigma, sigma, 0)  # never across channels
     total = ndimage.gaussian_filter(np.where(known[..., None], channels, 0.0), spread, mode="constant", truncate=3.0)
     weight = ndimage.gaussian_filter(known.astype(np.float64), sigma, mode="constant", truncate=3.0)
     out = np.where(known[..., None], total / np.maximum(weight, 1e-9)[..., None], np.nan)
@@ -172,13 +174,13 @@ def bridged(field: ArrayLike, sigma: float) -> Floats:
     but nothing beyond a straight edge.
     """
     field = np.asarray(field, np.float64)
-    known = np.isfinite(field.reshape(*field.shape[:2], -1)).all(axis=-1)
+    known = _known(field)
     if known.all() or not known.any():
         return field.copy()
     out = field.copy()
     for width, needed in ((sigma / 2.5, 0.3), (sigma, 0.5)):
         weight = ndimage.gaussian_filter(known.astype(np.float64), width, mode="constant", truncate=3.0)
-        rows, columns = np.nonzero(~known & (weight > needed) & ~np.isfinite(out.reshape(*known.shape, -1)[..., 0]))
+        rows, columns = np.nonzero(~known & (weight > needed) & ~_known(out))
         if len(rows) == 0:
             continue
         channels = np.where(known[..., None], field.reshape(*known.shape, -1), 0.0)
@@ -188,15 +190,38 @@ def bridged(field: ArrayLike, sigma: float) -> Floats:
 
 
 def mended(seen: Seen, view: View, reach_mm: float = 6.0) -> Seen:
-    """The view with small holes bridged: scanners lose lashes, brows and nostrils, and a hole's black draws the eye."""
-    depth = bridged(seen.depth, reach_mm / view.mm_per_pixel)
-    new = np.isfinite(depth) & ~np.isfinite(seen.depth)
-    if not new.any():
+    """The view with small enclosed holes bridged: scanners lose lashes, brows and nostrils, and black draws the eye."""
+    known = np.isfinite(seen.depth)
+    holes = ndimage.binary_fill_holes(known) & ~known
+    if not holes.any():
         return seen
-    normals = bridged(seen.normals, reach_mm / view.mm_per_pixel)
-    points = seen.points.copy()
-    points[new] = (view.grid() + depth[..., None] * view.axes[2])[new]
+    sigma = reach_mm / view.mm_per_pixel
+    rows, columns = (np.flatnonzero(holes.any(axis=k)) for k in (1, 0))
+    reach = int(np.ceil(3.0 * sigma)) + 1  # beyond this the Gaussian is cut off
+    box = np.s_[max(rows[0] - reach, 0) : rows[-1] + reach + 1, max(columns[0] - reach, 0) : columns[-1] + reach + 1]
+    field = bridged(np.concatenate([seen.depth[box][..., None], seen.normals[box]], axis=-1), sigma)
+    new = holes[box] & np.isfinite(field[..., 0])
+    depth, normals, points = seen.depth.copy(), seen.normals.copy(), seen.points.copy()
+    depth[box][new], normals[box][new] = field[new][:, 0], field[new][:, 1:]
+    points[box][new] = (view.grid()[box] + field[..., :1] * view.axes[2])[new]
     return replace(seen, depth=depth, normals=normals, points=points)
+
+
+def lifted(pixels: Floats, seen: Seen) -> Floats:
+    """(P, 3) mm: the surface points under pixels (P, 2), bilinear; NaN off the surface and on its back."""
+    height, width = seen.depth.shape
+    x, y = pixels[:, 0], pixels[:, 1]
+    inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
+    x0 = np.clip(np.floor(x), 0, width - 2).astype(int)
+    y0 = np.clip(np.floor(y), 0, height - 2).astype(int)
+    u, v = (x - x0)[:, None], (y - y0)[:, None]
+    p = seen.points
+    out = (p[y0, x0] * (1 - u) + p[y0, x0 + 1] * u) * (1 - v) + (p[y0 + 1, x0] * (1 - u) + p[y0 + 1, x0 + 1] * u) * v
+    out[~inside] = np.nan
+    out[
+        seen.inside[np.clip(np.round(y), 0, height - 1).astype(int), np.clip(np.round(x), 0, width - 1).astype(int)]
+    ] = np.nan
+    return out
 
 
 def shaded(

@@ -1,0 +1,187 @@
+"""Landmarks read off the geometry itself, each half of the face on its own.
+
+The detector works on pictures and pulls to symmetry: a dropped lip corner comes out half as low as it lies. Here a
+small convolutional network looks at the depth of one half of the face (the right half mirrored), and marks the
+landmarks on it. It never sees the other half, so there is nothing that it could be pulled to; and the mirrored face
+gives the mirrored landmarks by construction. Trained on simulated faces by `tools/train_half_face.py`; runs in numpy.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+from scipy import ndimage
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from face3d.errors import WeightsError
+from face3d.landmarks import SIDES
+from face3d.render import Seen, Surface, View, bridged, lifted, mended, smoothed
+from face3d.scan import Floats
+
+Singles = NDArray[np.float32]  # the network computes in single precision: half the time, and 1e-6 of a pixel
+
+#: What the network marks, in the order of its outputs; paired ones on the half that it sees.
+PAIRED_MARKS = ("en", "ex", "ps", "pi", "mb", "sci", "lb", "al", "ac", "ch", "cph")
+MIDLINE_MARKS = ("g", "n", "prn", "c", "sn", "ls", "sto", "li", "sl", "pg", "gn")
+MARKS = PAIRED_MARKS + MIDLINE_MARKS
+
+#: The picture of a half face: 1 mm a pixel on a face of average size, from 25 degrees to the side, where the outer
+#: corner of the eye, the wing of the nose and the midline are all seen. Sizes divide by the network's stride of 8.
+SIZE = (96, 176)
+YAW = 25.0
+CENTRE = (14.0, -42.0, 0.0)  # mm in the head frame of the average face, left half
+#: Each half is looked at from here (yaw, pitch); the network was trained on +-5 degrees about the first.
+_LOOKS = ((YAW, 0.0), (YAW + 6.0, 4.0), (YAW - 6.0, -4.0))
+HOLE = 6.0  # pixels: holes of this radius are bridged
+
+
+def half_view(
+    to_head: RigidTransform, scale: float, side: str, margin: int = 0, yaw: float = YAW, pitch: float = 0.0
+) -> View:
+    """The view of one half; for the right half the picture must still be flipped left to right.
+
+    `scale`: the face's size over that of the average face. `margin`: more pixels on every side. `yaw` outward and
+    `pitch` upward of the camera, degrees.
+    """
+    sign = 1.0 if side == "left" else -1.0
+    turn = to_head.rotation.inv() * Rotation.from_euler("YX", [sign * yaw, -pitch], degrees=True)
+    centre = to_head.inv().apply(np.array(CENTRE) * [sign, 1, 1] * scale)
+    size = (SIZE[0] + 2 * margin, SIZE[1] + 2 * margin)
+    return View(turn.as_matrix().T, centre, size[0] * scale, size)
+
+
+def channels(depth: Floats) -> Floats:
+    """(5, H, W) what the network sees of a depth picture in pixels' unit: the normal, the bump, and what was measured.
+
+    Small holes are bridged, as for the detector.
+    """
+    measured = np.isfinite(depth)
+    mended = bridged(depth, HOLE)
+    known = np.isfinite(mended)
+    wide = np.nan_to_num(smoothed(mended, 3.0))
+    filled = np.where(known, np.nan_to_num(smoothed(mended, 0.7)), wide)
+    dy, dx = np.gradient(filled)
+    seen = ndimage.binary_erosion(known, iterations=1, border_value=1)
+    length = np.sqrt(1.0 + dx**2 + dy**2)
+    bump = np.clip(filled - wide, -3.0, 3.0) / 3.0
+    stack = np.stack([-dx / length, dy / length, 1.0 / length, bump, measured.astype(np.float64)])
+    return np.where(seen, stack, 0.0)
+
+
+@dataclass(frozen=True, eq=False)
+class HalfFaceNetwork:
+    """The network: `network(picture)` (5, H, W) -> (len(MARKS), H / 2, W / 2) unnormalised log-probabilities."""
+
+    weights: Mapping[str, Singles]
+
+    def __call__(self, picture: Singles) -> Singles:
+        w = self.weights
+        fine = _conv(_conv(picture, w, "stem1", 2), w, "stem2")
+        middle = _conv(_conv(fine, w, "down1", 2), w, "down2")
+        coarse = _conv(_conv(_conv(middle, w, "deep1", 2), w, "deep2"), w, "deep3")
+        middle = _conv(middle + _twice(_conv(coarse, w, "up1", rectify=False)), w, "up2")
+        fine = _conv(_conv(fine, w, "skip", rectify=False) + _twice(_conv(middle, w, "up3", rectify=False)), w, "up4")
+        return _conv(fine, w, "out", rectify=False)
+
+
+def _conv(x: Singles, weights: Mapping[str, Singles], name: str, stride: int = 1, rectify: bool = True) -> Singles:
+    """A convolution with zero padding, then max(0, x) unless told otherwise. `x` (C, H, W)."""
+    kernel, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
+    pad = kernel.shape[-1] // 2
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))
+    windows = sliding_window_view(padded, kernel.shape[2:], axis=(1, 2))[:, ::stride, ::stride]
+    out = np.tensordot(kernel, windows, axes=((1, 2, 3), (0, 3, 4))) + bias[:, None, None]
+    return np.maximum(out, 0.0) if rectify else out
+
+
+def _twice(x: Singles) -> Singles:
+    return x.repeat(2, axis=1).repeat(2, axis=2)
+
+
+@functools.cache
+def network() -> HalfFaceNetwork:
+    """The trained network that ships with face3d. Raises `WeightsError` if it is missing or does not fit."""
+    file = resources.files("face3d").joinpath("data/half_face.npz")
+    try:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            weights = {k: stored[k].astype(np.float32) for k in stored.files}
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"half_face.npz: cannot be read ({error}); reinstall face3d") from error
+    if weights["out.weight"].shape[0] != len(MARKS):
+        raise WeightsError(f"half_face.npz: marks {weights['out.weight'].shape[0]} points, {len(MARKS)} expected")
+    return HalfFaceNetwork(weights)
+
+
+def peaks(heat: Singles, prior: Floats, reach: float = 12.0) -> tuple[Floats, Floats]:
+    """(K, 2) pixels of the picture (x, y) and (K,) probability 0..1 mass around them, from the network's output.
+
+    `prior` (K, 2): where the detector saw them; a Gaussian of `reach` pixels around it (none where NaN) decides between
+    two lookalikes. The peak is the mean of the probability within 3 cells (6 pixels) of its maximum.
+    """
+    k, height, width = heat.shape
+    yy, xx = np.mgrid[:height, :width]
+    x, y = 2.0 * xx + 0.5, 2.0 * yy + 0.5
+    away = (x - prior[:, 0, None, None]) ** 2 + (y - prior[:, 1, None, None]) ** 2
+    score = heat - np.nan_to_num(away) / (2 * reach**2)
+    score = np.exp(score - score.max(axis=(1, 2), keepdims=True))
+    score /= score.sum(axis=(1, 2), keepdims=True)
+    best = score.reshape(k, -1).argmax(axis=1)
+    near = (np.abs(yy - (best // width)[:, None, None]) <= 3) & (np.abs(xx - (best % width)[:, None, None]) <= 3)
+    local = np.where(near, score, 0.0)
+    mass = local.sum(axis=(1, 2))
+    return np.stack([(local * x).sum(axis=(1, 2)) / mass, (local * y).sum(axis=(1, 2)) / mass], axis=1), mass
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """Landmarks by name: `points` (3,) mm in scan coordinates, `confidence` 0..1."""
+
+    points: Mapping[str, Floats]
+    confidence: Mapping[str, float]
+
+
+def marked(surface: Surface, to_head: RigidTransform, scale: float, prior: Mapping[str, Floats]) -> Marked:
+    """All landmarks of `MARKS` that the network sees on the surface.
+
+    `to_head`, `scale`: the rough head frame and the face's size over the average one's. `prior`: where the detector saw
+    them, mm in scan coordinates; missing names are searched all over. A midline landmark is the mean of what the two
+    halves say of it, each as much as it is sure.
+    """
+    votes: dict[str, list[tuple[Floats, float]]] = {}
+    for side in SIDES:
+        names = [m if m in MIDLINE_MARKS else f"{m}_{side}" for m in MARKS]
+        guess = np.array([prior.get(name, np.full(3, np.nan)) for name in names])
+        for yaw, pitch in _LOOKS:
+            view = half_view(to_head, scale, side, yaw=yaw, pitch=pitch)
+            seen = mended(surface.see(view), view)
+            points, mass = _looked(seen, view, view.pixels(guess), side == "right")
+            for name, point, sure in zip(names, points, mass, strict=True):
+                if np.isfinite(point).all():
+                    votes.setdefault(name, []).append((point, float(sure)))
+    found: dict[str, Floats] = {}
+    confidence: dict[str, float] = {}
+    for name, vote in votes.items():
+        points, sure = np.array([v[0] for v in vote]), np.array([v[1] for v in vote])
+        found[name] = sure @ points / sure.sum()
+        spread = float(np.sqrt(sure @ ((points - found[name]) ** 2).sum(axis=1) / sure.sum()))
+        confidence[name] = float(sure.mean()) / (1.0 + (spread / 2.0) ** 2)
+    return Marked(found, confidence)
+
+
+def _looked(seen: Seen, view: View, guess: Floats, flipped: bool) -> tuple[Floats, Floats]:
+    """(K, 3) mm and (K,) 0..1: the network's marks in one view of a half face."""
+    depth = np.where(seen.faces >= 0, seen.depth, np.nan) / view.mm_per_pixel  # what was bridged is bridged again
+    guess = guess.copy()
+    if flipped:
+        depth = depth[:, ::-1]
+        guess[:, 0] = view.size[0] - 1 - guess[:, 0]
+    pixels, mass = peaks(network()(np.asarray(channels(depth), np.float32)), guess)
+    if flipped:
+        pixels[:, 0] = view.size[0] - 1 - pixels[:, 0]
+    return lifted(pixels, seen), mass
