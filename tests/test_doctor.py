@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -22,6 +23,13 @@ def test_a_probe_that_fails_gives_its_last_line(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(doctor, "_PROBES", {"open3d": "raise OSError('libX.so: cannot open shared object file')"})
     check = next(check for check in doctor.examine() if check.name == "open3d")
     assert check.detail == "OSError: libX.so: cannot open shared object file"
+
+
+def test_a_chroot_without_sys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(doctor, "_PROBES", {})
+    monkeypatch.setattr(doctor, "_PROCESSORS", tmp_path / "possible")
+    check = next(check for check in doctor.examine() if check.name == "/sys")
+    assert (check.state, check.mend) == ("missing", "sudo mount -t sysfs sysfs /sys")
 
 
 def test_a_system_library_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,14 @@ fi
 # Debian splits ensurepip from Python; without it `python -m venv` cannot bring pip.
 "$python" -c 'import ensurepip, venv' 2>/dev/null || packages+=(python3-venv)
 
+# MediaPipe counts processors through /sys and aborts in a bare chroot, where nothing is mounted there.
+if [ "$(uname)" = Linux ] && [ ! -e /sys/devices/system/cpu/possible ]; then
+  if [ "$(id -u)" -ne 0 ] || ! mount -t sysfs sysfs /sys; then
+    echo "/sys is empty; mount it, then run make again: sudo mount -t sysfs sysfs /sys" >&2
+    exit 1
+  fi
+fi
+
 if ! command -v dpkg-query >/dev/null; then
   echo "not a Debian system: make sure that EGL, OpenGL, libusb 1.0, libgomp and glib are there (face3d doctor checks)" >&2
   exit 0

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from face3d.extras import EXTRAS, install_line
 
@@ -37,7 +38,14 @@ scene.add_triangles(numpy.eye(3, dtype=numpy.float32), numpy.array([[0, 1, 2]], 
 hit = scene.cast_rays(open3d.core.Tensor([[1, 1, 1, -1, -1, -1]], dtype=open3d.core.float32))["t_hit"].numpy()
 assert numpy.isfinite(hit).all(), "a ray missed the triangle before it"
 """,
-    "mediapipe": "from mediapipe.tasks.python import vision; vision.FaceLandmarker",
+    "mediapipe": """
+import importlib.resources, mediapipe, numpy
+from mediapipe.tasks.python import BaseOptions, vision
+weights = importlib.resources.files("face3d").joinpath("data/face_landmarker_v2.task").read_bytes()
+options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_buffer=weights))
+with vision.FaceLandmarker.create_from_options(options) as landmarker:
+    landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, numpy.zeros((64, 64, 3), numpy.uint8)))
+""",
     "pyvista": """
 import pyvista
 plotter = pyvista.Plotter(off_screen=True, window_size=(64, 64))
@@ -45,6 +53,8 @@ plotter.add_mesh(pyvista.Sphere(), color="red")
 assert plotter.screenshot(return_img=True).std() > 1, "the picture of a sphere is empty"
 """,
 }
+
+_PROCESSORS = Path("/sys/devices/system/cpu/possible")
 
 #: Longest that a probe may take, seconds: a first import from a cold disk takes tens of them.
 _PROBE_TIMEOUT = 180.0
@@ -70,7 +80,8 @@ def examine() -> list[Check]:
     installed = [module for module in _PROBES if importlib.util.find_spec(module)]
     with ThreadPoolExecutor(2) as pool:
         probes = dict(zip(installed, pool.map(lambda module: _run(_PROBES[module]), installed), strict=True))
-    return [_python(), *_libraries(needed=bool(installed)), *_packages(), *(_probed(m, e) for m, e in probes.items())]
+    found = [_python(), *_libraries(needed=bool(installed)), *_kernel(), *_packages()]
+    return [*found, *(_probed(module, error) for module, error in probes.items())]
 
 
 def as_json(checks: Sequence[Check]) -> str:
@@ -102,6 +113,13 @@ def _libraries(needed: bool) -> list[Check]:
     return [Check("system libraries", state, f"not found: {', '.join(lacking)}", apt_line(packages))]
 
 
+def _kernel() -> list[Check]:
+    """MediaPipe counts processors through /sys, which a bare chroot lacks, and aborts without it."""
+    if sys.platform != "linux" or _PROCESSORS.exists():
+        return []
+    return [Check("/sys", "missing", f"{_PROCESSORS} is not there", "sudo mount -t sysfs sysfs /sys")]
+
+
 def _packages() -> list[Check]:
     checks = []
     for extra, (use, modules) in EXTRAS.items():
@@ -130,6 +148,5 @@ def _run(code: str) -> str:
         return f"gave no answer within {_PROBE_TIMEOUT:.0f} s"
     if child.returncode == 0:
         return ""
-    if child.returncode < 0:
-        return f"kills the process ({signal.Signals(-child.returncode).name})"
-    return (child.stderr.strip().splitlines() or ["failed without a word"])[-1]
+    last = (child.stderr.strip().splitlines() or ["without a word"])[-1]
+    return f"kills the process ({signal.Signals(-child.returncode).name}): {last}" if child.returncode < 0 else last

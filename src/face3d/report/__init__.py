@@ -1,0 +1,1 @@
+"""Reports: pages that open offline, and the pictures on them."""
