@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 
 from face3d.compare import compare
-from face3d.errors import OutputError
+from face3d.errors import OutputError, SchemaError
 from face3d.exam import Grades
 from face3d.exam_outputs import write_comparison, write_exam
-from face3d.exam_result import CompareResult, ExamResult
+from face3d.exam_result import CompareResult, ExamResult, read_measures
 from face3d.measures import measure_vertices
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.scales import Sunnybrook
@@ -45,6 +45,10 @@ def test_exam_files_agree(tmp_path: Path) -> None:
     assert "clinician: 50" in page
     for outside in ("http://", "https://", "<script"):
         assert outside not in page
+    again = read_measures(tmp_path / "new" / "out")
+    assert again.affected_side == m.affected_side
+    assert again.synkinesis == pytest.approx(dict(m.synkinesis))
+    assert [r.value for r in again.rows] == pytest.approx([r.value for r in m.rows], nan_ok=True)
     text = result.to_text()
     assert "House-Brackmann IV" in text
     assert "not a clinician's grade" in text
@@ -72,6 +76,14 @@ def test_comparison_files(tmp_path: Path) -> None:
     jsonschema.validate(stored, json.loads((SCHEMAS / "compare_result.schema.json").read_text()))
     assert len(pd.read_csv(tmp_path / "changes.csv")) == len(stored["changes"])
     assert "p<1>: pre to post" in result.to_text()
+
+
+def test_no_other_file_is_taken_for_a_result(tmp_path: Path) -> None:
+    (tmp_path / "result.json").write_text('{"subject": "p"}')
+    with pytest.raises(SchemaError, match=r"result\.json.*not a result"):
+        read_measures(tmp_path)
+    with pytest.raises(SchemaError, match="gone"):
+        read_measures(tmp_path / "gone")
 
 
 def test_schemas_on_disk_are_the_models() -> None:

@@ -31,6 +31,10 @@ Landmarks = Annotated[
     Path | None, typer.Option(help="Landmarks placed by hand; they win over those found automatically.")
 ]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; made when it is not there.")]
+ExamPath = Annotated[Path, typer.Argument(metavar="EXAM", help="Folder of an examination, or its exam.json.")]
+StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of examinations, sub-*/ses-*/face/ or any.")]
+RequiredOut = Annotated[Path, typer.Option("--out", help="Folder for the results; made when it is not there.")]
+Side = Annotated[str | None, typer.Option(help='Affected side: "left", "right" or "none"; else found by measuring.')]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
@@ -80,6 +84,112 @@ def info(scan: ScanFile, units: Units = "auto", landmarks: Landmarks = None, jso
 
     found = facts.info(read_scan(scan, units, landmarks, texture=True))
     print(found.to_json() if json else found.to_text())
+    return 0
+
+
+@app.command()
+def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False) -> int:
+    """Measure a whole examination: movements, closure, synkinesis, and the scales that they suggest.
+
+    Without --out nothing is written, only the summary is printed.
+    """
+    from face3d.io.exam import read_exam
+    from face3d.progress import steps
+
+    read = read_exam(exam)
+    with steps(len(read.expressions) + 1) as step:
+        from face3d.exam_outputs import REPORT, write_exam
+        from face3d.exam_result import exam_result
+        from face3d.examine import fit_exam, measure_fitted
+
+        fitted = fit_exam(read, step)
+        step("measuring")
+        measures = measure_fitted(read, fitted, side)
+        if out is None:
+            result = exam_result(measures, read.grades)
+        else:
+            from face3d.report.movement_pictures import movement_pictures
+
+            drawn = lambda: movement_pictures(fitted.rest, measures.movements, fitted.template)  # noqa: E731
+            result = write_exam(measures, out, read.grades, drawn)
+    print(result.to_json() if json else result.to_text())
+    if out is not None and not json:
+        print(f"report: {out / REPORT}")
+    return 0
+
+
+@app.command()
+def validate(exam: ExamPath, json: Json = False) -> int:
+    """Check an examination, or every one in a study: the manifest, and that each scan can be read."""
+    from face3d.validate import as_json, as_text, validate
+
+    findings = validate(exam)
+    print(as_json(findings) if json else as_text(findings))
+    faults = [f for f in findings if f.fault]
+    return _refuse(f"{len(faults)} faults; first: {faults[0].text}") if faults else 0
+
+
+@app.command()
+def compare(
+    before: ExamPath, after: ExamPath, out: Out = None, side: Side = None, json: Json = False
+) -> int:  # fmt: skip
+    """Compare two visits of one person: what changed by more than measuring alone can explain.
+
+    Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit.
+    """
+    from face3d.compare import compare as changes
+    from face3d.exam_outputs import write_comparison
+    from face3d.exam_result import compare_result
+    from face3d.examine import measured
+    from face3d.progress import steps
+
+    with steps(2) as step:
+        step("before")
+        first = measured(before, side)
+        step("after")
+        comparison = changes(first, measured(after, first.affected_side))
+    result = compare_result(comparison) if out is None else write_comparison(comparison, out)
+    print(result.to_json() if json else result.to_text())
+    return 0
+
+
+@app.command()
+def study(folder: StudyPath, out: RequiredOut) -> int:
+    """Measure every examination below a folder: one tidy table, CSV and Parquet, one row a subject, visit and
+    measure.
+    """
+    from face3d.io.exam import find_exams
+    from face3d.progress import steps
+    from face3d.study import study_table, write_table
+
+    with steps(len(list(find_exams(folder)))) as step:
+        table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
+    csv, parquet = write_table(table, out)
+    failed = table[table["measure"] == "exam"]
+    exams = len(table[["subject", "visit"]].drop_duplicates())
+    print(f"{exams - len(failed)} of {exams} exams measured: {csv}, {parquet}")
+    for subject, status in zip(failed["subject"], failed["status"], strict=True):
+        print(f"  {subject}: {status}")
+    return 4 if len(failed) else 0
+
+
+@app.command()
+def norms(
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="measures.csv or .parquet of `face3d study`, of healthy people.")
+    ],
+    out: Annotated[Path, typer.Option(help="File for the norms, JSON.")],
+    population: Annotated[str, typer.Option(help='Who was measured, e.g. "healthy adults, Lyon".')],
+    source: Annotated[str, typer.Option(help="Where the study is described.")],
+    device: Annotated[str | None, typer.Option(help="The scanner.")] = None,
+) -> int:
+    """Make reference values of your own from a study of healthy people."""
+    from face3d.norms import norms_from, write_norms
+    from face3d.study import read_table
+
+    found = norms_from(read_table(table), population, source, device=device)
+    write_norms(out, found)
+    print(f"{len(found)} norms: {out}")
     return 0
 
 

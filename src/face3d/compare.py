@@ -93,7 +93,7 @@ def compare(
     visits: list[Measures] = []
     for visit in (before, after, *later):
         if not isinstance(visit, Measures):
-            from face3d.measures import measure
+            from face3d.examine import measure
 
             visit = measure(visit, affected_side=visits[0].affected_side if visits else None)
         visits.append(visit)

@@ -8,14 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from face3d.compare import Comparison
+from face3d.errors import SchemaError
 from face3d.estimates import Estimates, estimate_scales
 from face3d.exam import Grades
-from face3d.measure_rows import DEFINITIONS
+from face3d.measure_rows import DEFINITIONS, Measure
 from face3d.measures import Measures
 from face3d.result import NOTICE, Number
 from face3d.scales import ROMAN
@@ -226,3 +228,32 @@ def compare_result(c: Comparison) -> CompareResult:
         affected_side=c.affected_side,  # type: ignore[arg-type]
         changes=[ChangePart(**vars(change)) for change in c.changes], notes=list(c.notes),
     )  # fmt: skip
+
+
+def read_measures(path: str | Path) -> Measures:
+    """The measures of an exam that `face3d exam --out` wrote: its folder or result.json. Raises `SchemaError`."""
+    path = Path(path)
+    file = path / "result.json" if path.is_dir() else path
+    try:
+        stored = ExamResult.model_validate_json(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SchemaError(f"{file}: {error.strerror}; give an exam, or a result of `face3d exam`") from None
+    except ValueError as error:
+        first = " ".join(str(error).split())[:200]
+        raise SchemaError(f"{file}: not a result of `face3d exam` ({first})") from None
+    rows = tuple(
+        Measure(
+            p.measure, p.expression, p.region, p.side, _nan(p.value), p.unit, _nan(p.uncertainty), p.status, p.source
+        )
+        for p in stored.measures
+    )
+    unasked = {(r.expression, r.region): r.value for r in rows
+               if r.measure == "synkinesis" and r.side == stored.affected_side}  # fmt: skip
+    return Measures(
+        stored.subject, stored.visit, rows, stored.affected_side, stored.affected_side_source,
+        {k: _nan(v) for k, v in stored.region_function.items()}, unasked, notes=tuple(stored.notes),
+    )  # fmt: skip
+
+
+def _nan(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -41,7 +41,7 @@ def study_table(
     import pandas as pd
 
     if measuring is None:
-        from face3d.measures import measure
+        from face3d.examine import measure
 
         measuring = measure
     paths = list(find_exams(folder))
@@ -69,6 +69,25 @@ def write_table(table: pd.DataFrame, folder: str | Path, name: str = "measures")
     table.to_csv(csv, index=False)
     table.to_parquet(parquet, index=False)
     return csv, parquet
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """A table that `write_table` wrote, CSV or Parquet. Raises `SchemaError` that names the file."""
+    import pandas as pd
+
+    path = Path(path)
+    if path.is_dir():
+        path = path / "measures.csv"
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, keep_default_na=True)
+    except (OSError, ValueError) as error:
+        raise SchemaError(f"{path}: not a table of measures ({error}); see `face3d study`") from None
+    if missing := {"subject", "value", *KEYS} - set(table.columns):
+        raise SchemaError(f"{path}: columns {sorted(missing)} are missing; see `face3d study`")
+    if "visit" in table:
+        table["visit"] = table["visit"].fillna("").astype(str)
+    table["subject"] = table["subject"].astype(str)
+    return table
 
 
 def _wide(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
