@@ -170,8 +170,8 @@ def smoothed(field: ArrayLike, sigma: float) -> Floats:
 def bridged(field: ArrayLike, sigma: float) -> Floats:
     """A picture (H, W[, C]) with the holes that a Gaussian of `sigma` pixels spans filled from their surroundings.
 
-    Filled is where more than half of the Gaussian's weight falls on known pixels: holes up to about `sigma` in radius,
-    but nothing beyond a straight edge.
+    Filled is where enough of the Gaussian's weight falls on known pixels: holes up to about `sigma` in radius, but next
+    to nothing beyond a straight edge. A narrower Gaussian goes first, so that a hole's rim fits its border.
     """
     field = np.asarray(field, np.float64)
     known = _known(field)
