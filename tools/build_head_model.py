@@ -23,11 +23,14 @@ from head_source import Source
 
 VERTICES = 3900  # base level: four times as many after one subdivision, a scan's density
 PEOPLE = 2000
-KEPT = 0.99  # share of identity variance
-MOST = 110
+KEPT = 0.997  # share of identity variance
+MOST = 120
 STEP = 0.005  # mm, the coarsest rounding of any stored displacement
 LATERAL = {"jaw": "jawSide", "mouth": "mouthSide"}  # jawLeft/jawRight, mouthLeft/mouthRight: the whole goes to a side
-SPLIT = 14.0  # mm either side of the midline in which a whole movement passes from one side's field to the other's
+# mm either side of the midline in which a whole movement passes from one side's field to the other's: skin follows its
+# own side's muscles, the jaw is one bone.
+SPLIT, JAW_SPLIT = 16.0, 40.0
+JAW = {"jawOpen", "jawForward", "mouthClose", "mouth-open"}
 
 
 def smoothed(move: Floats, quads: Ints, cell: float = 0.1) -> Floats:
@@ -49,9 +52,9 @@ def smoothed(move: Floats, quads: Ints, cell: float = 0.1) -> Floats:
     return out
 
 
-def left_weight(x: Floats) -> Floats:
-    """1 on the left, 0 on the right, smooth across the midline; w(x) + w(-x) = 1 exactly."""
-    t = np.clip(x / (2 * SPLIT) + 0.5, 0, 1)
+def left_weight(x: Floats, split: float) -> Floats:
+    """1 on the left, 0 on the right, smooth within `split` mm of the midline; w(x) + w(-x) = 1 exactly."""
+    t = np.clip(x / (2 * split) + 0.5, 0, 1)
     return np.where(x >= 0, 1 - (1 - t) ** 2 * (1 + 2 * t), t * t * (3 - 2 * t))
 
 
@@ -152,7 +155,8 @@ def build(wheel: Path, out: Path, people: int = PEOPLE) -> None:
             clean[near] = smoothed(move[near], quads)
             left = shape.points @ clean[shape.skin]
             if whole:
-                left = (left + left[shape.opposite] * [-1, 1, 1]) / 2 * left_weight(at0[:, 0])[:, None]
+                left = (left + left[shape.opposite] * [-1, 1, 1]) / 2
+                left = left * left_weight(at0[:, 0], JAW_SPLIT if unit in JAW else SPLIT)[:, None]
             if np.linalg.norm(left, axis=1).max() < 0.5:
                 print(f"movement {name}: {unit} hardly moves the skin, left out")
                 continue
@@ -168,7 +172,8 @@ def build(wheel: Path, out: Path, people: int = PEOPLE) -> None:
         "asymmetry": _packed(asymmetry[:, :half]), "eye_asymmetry": asymmetry[:, -1].astype(np.float32),
         "traits": np.array(TRAITS), "trait_effect": effect.astype(np.float32),
         "trait_residual": residual.astype(np.float32),
-        "eyeball": shape.eye_left.astype(np.int32), "mouth": shape.mouth.astype(np.int32),
+        "eyeball": shape.eye_left.astype(np.int32), "lid_edges": shape.lid_edges.astype(np.int32),
+        "mouth": shape.mouth.astype(np.int32),
         "region_names": np.array(list(regions)),
         "regions": np.round(np.array(list(regions.values())) * 255).astype(np.uint8),
         "landmark_names": np.array(list(marks)),

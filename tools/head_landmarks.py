@@ -20,7 +20,7 @@ VERTEX = {
 }  # fmt: skip
 BETWEEN = {"sto": (474, 494)}  # the lips' facing edges: half way
 POINT = {
-    "mb_left": (12.0, 743.0, 150.0), "sci_left": (34.0, 750.0, 143.0), "lb_left": (50.0, 741.0, 128.0),
+    "mb_left": (12.0, 743.0, 150.0), "sci_left": (34.0, 747.5, 143.0), "lb_left": (50.0, 741.0, 128.0),
     "ac_left": (17.5, 685.0, 148.0), "t_left": (70.0, 712.0, 40.0), "go_left": (58.0, 655.0, 60.0),
     "zy_left": (66.0, 708.0, 80.0), "ft_left": (56.0, 765.0, 105.0),
 }  # fmt: skip

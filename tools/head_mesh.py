@@ -12,7 +12,7 @@ from face3d.scan import Floats, Ints
 from head_source import Loops, Source
 
 # Vertices of MakeHuman's HM08 base that the cut starts from; the same in every release of that mesh.
-LID_INNER, LID_MIDDLE, LID_OUTER = 7748, 13352, 6785  # upper left lid, over the pupil: the edge's back, middle, front
+LID_INNER, LID_OUTER = 7748, 6785  # upper left lid, over the pupil: back and front of its edge
 EYE_SOCKET = 11915  # left, behind the ball
 MOUTH_WALL, MOUTH_BAG = 537, 710  # upper lip's inner side, midline; the bag's deepest point
 EYE_ROWS, MOUTH_ROWS = 4, 4  # rows of the sealing surfaces between their two edges
@@ -24,6 +24,7 @@ class Cut:
 
     Vertices come midline first, then the left half, then the right half in the same order. `ids` (V,) is each
     vertex's MakeHuman id, -1 for one that the cut added. `eye_left`, `mouth`: vertices of the sealing surfaces.
+    `lid_edges` (N, 2) the left upper and lower lid's edge, from corner to corner.
     """
 
     skin: Ints
@@ -34,6 +35,7 @@ class Cut:
     midline: int
     eye_left: Ints
     mouth: Ints
+    lid_edges: Ints
 
 
 class _Builder:
@@ -93,6 +95,14 @@ class _Builder:
         return made, triangles
 
 
+def _lids(loop: Ints, v: Floats) -> tuple[Ints, Ints]:
+    """A loop around the left eye as upper and lower lid, each from the inner to the outer corner."""
+    ring = np.roll(loop, -int(np.argmin(v[loop, 0])))
+    half = len(ring) // 2
+    one, two = ring[: half + 1], np.r_[ring[:1], ring[half:][::-1]]
+    return (one, two) if v[one, 1].mean() > v[two, 1].mean() else (two, one)
+
+
 def around(loops: Loops, v: Floats, start: int) -> Ints:
     """The closed loop through `start`, running to the subject's left first."""
     return loops.loop(start, max(loops.neighbours[start], key=lambda y: v[y, 0] - v[start, 0]))
@@ -108,9 +118,12 @@ def cut(source: Source, wanted: int) -> Cut:
     keep = np.ones(len(source.quads), bool)
     keep[list(hidden)] = False
     # Ear to ear, crown to the upper neck: what a face scanner delivers. Below the jaw the shoulders are left out.
-    inside = (v[:, 1] > 575.0) & (v[:, 2] > -20.0) & ((v[:, 1] > 640.0) | ((np.abs(v[:, 0]) < 66.0) & (v[:, 2] > 15.0)))
+    throat = (v[:, 1] > 576.0 + 0.8 * np.maximum(np.abs(v[:, 0]) - 25.0, 0)) & (v[:, 2] > 20.0)
+    inside = (v[:, 2] > -20.0) & ((v[:, 1] > 640.0) | throat)
     keep &= inside[source.quads].all(axis=1)
     quads = source.quads[keep]
+    for _ in range(4):  # strips and corners that stand out of the rim
+        quads = quads[_rim_edges(quads).sum(axis=1) < 2]
     skin = np.unique(quads)
     local = np.full(len(v), -1, np.int64)
     local[skin] = np.arange(len(skin))
@@ -121,11 +134,7 @@ def cut(source: Source, wanted: int) -> Cut:
     build = _Builder(skin, x)
     left = quads[x[quads][:, :, 0].mean(axis=1) > 0]
 
-    corner = int(np.argmin(v[lid, 0]))
-    ring = np.roll(lid, -corner)
-    half = len(ring) // 2
-    one, two = ring[: half + 1], np.r_[ring[:1], ring[half:][::-1]]
-    upper, lower = (one, two) if v[one, 1].mean() > v[two, 1].mean() else (two, one)
+    upper, lower = _lids(lid, v)
     eye, eye_triangles = build.sealed(local[upper].tolist(), local[lower].tolist(), EYE_ROWS)
 
     n = len(mouth) // 2
@@ -174,19 +183,25 @@ def cut(source: Source, wanted: int) -> Cut:
         ids=ids[order],
         midline=len(middle),
         eye_left=rank[eye],
+        lid_edges=rank[local[np.column_stack(_lids(around(loops, v, LID_OUTER), v))]],
         mouth=np.unique(np.r_[rank[inner], rank[opposite[inner]]]),
     )
+
+
+def _rim_edges(quads: Ints) -> np.ndarray:
+    """(Q, 4) which edges of each quad no other quad shares."""
+    edges = np.sort(np.stack([quads, np.roll(quads, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
+    _, inverse, count = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
+    return (count[inverse] == 1).reshape(-1, 4)
 
 
 def _triangles(
     quads: Ints, x: Floats, wanted: int, have: int
 ) -> tuple[list[tuple[int, int, int]], list[tuple[int, ...]]]:
-    """Quads of one half as triangles, along their shorter diagonal; apart, the largest, enough for `wanted` vertices."""
+    """Quads of one half as triangles, along their shorter diagonal; apart, the largest, for `wanted` vertices."""
     a, b, c, d = (x[quads[:, k]] for k in range(4))
     area = 0.5 * np.linalg.norm(np.cross(c - a, d - b), axis=1)
-    edges = np.sort(np.stack([quads, np.roll(quads, -1, axis=1)], axis=2).reshape(-1, 2), axis=1)
-    number = np.unique(edges, axis=0, return_inverse=True, return_counts=True)
-    rim = (number[2][number[1]] == 1).reshape(-1, 4).any(axis=1)
+    rim = _rim_edges(quads).any(axis=1)
     order = np.argsort(-np.where(rim, 0.0, area), kind="stable")
     split = set(order[: max(0, -(-(wanted - have) // 2))].tolist())
     triangles: list[tuple[int, int, int]] = []

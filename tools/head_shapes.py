@@ -14,11 +14,16 @@ from head_source import MPFB, UNITS_A, UNITS_B, Source
 TARGETS = MPFB + "targets/"
 ANCESTRIES = ("african", "asian", "caucasian")
 # How far the local shapes reach, as a share of the artist's extremes (which are caricatures): one standard deviation.
-LOCAL_SD = {"head": 0.22, "nose": 0.28, "mouth": 0.25, "eyes": 0.22, "cheek": 0.3, "chin": 0.28, "forehead": 0.3,
-            "eyebrows": 0.3, "ears": 0.3, "neck": 0.25}  # fmt: skip
+LOCAL_SD = {"head": 0.18, "nose": 0.22, "mouth": 0.2, "eyes": 0.2, "cheek": 0.25, "chin": 0.22, "forehead": 0.25,
+            "eyebrows": 0.25, "ears": 0.25, "neck": 0.2}  # fmt: skip
 # Shapes that move the face about as a whole, or that only caricatures have.
 LEFT_OUT = re.compile(r"head-(trans|back|angle)|ear-shape|neck-(back|trans)|measure-|invertedtriangular|head-diamond")
-HEIGHT_SD = 0.1  # of the height targets, which blow the head up with the body
+HEIGHT_SD = 0.06  # of the height targets, which blow the head up with the body
+# MakeHuman's people are smaller in the face than real ones, children most: factors that bring face height (n-gn) and
+# breadth (zy-zy) to Farkas's means (Anthropometry of the Head and Face, 1994) at these years.
+SIZE = ((5.0, 1.23), (6.0, 1.22), (12.0, 1.10), (18.0, 1.06), (90.0, 1.06))
+# Likewise mouths narrower and lids less open than Farkas's: a constant share of these local shapes for everybody.
+LOCAL_MEAN = {"mouth-scale-horiz": 0.4, "l-eye-height2": 0.4}
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +37,8 @@ class People:
 TRAITS = ("child", "old", "male", "african", "asian", "muscle", "weight")
 
 
-def local_shapes(source: Source, pick: Ints) -> tuple[list[tuple[float, Floats, Floats]], list[Floats]]:
-    """Symmetric (sd, lesser, greater) displacement pairs of the local targets, and their one-sided left halves."""
+def local_shapes(source: Source, pick: Ints) -> tuple[list[tuple[float, float, Floats, Floats]], list[Floats]]:
+    """Symmetric (mean, sd, lesser, greater) displacement pairs of the local targets, and one-sided left halves."""
     pairs: dict[str, dict[str, Floats]] = defaultdict(dict)
     lesser = {"decr", "down", "in", "backward", "concave", "compress"}
     greater = {"incr", "up", "out", "forward", "convex", "uncompress"}
@@ -53,7 +58,11 @@ def local_shapes(source: Source, pick: Ints) -> tuple[list[tuple[float, Floats, 
             pairs[key]["greater" if way in greater or key == stem else "lesser"] = move[pick]
             spread[key] = sd
     zero = np.zeros((len(pick), 3))
-    return [(spread[k], p.get("lesser", zero), p.get("greater", zero)) for k, p in sorted(pairs.items())], one_sided
+    both = [
+        (LOCAL_MEAN.get(k, 0.0), spread[k], p.get("lesser", zero), p.get("greater", zero))
+        for k, p in sorted(pairs.items())
+    ]
+    return both, one_sided
 
 
 class Macros:
@@ -110,10 +119,10 @@ def sample_people(source: Source, pick: Ints, count: int, rng: np.random.Generat
         muscle, weight = np.clip(0.5 + 0.15 * rng.normal(size=2), 0, 1)
         height = float(np.clip(HEIGHT_SD * rng.normal(), -0.3, 0.3))
         shape = base + macros.shape(age_of(years), male, ancestry, float(muscle), float(weight), height)
-        for (sd, lesser, greater), value in zip(local, rng.normal(size=len(local)), strict=True):
-            amount = float(np.clip(sd * value, -0.8, 0.8))
+        for (mean, sd, lesser, greater), value in zip(local, rng.normal(size=len(local)), strict=True):
+            amount = mean + float(np.clip(sd * value, -0.8, 0.8))
             shape += abs(amount) * (greater if amount > 0 else lesser)
-        shapes[i] = shape
+        shapes[i] = shape * np.interp(years, *zip(*SIZE, strict=True))
         traits[i] = (
             np.clip((25 - years) / 20, 0, 1), np.clip((years - 25) / 60, 0, 1), male, ancestry[0], ancestry[1],
             muscle, weight,

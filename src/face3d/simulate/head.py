@@ -17,29 +17,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from face3d.scan import Floats, Ints, locked
+from face3d.simulate.lids import Eyes, lids_of, settle_lids
 from face3d.simulate.subdivision import loop_subdivision
 
 Landmark = tuple[tuple[int, int, int], tuple[float, float, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class Eyes:
-    """What the lids slide over. `centers` (2, 3) mm of the left and right ball; `identity` (K, 2, 3) and `asymmetry`
-    (M, 2, 3) move them; `balls` the vertices of the left and right sealing surface between the lids; `margins` the
-    vertices around it; `lids` (2, V) weights 0..1 of the skin that may not enter the ball."""
-
-    centers: Floats
-    identity: Floats
-    asymmetry: Floats
-    balls: tuple[Ints, Ints]
-    margins: tuple[Ints, Ints]
-    lids: Floats
-
-
-@dataclass(frozen=True, eq=False)
 class Traits:
-    """How identity depends on what a person is: coefficients are [1, traits] @ `effect` (T + 1, K), plus `residual` (K,)
-    times N(0, 1). Traits run 0..1."""
+    """How identity depends on what a person is: coefficients are [1, traits] @ `effect` (T + 1, K), plus `residual`
+    (K,) times N(0, 1). Traits run 0..1."""
 
     names: tuple[str, ...]
     effect: Floats
@@ -135,29 +122,6 @@ def reflected(move: Floats, opposite: Ints) -> Floats:
     return move[..., opposite, :] * np.array([-1.0, 1.0, 1.0])
 
 
-# The lid's edge stands 0.6 mm off the ball, as in the rest shape of the source mesh.
-MARGIN_GAP = 0.6
-# Skin over the ball: the lid is about 1 mm thick (Hwang 2006, upper lid skin and orbicularis at the margin).
-LID_THICKNESS = 1.0
-
-
-def settle_lids(eyes: Eyes, rest: Floats, moved: Floats, centers: Floats) -> Floats:
-    """`moved` with lids kept outside the eyeballs and the sealing surface between them laid on the balls."""
-    out = moved.copy()
-    for side in (0, 1):
-        c, ball, margin = centers[side], eyes.balls[side], eyes.margins[side]
-        radius = float(np.linalg.norm(rest[margin] - c, axis=1).mean()) - MARGIN_GAP
-        lid = np.flatnonzero(eyes.lids[side] > 0)
-        away = moved[lid] - c
-        distance = np.linalg.norm(away, axis=1)
-        stand_off = np.minimum(np.linalg.norm(rest[lid] - c, axis=1), radius + LID_THICKNESS)
-        short = np.maximum(stand_off - distance, 0.0) * eyes.lids[side, lid]
-        out[lid] += away * (short / distance)[:, None]
-        from_c = out[ball] - c
-        out[ball] = c + from_c * (radius / np.linalg.norm(from_c, axis=1))[:, None]
-    return out
-
-
 @lru_cache(maxsize=4)
 def _load(movement: str, level: str) -> HeadModel:
     if movement not in ("a", "b") or level not in ("base", "fine"):
@@ -197,12 +161,10 @@ def _load(movement: str, level: str) -> HeadModel:
         inside = np.zeros(half + side)
         inside[ball] = 1.0
         ball = np.flatnonzero(fine.apply(inside[:, None])[:, 0] > 0.7)
-    balls = ball, opposite[ball]
-    ring = np.setdiff1d(np.unique(faces[np.isin(faces, ball).any(axis=1)]), ball)
-    lids = np.stack([regions[f"upper_lid_{s}"] + regions[f"lower_lid_{s}"] for s in ("left", "right")])
+    margin = np.setdiff1d(np.unique(faces[np.isin(faces, ball).any(axis=1)]), ball)
     eyes = Eyes(
-        np.array(both[0]), np.stack(both[1], axis=1), np.stack(odd, axis=1), balls, (ring, opposite[ring]),
-        np.clip(lids * 1.5, 0, 1),
+        centers=np.array(both[0]), identity=np.stack(both[1], axis=1), asymmetry=np.stack(odd, axis=1),
+        **lids_of(vertices, opposite, ball, margin, d["lid_edges"].astype(np.int64)),
     )  # fmt: skip
     centers, rest = eyes.centers, vertices
     vertices = settle_lids(eyes, rest, rest, centers)
