@@ -1,5 +1,6 @@
 """The command line: exit codes, one line on standard error, and nothing heavy before it is needed."""
 
+import pkgutil
 import subprocess
 import sys
 
@@ -27,6 +28,13 @@ def test_the_check_for_heavy_packages_sees_one() -> None:
 @pytest.mark.parametrize("code", ["import face3d; dir(face3d)", "import face3d; face3d.FaceScan", "import face3d.cli"])
 def test_importing_stays_light(code: str) -> None:
     assert loaded_by(code) == set()
+
+
+def test_every_public_name_is_there_and_no_module_hides_it() -> None:
+    modules = {module.name for module in pkgutil.iter_modules(face3d.__path__)}
+    for name in set(face3d.__all__) - {"errors"}:
+        assert getattr(face3d, name) is not None
+        assert name not in modules
 
 
 def test_help_loads_neither_numpy_nor_rich() -> None:
@@ -71,6 +79,18 @@ def test_a_missing_extra_names_its_install_line(
     monkeypatch.setattr("face3d.doctor.examine", need)
     assert cli.run(["doctor"]) == 2
     assert "[measure]" in capsys.readouterr().err
+
+
+def test_a_missing_system_library_points_to_the_doctor(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def need() -> None:
+        raise OSError("libEGL.so.1: cannot open shared object file: No such file or directory")
+
+    monkeypatch.setattr("face3d.doctor.examine", need)
+    assert cli.run(["doctor"]) == 2
+    _, err = capsys.readouterr()
+    assert "libEGL.so.1" in err and "face3d doctor" in err and err.count("\n") == 1
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:

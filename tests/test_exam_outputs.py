@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face3d.compare import compare
+from face3d.comparison import compare
 from face3d.errors import OutputError, SchemaError
 from face3d.exam import Grades
 from face3d.exam_outputs import write_comparison, write_exam

@@ -10,13 +10,17 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-#: public name -> module that defines it
+#: public name -> module that defines it. No module may have a public name: once imported, it would hide the function.
 _PUBLIC = {
     "FaceScan": "face3d.scan",
     "read_scan": "face3d.io",
     "write_scan": "face3d.io",
     "analyze": "face3d.analysis",
     "Analysis": "face3d.analysis",
+    "Exam": "face3d.exam",
+    "read_exam": "face3d.io.exam",
+    "measure": "face3d.examine",
+    "compare": "face3d.comparison",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]

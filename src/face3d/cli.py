@@ -137,7 +137,7 @@ def compare(
 
     Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit.
     """
-    from face3d.compare import compare as changes
+    from face3d.comparison import compare as changes
     from face3d.exam_outputs import write_comparison
     from face3d.exam_result import compare_result
     from face3d.examine import measured
@@ -236,6 +236,10 @@ def run(arguments: Sequence[str]) -> int:
         if extra_of(module) is None:
             raise
         return _refuse(str(missing(module)))
+    except (ImportError, OSError) as error:  # a package whose system library is not there
+        if "cannot open shared object file" not in str(error):
+            raise
+        return _refuse(f"{error}; `face3d doctor` gives the line that installs it")
 
 
 def _refuse(message: str) -> int:

@@ -11,7 +11,7 @@ from face3d.extras import extra_of
 from face3d.io.write import write_bytes
 
 if TYPE_CHECKING:
-    from face3d.compare import Comparison
+    from face3d.comparison import Comparison
     from face3d.exam import Grades
     from face3d.exam_result import CompareResult, ExamResult
     from face3d.measures import Measures

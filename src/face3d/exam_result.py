@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from face3d.compare import Comparison
+from face3d.comparison import Comparison
 from face3d.errors import SchemaError
 from face3d.estimates import Estimates, estimate_scales
 from face3d.exam import Grades

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from face3d.compare import compare
+from face3d.comparison import compare
 from face3d.errors import SchemaError
 from face3d.measures import Measures, measure_vertices
 from face3d.repeatability import Repeatability
