@@ -35,7 +35,7 @@ test-all: lint ## also the wide and long tests, fuzzing included
 
 bench: setup ## speed and accuracy beside the peers, in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,test,bench]'
-	set -e; for script in benchmarks/bench_*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean: ## remove what was made here, the installation included
 	rm -rf $(VENV) demo-report build .pytest_cache .ruff_cache .hypothesis
