@@ -18,7 +18,14 @@ Ints = NDArray[np.int64]
 
 
 def locked(array: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
-    """A private, read-only copy of `array`: a value that someone else holds can then never change under us."""
+    """A private, read-only copy of `array`: a value that someone else holds can then never change under us.
+
+    What is such a copy already is handed back as it is: a changed scan shares what was not changed.
+    """
+    if isinstance(array, np.ndarray) and array.dtype == dtype:
+        flags = array.flags
+        if flags.owndata and flags.c_contiguous and not flags.writeable:
+            return array
     copy = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)
     return copy

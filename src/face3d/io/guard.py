@@ -13,7 +13,8 @@ from face3d.errors import ScanError
 MAX_BYTES = 512 << 20
 # Text of a mesh shrinks 3 to 10 times; deflate can reach 1000 on a file made to burst. Below the first number nothing
 # is checked, so that a small file full of equal numbers may still be read.
-_FREE_BYTES, _MAX_RATIO = 8 << 20, 60
+_FREE_BYTES, _MAX_RATIO = 16 << 20, 40
+_FEED, _MAX_MEMBERS = 1 << 14, 20_000
 
 
 def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
@@ -30,13 +31,13 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
             size = os.fstat(file.fileno()).st_size
             if size > limit:
                 raise ScanError(f"{path}: {size} bytes; at most {limit} are read")
-            data = file.read(limit + 1)
+            data = file.read(size + 1)
     except FileNotFoundError:
         raise ScanError(f"{path}: there is no such file") from None
     except (OSError, ValueError) as error:
         raise ScanError(f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}") from None
-    if len(data) > limit:
-        raise ScanError(f"{path}: more than {limit} bytes; it grew while it was read")
+    if len(data) > size:
+        raise ScanError(f"{path}: more than {size} bytes; it grew while it was read")
     if not data:
         raise ScanError(f"{path}: the file is empty")
     return data
@@ -44,31 +45,33 @@ def read_bytes(path: Path, limit: int = MAX_BYTES) -> bytes:
 
 def unzipped(name: str, data: bytes, limit: int = MAX_BYTES) -> bytes:
     """The content of gzip `data`; stops as soon as it is larger than `limit` or grows too fast to be a mesh."""
-    out, rest, total = [], data, 0
-    while rest:
+    allowed = min(limit, max(_FREE_BYTES, _MAX_RATIO * len(data)))
+    out = bytearray()
+    at, members = 0, 0
+    while at < len(data):
+        if data[at : at + 2] != b"\x1f\x8b":
+            if members and not data[at:].strip(b"\0"):
+                break  # padding, as on tapes
+            raise ScanError(f"{name}: {len(data) - at} bytes that are no gzip data follow the packed file")
+        members += 1
+        if members > _MAX_MEMBERS:
+            raise ScanError(f"{name}: more than {_MAX_MEMBERS} gzip members in one file")
         unpack = zlib.decompressobj(wbits=31)
         try:
             while not unpack.eof:
-                room = min(limit, max(_FREE_BYTES, _MAX_RATIO * len(data))) + 1 - total
-                piece = unpack.decompress(rest, min(room, 16 << 20))
-                rest = unpack.unconsumed_tail
-                out.append(piece)
-                total += len(piece)
-                if total > limit or total > max(_FREE_BYTES, _MAX_RATIO * len(data)):
+                feed = unpack.unconsumed_tail or data[at : at + _FEED]
+                if not feed:
+                    raise ScanError(f"{name}: the gzip data are cut short after {len(out)} unpacked bytes")
+                out += unpack.decompress(feed, allowed + 1 - len(out))
+                at += len(feed) - len(unpack.unconsumed_tail) - len(unpack.unused_data)
+                if len(out) > allowed:
                     raise ScanError(
-                        f"{name}: unpacks from {len(data)} bytes to more than {total - 1}; at most {limit}, and "
-                        f"{_MAX_RATIO} times its size, are unpacked"
+                        f"{name}: unpacks from {len(data)} bytes to more than {allowed}, beyond what is read: at most "
+                        f"{limit} bytes, and {_MAX_RATIO} times the packed size"
                     )
-                if not piece and not rest and not unpack.eof:
-                    raise ScanError(f"{name}: the gzip data are cut short after {total} unpacked bytes")
         except zlib.error as error:
             raise ScanError(f"{name}: the gzip data are damaged ({error})") from None
-        rest = unpack.unused_data
-        if rest and not rest.startswith(b"\x1f\x8b"):
-            if rest.strip(b"\0"):
-                raise ScanError(f"{name}: {len(rest)} bytes that are no gzip data follow the packed file")
-            break
-    return b"".join(out)
+    return bytes(out)
 
 
 def beside(path: Path, reference: str, what: str) -> Path:

@@ -8,7 +8,7 @@ import numpy as np
 
 from face3d.errors import ScanError
 from face3d.io.raw import RawMesh, check_counts, colors_from, fan
-from face3d.io.text import Lines, parse, plain, table, tokens
+from face3d.io.text import Lines, first_bad, parse, plain, table, tokens
 
 # The counts may follow on the same line, as in the ModelNet files even without a blank between.
 _HEADER = re.compile(rb"\s*(?:#[^\n]*\n\s*)*(ST)?(C)?(N)?(4)?(n)?OFF(?![A-Za-z])([ \t]*BINARY)?")
@@ -56,8 +56,8 @@ def read_off(name: str, data: bytes) -> RawMesh:
 def _after(name: str, data: bytes, start: int) -> Lines:
     """The lines after the header word that are neither blank nor comment."""
     lines = Lines.of(name, data[start:], data.count(b"\n", 0, start) + 1)
-    lines = lines.pick(lines.end > lines.start)
-    return lines.pick((lines.at(0) > 32) & (lines.at(0) != ord("#")))
+    lines = lines.filled()
+    return lines.pick(lines.bytes[lines.start] != ord("#"))
 
 
 def _faces(lines: Lines, vertices: int) -> np.ndarray:
@@ -66,7 +66,7 @@ def _faces(lines: Lines, vertices: int) -> np.ndarray:
     word, width = tokens(text)
     values = parse(text)
     if values is None or len(values) != len(word):
-        bad = next((i for i in range(len(lines)) if parse(lines.content(i)) is None), 0)
+        bad = first_bad(lines, lambda part: parse(part.joined()) is not None)
         raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} is no face of an OFF file")
     first = np.cumsum(width) - width
     sizes = values[first]
@@ -81,6 +81,4 @@ def _faces(lines: Lines, vertices: int) -> np.ndarray:
     if wrong.any():
         bad = int(np.searchsorted(start, np.flatnonzero(wrong)[0], "right")) - 1
         raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} refers to no vertex; there are {vertices}, from 0")
-    at, _ = fan(corner, sizes)
-    check_counts(lines.name, vertices, len(at))
-    return corner.astype(np.int64)[at]
+    return fan(lines.name, corner.astype(np.int64), sizes)

@@ -25,6 +25,8 @@ def load_texture(path: Path, mesh: RawMesh) -> Texture | None:
     """
     if mesh.uv is None or mesh.picture is None or not len(mesh.faces):
         return None
+    if not np.isfinite(mesh.uv).all():
+        raise ScanError(f"{path}: its texture coordinates are not all finite; read it without texture")
     source = mesh.picture
     if isinstance(source, str) and source.lower().endswith(".mtl"):
         named = _from_library(guard.beside(path, source, "the material library"))

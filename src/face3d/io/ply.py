@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from face3d.errors import ScanError
 from face3d.io.raw import RawMesh, check_counts, colors_from, fan
-from face3d.io.text import Lines, parse, tokens
+from face3d.io.text import Lines, first_bad, parse, tokens
 from face3d.scan import Floats, Ints
 
 _TYPES = {
@@ -61,7 +61,10 @@ def read_ply(name: str, data: bytes) -> RawMesh:
     columns = reader(name, data, body, order, elements)
 
     values = columns["vertex"]
-    mesh = RawMesh(np.column_stack([values["x"], values["y"], values["z"]]).astype(np.float64))
+    points = np.empty((vertex.count, 3))
+    for i, axis in enumerate("xyz"):
+        points[:, i] = values[axis]
+    mesh = RawMesh(points)
     mesh.colors = _colors(vertex, values)
     if face is not None and face.count:
         listed = next((p for p in face.properties if p.name in _INDICES and p.count_kind), None)
@@ -71,15 +74,12 @@ def read_ply(name: str, data: bytes) -> RawMesh:
         if (sizes < 3).any():
             bad = int(np.flatnonzero(sizes < 3)[0])
             raise ScanError(f"{name}: face {bad} has {sizes[bad]} corners; a face needs 3")
-        outside = (corner < 0) | (corner >= vertex.count)
-        if outside.any():
-            at = int(np.flatnonzero(outside)[0])
+        if corner.min() < 0 or corner.max() >= vertex.count:
+            at = int(np.flatnonzero((corner < 0) | (corner >= vertex.count))[0])
             bad = int(np.searchsorted(np.cumsum(sizes), at, "right"))
             raise ScanError(f"{name}: face {bad} refers to vertex {corner[at]}; there are {vertex.count}, from 0")
-        at, _ = fan(corner, sizes)
-        check_counts(name, vertex.count, len(at))
-        mesh.faces = corner.astype(np.int64)[at]
-        mesh.uv = _uv(values, columns["face"], sizes, mesh.faces, at)
+        mesh.faces = fan(name, corner.astype(np.int64), sizes)
+        mesh.uv = _uv(name, values, columns["face"], sizes, mesh.faces)
         mesh.picture = picture
     return mesh
 
@@ -256,8 +256,7 @@ def _ascii_records(name: str, data: bytes, at: int, order: str, elements: list[_
     if b"\n" not in body:
         body = body.replace(b"\r", b"\n")
     lines = Lines.of(name, body if body.endswith(b"\n") else body + b"\n", data.count(b"\n", 0, at) + 1)
-    lines = lines.pick(lines.end > lines.start)  # blank lines are no records
-    lines = lines.pick(lines.at(0) > 32)
+    lines = lines.filled()
     needed = sum(e.count for e in elements)
     if needed != len(lines):
         raise ScanError(f"{name}: the PLY header declares {needed} records, but {len(lines)} lines follow it")
@@ -277,7 +276,9 @@ def _ascii_element(rows: Lines, element: _Element) -> dict:
     whole = len(element.properties) == 1 and bool(lists) and element.properties[0].kind[0] in "iu"
     values = parse(text, np.int64 if whole else np.float64)
     if values is None or len(values) != len(word):
-        raise ScanError(f"{_first_bad(rows, element, whole)}")
+        kind = np.int64 if whole else np.float64
+        bad = first_bad(rows, lambda part: parse(part.joined(), kind) is not None)
+        raise ScanError(f"{rows.where(bad)}: {rows.text(bad)!r} is not all numbers as {element.name!r} needs")
     first = np.cumsum(sizes) - sizes
     at = first.copy()
     out = {}
@@ -312,13 +313,6 @@ def _short(rows: Lines, i: int, element: _Element) -> ScanError:
     )
 
 
-def _first_bad(rows: Lines, element: _Element, whole: bool) -> str:
-    for i in range(len(rows)):
-        if parse(rows.bytes[rows.start[i] : rows.end[i]].tobytes(), np.int64 if whole else np.float64) is None:
-            return f"{rows.where(i)}: {rows.text(i)!r} is not all numbers as {element.name!r} needs"
-    return f"{rows.name}: the records of {element.name!r} are not all numbers"
-
-
 # ------------------------------------------------------------------------------------------------ colours, texture
 
 
@@ -331,12 +325,12 @@ def _colors(vertex: _Element, values: dict[str, NDArray]) -> NDArray[np.uint8] |
     return None
 
 
-def _uv(values: dict, face: dict, sizes: Ints, faces: Ints, at: Ints) -> Floats | None:
+def _uv(name: str, values: dict, face: dict, sizes: Ints, faces: Ints) -> Floats | None:
     """(F, 3, 2) from a list `texcoord` beside each face, or from s, t (u, v) beside each vertex."""
     if "texcoord" in face:
         n, flat = face["texcoord"]
         if (n == 2 * sizes).all():
-            return np.asarray(flat, np.float64).reshape(-1, 2)[at]
+            return fan(name, np.asarray(flat, np.float64).reshape(-1, 2), sizes)
     for names in (("s", "t"), ("u", "v"), ("texture_u", "texture_v")):
         if all(n in values for n in names):
             return np.column_stack([values[n] for n in names]).astype(np.float64)[faces]

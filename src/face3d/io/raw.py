@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,8 +13,8 @@ from face3d.scan import Floats, Ints
 
 # A face scan has at most a few million points. Beyond this a file is damaged or something else, and would not fit the
 # memory that an analysis may take; refused before anything of that size is allocated.
-MAX_VERTICES = 5_000_000
-MAX_FACES = 10_000_000
+MAX_VERTICES = 4_000_000
+MAX_FACES = 8_000_000
 
 
 @dataclass(eq=False)
@@ -34,23 +35,19 @@ def check_counts(name: str, vertices: int, faces: int = 0) -> None:
             raise ScanError(f"{name}: {count} {what}; at most {limit} are read; decimate the scan first")
 
 
-def fan(corners: ArrayLike, sizes: ArrayLike) -> tuple[Ints, Ints]:
-    """Triangles of polygons, each as a fan around its first corner, in the polygons' order.
+def fan(name: str, corners: NDArray[Any], sizes: Ints) -> NDArray[Any]:
+    """Triangles of polygons (F, 3, ...), each polygon as a fan around its first corner, in the polygons' order.
 
-    `corners` (sum of sizes,) are the polygons' vertex ids one after the other, `sizes` (P,) >= 3 their corner counts.
-    Returns positions into `corners` (F, 3), so that what lies beside the corners (uv) can follow, and the polygon (F,)
-    each triangle came from.
+    `corners` (sum of sizes, ...) is what the polygons have at their corners, one polygon after the other: vertex ids,
+    or uv; `sizes` (P,) >= 3 are their corner counts. Raises `ScanError` when there are too many.
     """
-    n = np.asarray(sizes, np.int64)
-    count = len(np.asarray(corners))
-    if (n == 3).all():
-        return np.arange(count, dtype=np.int64).reshape(-1, 3), np.arange(len(n), dtype=np.int64)
-    first = np.cumsum(n) - n
-    triangles = n - 2
-    polygon = np.repeat(np.arange(len(n), dtype=np.int64), triangles)
-    step = np.arange(len(polygon), dtype=np.int64) - (np.cumsum(triangles) - triangles)[polygon]
-    a = first[polygon]
-    return np.column_stack([a, a + step + 1, a + step + 2]), polygon
+    check_counts(name, 0, int((sizes - 2).sum()))
+    if (sizes == 3).all():
+        return corners.reshape(-1, 3, *corners.shape[1:])
+    triangles = sizes - 2
+    first = np.repeat(np.cumsum(sizes) - sizes, triangles)
+    step = np.arange(len(first)) - np.repeat(np.cumsum(triangles) - triangles, triangles)
+    return corners[np.column_stack([first, first + step + 1, first + step + 2])]
 
 
 def colors_from(values: ArrayLike, unit: float) -> NDArray[np.uint8]:

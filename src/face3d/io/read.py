@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
 from face3d.errors import LandmarkError, ScanError
@@ -57,12 +58,11 @@ def read_scan(
             raise ScanError(f"{file}: is a scan of face3d, always in mm; units={units!r} does not fit")
         return scan.replace(landmarks={**scan.landmarks, **_on_surface(str(file), scan.vertices, marks)})
     factor, note = to_millimetres(str(file), scan.vertices, units)
+    vertices = _in_range(str(file), scan.vertices * factor)
     return FaceScan(
-        _in_range(str(file), scan.vertices * factor),
-        scan.faces,
-        _on_surface(
-            str(file), scan.vertices * factor, {k: np.asarray(p, np.float64) * factor for k, p in marks.items()}
-        ),
+        _ours(vertices),
+        _ours(scan.faces),
+        _on_surface(str(file), vertices, {k: np.asarray(p, np.float64) * factor for k, p in marks.items()}),
         scan.colors,
         load_texture(file, scan) if texture else None,
         name=file.name,
@@ -95,6 +95,12 @@ def _parsed(file: Path, texture: bool) -> RawMesh | FaceScan:
     return mesh
 
 
+def _ours(array: NDArray[Any]) -> NDArray[Any]:
+    """An array that nobody else holds, locked, so that the scan need not copy it."""
+    array.setflags(write=False)
+    return array
+
+
 def _on_surface(name: str, vertices: Floats, landmarks: Mapping[str, ArrayLike]) -> dict[str, Floats]:
     """The landmarks, once they are known to belong to this scan: given in another frame or unit they lie off it."""
     marks = {key: np.asarray(point, np.float64) for key, point in landmarks.items()}
@@ -112,8 +118,8 @@ def _on_surface(name: str, vertices: Floats, landmarks: Mapping[str, ArrayLike])
 
 
 def _in_range(name: str, vertices: Floats, limit: float = MAX_COORDINATE_MM) -> Floats:
-    fits = (np.abs(vertices) < limit).all(axis=1)
-    if not fits.all():
+    if not (vertices.max() < limit and vertices.min() > -limit):  # so written that NaN does not pass
+        fits = (np.abs(vertices) < limit).all(axis=1)
         bad = int(np.flatnonzero(~fits)[0])
         reach = f"at most {limit:.0f} mm from the origin is read: wrong units?" if np.isfinite(limit) else "not finite"
         raise ScanError(f"{name}: vertex {bad} (from 0) is {vertices[bad].tolist()}; {reach}")

@@ -42,8 +42,7 @@ def _binary(name: str, data: bytes) -> RawMesh:
 
 def _ascii(name: str, data: bytes) -> RawMesh:
     lines = Lines.of(name, plain(name, data))
-    lines = lines.pick(lines.end > lines.start)
-    lines = lines.pick(lines.at(0) > 32)
+    lines = lines.filled()
     if not lines.starts(b"endsolid")[-1]:
         raise ScanError(f"{lines.where(len(lines) - 1)}: the STL file does not end with 'endsolid'; it is cut short")
     lines = lines.pick(~(lines.starts(b"solid") | lines.starts(b"endsolid")))

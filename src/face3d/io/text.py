@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ from numpy.typing import NDArray
 from face3d.errors import ScanError
 
 _NEWLINE, _SPACE = 10, 32
+
+# The vertices, normals, texture coordinates and faces of the largest scan that is read; checked before an array of the
+# lines is made.
+MAX_LINES = 16_000_000
 
 
 def plain(name: str, data: bytes) -> bytes:
@@ -25,8 +30,14 @@ def plain(name: str, data: bytes) -> bytes:
         except UnicodeDecodeError as error:
             raise ScanError(f"{name}: starts as UTF-16 text but is not ({error.reason}); save it as UTF-8") from None
     data = data.removeprefix(b"\xef\xbb\xbf")
-    if b"\0" in data:
-        raise ScanError(f"{name}: byte {data.index(0)} is 0, so this is neither a text file nor a known binary format")
+    lines = data.count(b"\n")
+    if lines > MAX_LINES:
+        raise ScanError(f"{name}: {lines} lines; at most {MAX_LINES} are read; decimate the scan first")
+    buffer = np.frombuffer(data, np.uint8)
+    control = (buffer < _SPACE) & ((buffer - np.uint8(9)) > 4)  # 9 to 13 are blanks
+    if control.any():
+        at = int(control.argmax())
+        raise ScanError(f"{name}: byte {at} is {data[at]}, so this is neither a text file nor a known binary format")
     if b"\r" in data and b"\n" not in data:
         data = data.replace(b"\r", b"\n")
     return data if data.endswith(b"\n") else data + b"\n"
@@ -38,41 +49,50 @@ class Lines:
 
     name: str
     bytes: NDArray[np.uint8]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    number: NDArray[np.int64]
+    start: NDArray[np.int32]
+    end: NDArray[np.int32]
+    number: NDArray[np.int32]
 
     @classmethod
     def of(cls, name: str, data: bytes, first_number: int = 1) -> Lines:
         """All lines of a text that ends with a newline; leading blanks are not part of a line."""
         buffer = np.frombuffer(data, np.uint8)
-        end = np.flatnonzero(buffer == _NEWLINE)
-        start = np.concatenate([np.zeros(min(1, len(end)), np.int64), end[:-1] + 1])
+        # Files are smaller than 2 GB, so that half the memory serves.
+        end = np.flatnonzero(buffer == _NEWLINE).astype(np.int32)
+        start = np.concatenate([np.zeros(min(1, len(end)), np.int32), end[:-1] + 1], dtype=np.int32)
         if len(start) and ((buffer[start] <= _SPACE) & (start < end)).any():
             solid = np.append(np.flatnonzero(buffer > _SPACE), len(buffer))
-            start = np.minimum(solid[np.searchsorted(solid, start)], end)
-        return cls(name, buffer, start, end, np.arange(first_number, first_number + len(start)))
+            start = np.minimum(solid[np.searchsorted(solid, start)], end).astype(np.int32)
+        return cls(name, buffer, start, end, np.arange(first_number, first_number + len(start), dtype=np.int32))
 
     def __len__(self) -> int:
         return len(self.start)
 
-    def at(self, offset: int) -> NDArray[np.uint8]:
-        """The byte at `offset` of each line; past its end, a newline."""
-        where = np.minimum(self.start + offset, self.end)
-        return self.bytes[where]
+    def head(self) -> NDArray[np.uint64]:
+        """The first 8 bytes of each line as one number, the first lowest; they may reach into the next line."""
+        size = len(self.bytes)
+        if size < 8:
+            padded = np.concatenate([self.bytes, np.full(8, _NEWLINE, np.uint8)])
+            return Lines(self.name, padded, self.start, self.end, self.number).head()
+        words = np.ndarray((size - 7,), "<u8", self.bytes.data, 0, (1,))
+        behind = np.maximum(self.start - (size - 8), 0)
+        return words[self.start - behind] >> (8 * behind).astype(np.uint64)
 
     def starts(self, keyword: bytes) -> NDArray[np.bool_]:
-        """Which lines start with `keyword` (lower case), in either case."""
-        same = np.ones(len(self), bool)
-        for offset, letter in enumerate(keyword):
-            same &= (self.at(offset) | 32) == letter
-        return same
+        """Which lines start with `keyword`, lower case and at most 8 letters, in either case."""
+        n = len(keyword)
+        either = self.head() | np.uint64(int.from_bytes(b" " * n, "little"))
+        return either & np.uint64((1 << 8 * n) - 1) == np.uint64(int.from_bytes(keyword, "little"))
+
+    def filled(self) -> Lines:
+        """The lines that are not blank."""
+        return self.pick(self.bytes[self.start] > _SPACE)
 
     def content(self, i: int) -> bytes:
         """Line i."""
         return self.bytes[self.start[i] : self.end[i]].tobytes()
 
-    def pick(self, mask: NDArray[Any]) -> Lines:
+    def pick(self, mask: NDArray[Any] | slice) -> Lines:
         """The lines where `mask` is set, or of those numbers."""
         return Lines(self.name, self.bytes, self.start[mask], self.end[mask], self.number[mask])
 
@@ -145,7 +165,8 @@ def table(lines: Lines, skip: int, widths: tuple[int, ...], what: str) -> NDArra
         raise ScanError(f"{lines.where(bad)}: {counts[bad]} numbers in {lines.text(bad)!r}; {what} needs {expected}")
     values = parse(text)
     if values is None or len(values) != len(lines) * width:
-        raise _no_number(lines, skip, float, what)
+        bad = first_bad(lines, lambda part: parse(part.joined(skip)) is not None)
+        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} is not all numbers; {what} needs numbers")
     values = values.reshape(-1, width)
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
@@ -154,10 +175,13 @@ def table(lines: Lines, skip: int, widths: tuple[int, ...], what: str) -> NDArra
     return values
 
 
-def _no_number(lines: Lines, skip: int, kind: Any, what: str) -> ScanError:
-    for i in range(len(lines)):
-        for word in lines.bytes[lines.start[i] + skip : lines.end[i]].tobytes().split():
-            if parse(word, np.float64 if kind is float else np.int64) is None:
-                shown = word[:40].decode("utf-8", "replace")
-                return ScanError(f"{lines.where(i)}: {shown!r} is not a number; {what} needs numbers")
-    return ScanError(f"{lines.name}: {what} could not be read as numbers")
+def first_bad(lines: Lines, good: Callable[[Lines], bool]) -> int:
+    """The first line that is not `good`, which looks at many lines at once; found by halving."""
+    low, high = 0, len(lines)
+    while high - low > 1:
+        middle = (low + high) // 2
+        if good(lines.pick(slice(low, middle))):
+            low = middle
+        else:
+            high = middle
+    return low

@@ -104,8 +104,7 @@ def _polygons(name: str, arrays: _Arrays, piece: ElementTree.Element, points: in
         at = int(np.flatnonzero(outside)[0])
         bad = int(np.searchsorted(ends, at, "right"))
         raise ScanError(f"{name}: polygon {bad} refers to point {corner[at]}; there are {points}, from 0")
-    at, _ = fan(corner, sizes)
-    return corner[at]
+    return fan(name, corner, sizes)
 
 
 def _colors(arrays: _Arrays, piece: ElementTree.Element, count: int) -> NDArray[np.uint8] | None:
