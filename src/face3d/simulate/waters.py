@@ -54,7 +54,7 @@ MUSCLES: dict[str, tuple[Muscle, ...]] = {
     "mouthStretch": (Muscle(("go", (4, 0, 20)), ("ch", (5, 0, -2)), 8.5, 26.0),),
     "mouthDimple": (Muscle(("go", (6, 10, 22)), ("ch", (5, 0, -2)), 5.5, 20.0),),
     "mouthFrown": (Muscle(("ch", (12, -45, -8)), ("ch", (4, 0, -1)), 6.5, 22.0),),
-    "mouthLowerDown": (Muscle(("pg", (18, -18, -8)), ("li", (11, 4, -2)), 6.0, 16.0, "lower"),),
+    "mouthLowerDown": (Muscle(("pg", (18, -18, -8)), ("li", (11, 4, -2)), 6.0, 20.0, "lower"),),
     "mouthShrugLower": (Muscle(("li", (7, 2, 2)), ("pg", (8, 4, 2)), 4.0, 16.0, "lower"),),
 }
 
@@ -144,8 +144,11 @@ def _lid(head: HeadModel, marks: dict[str, Floats], closing: float) -> Floats:
     en, ex, ps, pi = (marks[f"{code}_left"] for code in ("en", "ex", "ps", "pi"))
     t = np.clip((head.vertices[:, 0] - en[0] + 1.5) / (ex[0] - en[0] + 3.0), 0.0, 1.0)
     gap = (ps - pi)[1] * 4 * t * (1 - t) * closing
+    # The lid's skin unrolls from its crease: what lies 9 mm above the margin stays.
+    edge = en[1] + t * (ex - en)[1] + (ps[1] - 0.5 * (en + ex)[1]) * 4 * t * (1 - t)
+    unrolls = _fade((head.vertices[:, 1] - edge) / 9.0) * head.regions["upper_lid_left"]
     move = np.zeros_like(head.vertices)
-    move[:, 1] = -0.92 * gap * head.regions["upper_lid_left"] + 0.08 * gap * head.regions["lower_lid_left"]
+    move[:, 1] = -0.92 * gap * unrolls + 0.08 * gap * head.regions["lower_lid_left"]
     return move
 
 
