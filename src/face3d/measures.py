@@ -105,13 +105,21 @@ def measure_vertices(
     were not seen. `affected_side` "left", "right", "none", or None to find it out ("both" is compared like "none":
     smaller / larger).
     """
-    rows = list(rest_rows(rest, anatomy))
     movements, notes = {}, []
     for expression, moved in expressions.items():
         try:
             movements[expression] = movement(expression, rest, moved, anatomy)
         except RegistrationError as error:
             notes.append(str(error))
+    return measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(notes))
+
+
+def measure_movements(
+    rest: Floats, movements: Mapping[str, Movement], anatomy: Anatomy, affected_side: str | None = None,
+    subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
+) -> Measures:  # fmt: skip
+    """Measures of movements from which the head's own has been taken out; the rest as in `measure_vertices`."""
+    rows = list(rest_rows(rest, anatomy))
     for moved in movements.values():
         rows += movement_rows(moved, rest, anatomy)
     found = pairs(anatomy, movements)
@@ -129,7 +137,7 @@ def measure_vertices(
     lost = severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
     rows.append(row("severity", "all", "face", "both", lost, "needs brow raise and smile"))
     matrix = unasked.get(side, {})
-    return Measures(subject, visit, tuple(rows), side, source, function, matrix, movements, tuple(notes))
+    return Measures(subject, visit, tuple(rows), side, source, function, matrix, movements, notes)
 
 
 def _affected(found: Mapping[tuple[str, str], Pair], unasked: Mapping[str, Mapping[tuple[str, str], float]]) -> str:
