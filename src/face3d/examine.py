@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.errors import Face3DError, SchemaError
+from face3d.errors import Face3DError, RegistrationError, SchemaError
 from face3d.exam import AFFECTED
 from face3d.measures import Measures, measure_vertices
 from face3d.scan import FaceScan, Floats, locked
 
 if TYPE_CHECKING:
+    from scipy.spatial.transform import RigidTransform
+
+    from face3d.detect import Detection
     from face3d.exam import Exam
     from face3d.fit import TemplateFit
     from face3d.template import FaceTemplate
@@ -39,39 +42,126 @@ class FittedExam:
         object.__setattr__(self, "fits", MappingProxyType(dict(self.fits)))
 
 
-def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None) -> FittedExam:
+def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, workers: int = 2) -> FittedExam:
     """Lays the template on every scan of an exam, expressions starting from the same person's rest scan.
 
-    `step` is told each expression as it begins. An expression whose scan cannot be used is left out with a note; a
-    rest scan that cannot be used raises (`ScanError`, `LandmarkError`, `RegistrationError`).
+    `step` is told each expression as it begins; `workers` scans are fitted at a time. An expression whose scan cannot
+    be used is left out with a note; a rest scan that cannot be used raises (`ScanError`, `LandmarkError`,
+    `RegistrationError`). The result does not depend on `workers`.
     """
+    from concurrent.futures import ThreadPoolExecutor
+
     step("rest")
-    rest = fit_scan(exam.scan("rest"))
-    fits, notes = {"rest": rest}, list(exam.notes)
-    for expression in exam.expressions[1:]:
+    rest = fit_rest(exam.scan("rest"))
+    fits, notes = {"rest": rest.fit}, list(exam.notes)
+
+    def fitted(expression: str) -> TemplateFit | Face3DError:
         step(expression)
         try:
-            fits[expression] = fit_scan(exam.scan(expression), rest)
+            return fit_expression(exam.scan(expression), rest)
         except Face3DError as error:
-            notes.append(f"{expression}: left out: {error}")
+            return error
+
+    with ThreadPoolExecutor(workers) as pool:
+        for expression, found in zip(
+            exam.expressions[1:], pool.map(fitted, exam.expressions[1:]), strict=True
+        ):  # fmt: skip
+            if isinstance(found, Face3DError):
+                notes.append(f"{expression}: left out: {found}")
+            else:
+                fits[expression] = found
     seen = {name: _seen(fit) for name, fit in fits.items()}
     neutral = seen.pop("rest")
-    return FittedExam(rest.template, neutral, seen, fits, tuple(notes))
+    return FittedExam(rest.fit.template, neutral, seen, fits, tuple(notes))
 
 
-def fit_scan(scan: FaceScan, rest: TemplateFit | None = None) -> TemplateFit:
-    """The template laid on one scan: cleaned, landmarks found (those given by hand win), fitted."""
+@dataclass(frozen=True, eq=False)
+class Rest:
+    """The rest scan: its fit in the canonical head frame, and the landmarks that were found on it (scan
+    coordinates).
+    """
+
+    fit: TemplateFit
+    found: Detection
+
+
+def fit_rest(scan: FaceScan) -> Rest:
+    """The template laid on the rest scan, whose mirror symmetry fixes the head frame."""
+    from face3d.clean import clean
+    from face3d.detect import detect_landmarks
+    from face3d.fit import fit_template
+    from face3d.pose import head_frame, refined_frame
+    from face3d.superimpose import superimpose_mirror
+
+    cleaned = clean(scan).scan
+    found = detect_landmarks(cleaned)
+    rough = head_frame(found.landmarks, found.confidence)
+    plane = superimpose_mirror(cleaned, rough).plane
+    head = refined_frame(rough, found.landmarks, plane.normal, plane.point)
+    fit = fit_template(cleaned, found.landmarks, found.confidence, found.dense).in_frame(head)
+    return Rest(_believed(fit, scan.name), found)
+
+
+def fit_expression(scan: FaceScan, rest: Rest) -> TemplateFit:
+    """The template laid on a scan in expression: cleaned, landmarks found (those given by hand win), from rest on."""
     from face3d.clean import clean
     from face3d.detect import detect_landmarks
     from face3d.fit import fit_template
 
     cleaned = clean(scan).scan
     found = detect_landmarks(cleaned)
-    return fit_template(cleaned, found.landmarks, found.confidence, found.dense, rest)
+    landmarks, dense = _as_at_rest(found, rest)
+    return _believed(fit_template(cleaned, landmarks, found.confidence, dense, rest.fit), scan.name)
+
+
+def _as_at_rest(found: Detection, rest: Rest) -> tuple[dict[str, Floats], Floats]:
+    """The landmarks of an expression, shifted by what the same landmarks are off the fit at rest.
+
+    A detector puts a point a millimetre beside where the template has it, on one person in every expression alike:
+    what counts is by how much it moved.
+    """
+    template, back = rest.fit.template, rest.fit.to_head.inv()
+    turn = _head(found).inv().rotation * _head(rest.found).rotation
+    at_rest = template.landmark_points(rest.fit.vertices_mm)
+    marks = {}
+    for name, point in found.landmarks.items():
+        known = name in at_rest and name in rest.found.landmarks
+        off = back.apply(at_rest[name]) - rest.found.landmarks[name] if known else np.zeros(3)
+        marks[name] = point + turn.apply(off)
+    on = np.einsum("lk,lki->li", template.dense_weights, rest.fit.vertices_mm[template.dense_ids])
+    off = np.where(np.isfinite(template.dense_spread)[:, None], back.apply(on) - rest.found.dense, 0.0)
+    return marks, found.dense + turn.apply(off)
+
+
+def _head(found: Detection) -> RigidTransform:
+    from face3d.pose import head_frame
+
+    return head_frame(found.landmarks, found.confidence)
+
+
+def _believed(fit: TemplateFit, name: str) -> TemplateFit:
+    """The fit, or `RegistrationError` when it says nothing about the face."""
+    from face3d.quality import fit_quality
+
+    quality = fit_quality(fit)
+    if quality.light == "red":
+        raise RegistrationError(f"{name}: the template does not fit: {'; '.join(quality.reasons)}. Is it a whole face?")
+    return fit
+
+
+#: mm: the lids' and lips' edges, and skin in small gaps, are carried by what was seen this near beside them.
+CARRIED_MM = 5.0
 
 
 def _seen(fit: TemplateFit) -> Floats:
-    return np.where(fit.valid[:, None], fit.vertices_mm, np.nan)
+    """(N, 3) the fitted vertices, NaN where the scan shows nothing of this part of the face."""
+    from scipy.spatial import KDTree
+
+    at = fit.template.vertices
+    if not fit.valid.any():
+        return np.full(at.shape, np.nan)
+    beside = KDTree(at[fit.valid]).query(at, distance_upper_bound=CARRIED_MM)[0]
+    return np.where(np.isfinite(beside)[:, None], fit.vertices_mm, np.nan)
 
 
 def measure(exam: Exam, affected_side: str | None = None, step: Callable[[str], None] = lambda name: None) -> Measures:
