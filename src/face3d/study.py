@@ -85,7 +85,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
     if missing := {"subject", "value", *KEYS} - set(table.columns):
         raise SchemaError(f"{path}: columns {sorted(missing)} are missing; see `face3d study`")
     if "visit" in table:
-        table["visit"] = table["visit"].fillna("").astype(str)
+        table["visit"] = table["visit"].astype(object).fillna("").astype(str)
     table["subject"] = table["subject"].astype(str)
     return table
 
