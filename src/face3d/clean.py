@@ -200,7 +200,7 @@ def _not_spiked(vertices: Floats, faces: Ints, vector: Floats, notes: list[str])
     """Which triangles touch no spike."""
     here = np.ones(len(faces), bool)
     count = 0
-    for _ in range(2):  # a second time for spikes side by side, which hide each other a little
+    for _ in range(2 if len(faces) else 0):  # a second time for spikes side by side, which hide each other a little
         spike = _spikes(vertices, faces[here], vector[here])
         if not len(spike):
             break

@@ -29,6 +29,9 @@ _POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
 _HARMLESS = ("KHR_mesh_quantization", "KHR_texture_transform", "KHR_lights_punctual", "KHR_materials_", "KHR_xmp")
 
 
+_MAX_OBJECTS = 100_000  # of a scene's description; a scan's has some dozen
+
+
 class _Accessor(BaseModel):
     bufferView: _Id | None = None
     byteOffset: _Id = 0
@@ -138,6 +141,8 @@ def read_gltf(name: str, data: bytes, path: Path) -> RawMesh:
     Raises `ScanError` naming the field at fault.
     """
     text, binary = _chunks(name, data) if data[:4] == b"glTF" else (data, None)
+    if text.count(b"{") > _MAX_OBJECTS or text.count(b",") > 10 * _MAX_OBJECTS:
+        raise ScanError(f"{name}: a glTF scene of more than {_MAX_OBJECTS} objects; export the one mesh of the face")
     try:
         document = _Document.model_validate_json(text.removeprefix(b"\xef\xbb\xbf"))
     except ValidationError as error:

@@ -40,7 +40,7 @@ def canonical_name(name: str) -> str:
     if plain in NAMES:
         return plain
     # A capital L or R after a code is a side: "enL", "ExR"; but "TR" is trichion as "tr" is.
-    camel = re.fullmatch(r"([A-Za-z][a-z]*)([LR])", plain)
+    camel = re.fullmatch(r"([A-Z]?[a-z]+)([LR])", plain)
     if camel and camel.group(1).lower() in PAIRED:
         return f"{camel.group(1).lower()}_{_SIDES[camel.group(2).lower()]}"
     words = re.sub(r"[\s_.\-:()]+", " ", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", plain)).strip().lower()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 
 import numpy as np
@@ -207,41 +208,45 @@ def _record_lengths(name: str, data: bytes, at: int, order: str, element: _Eleme
 
 def _walked(name: str, data: bytes, at: int, order: str, element: _Element) -> tuple[dict, int]:
     """Only the lengths have to be followed one by one; the entries are then gathered at one stroke."""
-    lists = [(i, p, np.dtype(p.kind).itemsize) for i, p in enumerate(element.properties)]
-    begin = np.empty((element.count, len(lists)), np.int64)
-    length = np.zeros((element.count, len(lists)), np.int64)
+    items = [np.dtype(p.kind).itemsize for p in element.properties]
+    heads = [np.dtype(p.count_kind).itemsize if p.count_kind else 0 for p in element.properties]
+    lengths = {i: array("q") for i, p in enumerate(element.properties) if p.count_kind}
+    plan, fixed = [], 0  # of each list: the plain bytes before it, and how its length is written
+    for i, p in enumerate(element.properties):
+        if p.count_kind:
+            plan.append((fixed, heads[i], items[i], p.count_kind[0] == "i", lengths[i].append))
+            fixed = 0
+        else:
+            fixed += items[i]
     big = "big" if order == ">" else "little"
-    size = len(data)
-    plan = [
-        (i, item, np.dtype(p.count_kind).itemsize if p.count_kind else 0, bool(p.count_kind and p.count_kind[0] == "i"))
-        for i, p, item in lists
-    ]
+    begin, size = at, len(data)
     for row in range(element.count):
-        for i, item, head, signed in plan:
-            n = 1
-            if head:
-                n = (
-                    data[at]
-                    if head == 1 and not signed and at < size
-                    else int.from_bytes(data[at : at + head], big, signed=signed)
-                )
-                at += head
-            begin[row, i] = at
-            length[row, i] = n
-            at += n * item
-            if n < 0 or at > size:
-                raise ScanError(
-                    f"{name}: record {row} of {element.name!r} has a list of {n} entries, more than is left of the file"
-                )
-    raw = np.frombuffer(data, np.uint8)
-    out = {}
-    for i, p, item in lists:
-        n = length[:, i]
-        total = int(n.sum())
-        offset = np.arange(total) - np.repeat(np.cumsum(n) - n, n)
-        place = np.repeat(begin[:, i], n) + offset * item
-        values = raw[place[:, None] + np.arange(item)].reshape(-1).view(order + p.kind) if total else np.empty(0)
+        for before, head, item, signed, keep in plan:
+            at += before
+            n = (
+                data[at]
+                if head == 1 and not signed and at < size
+                else int.from_bytes(data[at : at + head], big, signed=signed)
+            )
+            keep(n)
+            at += head + n * item
+            if n < 0:
+                raise ScanError(f"{name}: record {row} of {element.name!r} has a list of {n} entries")
+        at += fixed
+        if at > size:
+            raise ScanError(f"{name}: ends inside record {row} of {element.name!r}; cut short, or a damaged length")
+    count = [np.frombuffer(lengths[i], np.int64) if i in lengths else np.int64(1) for i in range(len(items))]
+    width = [heads[i] + count[i] * items[i] for i in range(len(items))]
+    record = np.broadcast_to(sum(width), element.count)
+    place = begin + np.cumsum(record) - record
+    raw, out = np.frombuffer(data, np.uint8), {}
+    for i, p in enumerate(element.properties):
+        n = np.broadcast_to(count[i], element.count)
+        offset = np.arange(int(n.sum())) - np.repeat(np.cumsum(n) - n, n)
+        first = np.repeat(place + heads[i], n) + offset * items[i]
+        values = raw[first[:, None] + np.arange(items[i])].reshape(-1).view(order + p.kind)
         out[p.name] = (n, values) if p.count_kind else values
+        place = place + width[i]
     return out, at
 
 
