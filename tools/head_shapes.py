@@ -161,7 +161,9 @@ def movements_b(source: Source) -> dict[str, Floats]:
     for ancestry in ANCESTRIES:
         for stem, path in source.folder(UNITS_B + ancestry):
             raw[stem] = raw[stem] + source.target(path) / len(ANCESTRIES)
-    fields: dict[str, Floats] = {}
+    # The set has no cheek puff; the same author's full cheek serves as one.
+    cheek = source.target(f"{TARGETS}cheek/l-cheek-volume-incr.target.gz")
+    fields: dict[str, Floats] = {"cheek-volume": cheek}
     for stem, move in raw.items():
         if "-left-" in stem:
             fields[stem.replace("-left-", "-")] = (move + source.reflected(raw[stem.replace("-left-", "-right-")])) / 2

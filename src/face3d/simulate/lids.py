@@ -81,10 +81,10 @@ def settle_lids(eyes: Eyes, rest: Floats, moved: Floats, centers: Floats) -> Flo
     out = moved.copy()
     for side in (0, 1):
         c, ball, margin, lid = centers[side], eyes.balls[side], eyes.margins[side], eyes.held[side]
-        opening = _openings(rest, eyes.edges[side])
+        opening = openings(rest, eyes.edges[side])
         kept = np.ones(len(lid))
         for _ in range(MEETING_STEPS):
-            left_open = _openings(out, eyes.edges[side])
+            left_open = openings(out, eyes.edges[side])
             if (left_open > 0.5 * CLOSED_GAP).all():
                 break
             # The share of its movement that a column of lid can make before its edges meet.
@@ -101,8 +101,8 @@ def settle_lids(eyes: Eyes, rest: Floats, moved: Floats, centers: Floats) -> Flo
     return out
 
 
-def _openings(at: Floats, edges: Ints) -> Floats:
-    """How far the upper lid's edge is above the lower one's (N,), mm, by columns; 1 at the corners, which cannot close."""
+def openings(at: Floats, edges: Ints) -> Floats:
+    """How far the upper lid's edge is above the lower one's (N,), mm, by columns; 1 at the corners, never closed."""
     upper, lower = at[edges[:, 0], :2], at[edges[:, 1], :2]
     along = lower[-1] - lower[0]  # away from the midline, on either side of the face
     along = along / np.linalg.norm(along)

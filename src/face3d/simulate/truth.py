@@ -1,0 +1,137 @@
+"""What is true of a simulated patient: function, grades by the published rules, plane, asymmetry at every vertex.
+
+The rules are those that measurements go through (`face3d.measures`, `face3d.scales`), applied to the exact movement
+of the exact surface in the exact head frame. What a clinician would have written down is `rated`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+import numpy as np
+from scipy.spatial.transform import RigidTransform
+
+from face3d.estimates import Estimates, estimate_scales
+from face3d.function import FULL, paired
+from face3d.landmarks import SIDES
+from face3d.measures import Measures, measure_movements
+from face3d.movement import Movement
+from face3d.scales import REGIONS, Sunnybrook
+from face3d.scan import Floats
+from face3d.simulate.expressions import recipes_for
+from face3d.simulate.head import HeadModel, reflected
+from face3d.simulate.patients import Patient, expression_intensities
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """All that is known of one simulated exam.
+
+    `measures` every measure without error; `scales` the scales by rule; `region_function` brow, eye, midface, mouth,
+    lower_lip -> share of the healthy side's movement, 0..1 (1 for healthy people); `branches` what the nerve does;
+    `intensities` expression -> (left (U,), right (U,)) unit intensities; `severity` 0..1, House's lost share.
+    The true symmetry plane is x = 0 of the canonical head frame: `plane_normal`, `plane_point`.
+    """
+
+    side: str
+    state: str
+    branches: Mapping[str, float]
+    region_function: Mapping[str, float]
+    measures: Measures
+    scales: Estimates
+    intensities: Mapping[str, tuple[Floats, Floats]]
+    plane_normal: tuple[float, float, float] = (1.0, 0.0, 0.0)
+    plane_point: tuple[float, float, float] = (0.0, 0.0, 0.0)
+
+    @property
+    def house_brackmann(self) -> int:
+        """Grade 1..6 by House's measured rule on brow and commissure."""
+        assert self.scales.house_brackmann is not None  # nothing is unmeasured here
+        return self.scales.house_brackmann
+
+    @property
+    def severity(self) -> float:
+        return 1.0 - (self.region_function["brow"] + self.region_function["mouth"]) / 2
+
+
+def true_movement(patient: Patient, expression: str, rest: Floats | None = None) -> Movement:
+    """The movement from rest to an expression in the canonical head frame, where the head does not move."""
+    rest = patient.vertices("rest") if rest is None else rest
+    moved = patient.vertices(expression) - rest
+    return Movement(expression, moved, ("canonical head frame",), 0.0, RigidTransform.identity())
+
+
+def truth_of(patient: Patient) -> Truth:
+    """The truth about a patient's examination with every expression of the protocol."""
+    rest = patient.vertices("rest")
+    names = [name for name in recipes_for(patient.model) if name != "rest"]
+    movements = {name: true_movement(patient, name, rest) for name in names}
+    found = measure_movements(rest, movements, patient.model, patient.side)
+    healthy = patient.side not in SIDES
+    function = {r: 1.0 if healthy else found.region_function[r] for r in REGIONS}
+    return Truth(
+        side=patient.side, state=patient.state, branches=patient.branches,
+        region_function=MappingProxyType(function), measures=found, scales=estimate_scales(found),
+        intensities=MappingProxyType({n: expression_intensities(patient, n) for n in ("rest", *names)}),
+    )  # fmt: skip
+
+
+def movement_function(patient: Patient, regions: Iterable[str]) -> dict[str, float]:
+    """Function 0..1 of some of brow, midface, mouth, lower_lip, as in `truth_of`, from their own expressions only."""
+    rest = patient.vertices("rest")
+    moved: dict[str, Movement] = {}
+    out = {}
+    for region in regions:
+        shares = []
+        for name in FULL[region]:
+            moved[name] = moved.get(name) or true_movement(patient, name, rest)
+            pair = paired(patient.model, moved[name].displacement, region)
+            shares.append(pair.share(patient.side) if pair is not None and patient.side in SIDES else 1.0)
+        out[region] = float(np.clip(np.mean(shares), 0, 1))
+    return out
+
+
+def asymmetry_vectors(model: HeadModel, vertices: Floats) -> Floats:
+    """(V, 3) mm: from each vertex's mirrored opposite to the vertex, in the canonical frame; nothing is aligned.
+
+    At a vertex and at its opposite the vectors are each other's mirror image with the sign changed.
+    """
+    return vertices - reflected(vertices, model.opposite)
+
+
+# One rater against another. Sunnybrook: chances of an item's being one step off, so that the composite's agreement
+# between two raters (ICC) is the published 0.89 to 0.93 (10.1002/lary.20868). House-Brackmann: a step of SD 0.4 grades,
+# of which two raters agree exactly on 60 to 70 % (the usual range in the literature).
+ITEM_OFF, REST_OFF, GRADE_SD = 0.16, 0.08, 0.4
+
+
+@dataclass(frozen=True)
+class Rating:
+    """What one human rater wrote down."""
+
+    house_brackmann: int
+    sunnybrook: Sunnybrook
+
+
+def rated(truth: Truth, rng: np.random.Generator) -> Rating:
+    """A rater's grades of a patient whose truth is known: the truth with a human's unreliability."""
+    level = truth.house_brackmann if truth.side in SIDES else 1
+    # Where in its grade the patient lies: near a border raters differ more.
+    within = np.clip(1 + 5 * truth.severity - level, -0.5, 0.5) if truth.side in SIDES else 0.0
+    grade = int(np.clip(np.rint(level + 0.8 * within + GRADE_SD * rng.normal()), 1, 6))
+    own = truth.scales.sunnybrook
+    assert own is not None
+    return Rating(grade, replace(
+        own,
+        eye=_off(rng, own.eye, 0, 1, REST_OFF), mouth=_off(rng, own.mouth, 0, 1, REST_OFF),
+        nasolabial=_off(rng, own.nasolabial, 0, 2, REST_OFF),
+        voluntary=tuple(_off(rng, v, 1, 5, ITEM_OFF) for v in own.voluntary),
+        synkinesis=tuple(_off(rng, s, 0, 3, ITEM_OFF) for s in own.synkinesis),
+    ))  # fmt: skip
+
+
+def _off(rng: np.random.Generator, value: int, low: int, high: int, chance: float) -> int:
+    step = int(rng.choice([-1, 0, 1], p=[chance, 1 - 2 * chance, chance]))
+    return int(np.clip(value + step, low, high))
