@@ -124,9 +124,9 @@ def test_point_cloud_measures_to_its_tangent_planes():
 
 
 def test_spread_marks_what_cleaning_removed():
-    found = surface_distance(np.array([[20.0, 20.0, 1.0]]), sheet()).spread(np.array([2]), 4)
-    assert found.reason.tolist() == [CLEANED, CLEANED, MEASURED, CLEANED]
-    assert np.isnan(found.distance_mm).tolist() == [True, True, False, True]
+    found = surface_distance(np.array([[20.0, 20.0, 1.0]]), sheet()).spread(np.array([-1, -1, 0, -1, 0]))
+    assert found.reason.tolist() == [CLEANED, CLEANED, MEASURED, CLEANED, MEASURED]
+    assert np.isnan(found.distance_mm).tolist() == [True, True, False, True, False]
 
 
 def test_areas_add_up():

@@ -15,7 +15,7 @@ from face3d.pose import head_frame, refined_frame
 from face3d.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.scan import FaceScan, Floats, locked
 from face3d.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
-from face3d.surface import CLEANED, REASONS, SurfaceDistance, mirror_distance, vertex_areas
+from face3d.surface import REASONS, SurfaceDistance, mirror_distance, vertex_areas
 from face3d.surface_norms import SurfaceNorm, surface_norm
 
 if TYPE_CHECKING:
@@ -123,13 +123,13 @@ def analyze(scan: FaceScan) -> Analysis:
     rough = head_frame(landmarks, confidence)
     laid = superimpose_mirror(cleaned.scan, rough)
     head = refined_frame(rough, landmarks, laid.plane.normal, laid.plane.point)
-    surface = mirror_distance(cleaned.scan, laid.plane).spread(cleaned.kept, len(scan.vertices))
+    surface = mirror_distance(cleaned.scan, laid.plane).spread(cleaned.source)
     area = np.zeros(len(scan.vertices))
     area[cleaned.kept] = vertex_areas(cleaned.scan)
     regions = landmark_regions(
         head.apply(scan.vertices), {name: head.apply(point) for name, point in landmarks.items()}
     )
-    notes += _notes(scan, surface, laid, head, rough)
+    notes = [*cleaned.notes, *notes, *_notes(scan, laid, head, rough)]
     return Analysis(scan, landmarks, confidence, head, laid, surface, tuple(regions), area, tuple(notes))
 
 
@@ -140,9 +140,7 @@ def _landmarks(scan: FaceScan) -> tuple[dict[str, Floats], dict[str, float], lis
     return dict(found.landmarks), dict(found.confidence), list(found.notes)
 
 
-def _notes(
-    scan: FaceScan, surface: SurfaceDistance, laid: Superimposition, head: RigidTransform, rough: RigidTransform
-) -> list[str]:
+def _notes(scan: FaceScan, laid: Superimposition, head: RigidTransform, rough: RigidTransform) -> list[str]:
     notes = []
     if laid.overlap < 0.6:
         notes.append(
@@ -156,7 +154,4 @@ def _notes(
         notes.append(f"the symmetry plane lies {turned:.1f} degrees off the landmarks' estimate; check the landmarks")
     if not len(scan.faces):
         notes.append("point cloud: distances are to tangent planes, all points count alike")
-    removed = int((surface.reason == CLEANED).sum())
-    if removed:
-        notes.append(f"{removed} of {len(scan.vertices)} vertices were removed by cleaning")
     return notes

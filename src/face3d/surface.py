@@ -53,12 +53,12 @@ class SurfaceDistance:
         object.__setattr__(self, "signed_mm", locked(self.signed_mm))
         object.__setattr__(self, "reason", locked(self.reason, np.uint8))
 
-    def spread(self, kept: Ints, count: int) -> SurfaceDistance:
-        """The same for a scan of `count` vertices of which only those in `kept` (V,) were measured."""
-        distance, signed = np.full(count, np.nan), np.full(count, np.nan)
-        reason = np.full(count, CLEANED, np.uint8)
-        distance[kept], signed[kept], reason[kept] = self.distance_mm, self.signed_mm, self.reason
-        return SurfaceDistance(distance, signed, reason)
+    def spread(self, source: Ints) -> SurfaceDistance:
+        """The same for the scan before cleaning: `source` (V,) says which of these rows each vertex is, -1 for none."""
+        gone = source < 0
+        distance, signed = self.distance_mm[source], self.signed_mm[source]
+        distance[gone] = signed[gone] = np.nan
+        return SurfaceDistance(distance, signed, np.where(gone, CLEANED, self.reason[source]))
 
 
 def mirror_distance(scan: FaceScan, plane: SymmetryPlane, limit: float = LIMIT) -> SurfaceDistance:
