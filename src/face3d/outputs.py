@@ -37,6 +37,9 @@ def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] 
             "surface_distance_mm": analysis.surface_distance_mm,
             "signed_surface_distance_mm": analysis.signed_surface_distance_mm,
         }
+        through = getattr(analysis, "correspondence", None)
+        if through is not None and through.map is not None:
+            properties = {"asymmetry_mm": through.asymmetry_mm, **properties}
         write_scan(folder / MESH, in_head, properties)
         write_bytes(folder / RESULT, result.to_json().encode())
         write_bytes(folder / REGIONS, analysis.regions.to_csv(index=False).encode())
@@ -53,11 +56,11 @@ def report_of(analysis: Analysis, result: Result) -> str:
     from face3d.report.pictures import pictures_of
 
     try:
-        maps, plain = pictures_of(analysis)
+        pictures = pictures_of(analysis)
     except LandmarkError as error:  # a point cloud too sparse to be drawn as a surface
         return page(result, no_pictures=str(error))
     except ModuleNotFoundError as error:
         if extra_of(error.name or "") is None:
             raise
         return page(result, no_pictures=str(missing(error.name or "")))
-    return page(result, maps, plain)
+    return page(result, pictures)

@@ -25,6 +25,10 @@ SURFACE_DISTANCE = (
     "distance from each vertex to the closest point of the superimposed mirror image (Taylor 2014, Codari 2017); "
     "blind to movement along the surface"
 )
+ASYMMETRY = (
+    "distance between a place on the face and the mirrored same place of the other side, through a template in "
+    "anatomical correspondence (Claes 2011, Ekrami 2018)"
+)
 
 #: Raised with every change that an old reader could stumble over; `CHANGELOG.md` says what changed.
 SCHEMA_VERSION = 1
@@ -119,6 +123,28 @@ class DistancePart(_Part):
     regions: list[RegionPart]
 
 
+class UnitPart(_Part):
+    """How much one movement unit acts on each side."""
+
+    unit: str
+    left: Number = Field(description="0..1")
+    right: Number = Field(description="0..1")
+    left_se: Number = Field(description="standard error by the fit's covariance")
+    right_se: Number
+    ratio: Number = Field(description="weaker over stronger side, null where neither is in use")
+    relative: str = Field(description="what the movement is relative to")
+
+
+class FitPart(_Part):
+    """May the template fit, and with it the asymmetry, be believed?"""
+
+    light: Literal["green", "amber", "red"]
+    reasons: list[str]
+    residual_mm: Number = Field(description="median distance between template and scan")
+    residual_p95_mm: Number
+    uncovered: Number = Field(description="share of the template that the scan does not support, 0..1")
+
+
 class Result(_Part):
     """Everything that was measured on one scan."""
 
@@ -134,6 +160,8 @@ class Result(_Part):
     landmarks: dict[str, LandmarkPart]
     surface_distance: DistancePart
     asymmetry: DistancePart | None = Field(None, description="through anatomical correspondence")
+    action_units: list[UnitPart] | None = Field(None, description="of each side, estimated through the correspondence")
+    fit: FitPart | None = Field(None, description="the template fit behind the correspondence")
     notes: list[str] = Field(description="what a reader of the numbers should know")
 
     def to_json(self) -> str:
@@ -196,17 +224,39 @@ def result_of(analysis: Analysis) -> Result:
             definition=SURFACE_DISTANCE,
             measured=int(np.isfinite(analysis.surface_distance_mm).sum()),
             not_measured=analysis.unmeasured,
-            regions=_regions(analysis),
+            regions=_regions(analysis, "surface distance"),
         ),
+        **_through_correspondence(analysis),
         notes=list(analysis.notes),
     )
 
 
-def _regions(analysis: Analysis) -> list[RegionPart]:
+def _through_correspondence(analysis: Analysis) -> dict[str, Any]:
+    """The parts of a result that need the template; none when it was not fitted."""
+    through = getattr(analysis, "correspondence", None)
+    if through is None:
+        return {}
+    quality = through.quality
+    known = ("light", "residual_mm", "residual_p95_mm", "uncovered")
+    parts = {"fit": FitPart(reasons=list(quality.reasons), **{key: getattr(quality, key) for key in known})}
+    if through.map is None:  # rejected: there are no numbers
+        return parts
+    return parts | {
+        "asymmetry": DistancePart(
+            definition=f"{ASYMMETRY}; superimposed on {through.map.superimposed_on}",
+            measured=int(np.isfinite(through.asymmetry_mm).sum()),
+            not_measured=through.unmeasured,
+            regions=_regions(analysis, "asymmetry"),
+        ),
+        "action_units": [UnitPart(**row) for row in through.action_units.to_dict("records")],
+    }
+
+
+def _regions(analysis: Analysis, distance: str) -> list[RegionPart]:
     from face3d.surface_norms import surface_norm
 
     parts = []
-    for row in analysis.regions.to_dict("records"):
+    for row in analysis.regions.query("distance == @distance").to_dict("records"):
         norm = surface_norm(row["region"], row["side"], row["definition"], row["distance"])
         known = ("mean", "sd", "n", "population", "method", "source", "caveat")
         reference = norm and ReferencePart(**{key: getattr(norm, key) for key in known})

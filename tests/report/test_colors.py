@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face3d.report.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, bar, colors_of, hex_of
+from face3d.report.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, colors_of, colors_of_size, hex_of
 
 
 def lightness(color: np.ndarray) -> np.ndarray:
@@ -48,6 +48,12 @@ def test_beyond_the_limits_and_unmeasured_have_colours_of_their_own() -> None:
     assert np.abs(above - end[0]).max() > 30 and np.abs(below - end[1]).max() > 30
 
 
-def test_the_bar_is_the_scale() -> None:
-    assert np.array_equal(bar(9)[:, 0], np.round(colors_of(np.arange(4, -5, -1.0))))
+def test_lengths_darken_evenly_and_saturate_in_another_hue() -> None:
+    mm = np.linspace(0, LIMIT_MM, 41)
+    assert (np.diff(lightness(colors_of_size(mm))) < 0).all()
+    end, beyond, unmeasured = colors_of_size([LIMIT_MM, LIMIT_MM + 0.01, np.nan])
+    assert np.abs(beyond - end).max() > 30 and tuple(unmeasured) == UNMEASURED
+
+
+def test_hex() -> None:
     assert hex_of([255, 0, 16.4]) == "#ff0010"

@@ -1,5 +1,6 @@
 """The page: one file, offline, honest, the same scale always."""
 
+import math
 import re
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from face3d.analysis import Analysis
 from face3d.outputs import report_of
 from face3d.report.page import page
-from face3d.result import NOTICE, Result, result_of
+from face3d.result import NOTICE, FitPart, Result, UnitPart, result_of
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,21 @@ def test_names_from_files_cannot_become_markup(dome: Analysis) -> None:
 
 def test_it_says_why_there_are_no_pictures(dome: Analysis) -> None:
     assert "open3d is missing" in page(result_of(dome), no_pictures="open3d is missing")
+
+
+def test_asymmetry_has_a_section_of_its_own_when_measured(dome: Analysis, html: str) -> None:
+    result = result_of(dome)
+    assert "corresponding places" not in html
+    smile = UnitPart(
+        unit="mouthSmile", left=0.8, right=0.12, left_se=0.05, right_se=0.05, ratio=0.15, relative="own rest"
+    )
+    idle = smile.model_copy(update={"unit": "jawOpen", "left": 0.0, "right": math.nan})
+    through = {
+        "asymmetry": result.surface_distance.model_copy(update={"definition": "through correspondence"}),
+        "action_units": [smile, idle],
+        "fit": FitPart(light="amber", reasons=["a reason"], residual_mm=0.1, residual_p95_mm=0.5, uncovered=0.4),
+    }
+    text = without_pictures(result.model_copy(update=through))
+    for needed in ("corresponding places", "mouthSmile", "0.80", "0.12", "amber: a reason", "Through correspondence."):
+        assert needed in text
+    assert "jawOpen" not in text

@@ -6,7 +6,7 @@ Never fitted to the data: two visits of a patient, or two patients, must be comp
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from face3d.scan import Floats
 
@@ -21,6 +21,16 @@ _STOPS: Floats = np.array(
         [23, 63, 122], [46, 107, 171], [104, 157, 206], [172, 202, 229],
         [245, 244, 241],
         [246, 205, 160], [232, 156, 88], [199, 103, 40], [143, 61, 14],
+    ],
+    np.float64,
+)  # fmt: skip
+
+#: From 0 to LIMIT, for lengths, which have no sign: near-white to brown, a hue family that any colour vision orders
+#: (after ColorBrewer's YlOrBr).
+_LENGTH_STOPS: Floats = np.array(
+    [
+        [245, 244, 241], [253, 236, 190], [254, 217, 132], [254, 187, 71], [246, 146, 36],
+        [222, 107, 15], [182, 73, 6], [138, 51, 5], [96, 35, 6],
     ],
     np.float64,
 )  # fmt: skip
@@ -44,9 +54,16 @@ def colors_of(values: ArrayLike) -> Floats:
     return out
 
 
-def bar(height: int = 256) -> NDArray[np.uint8]:
-    """The scale as a picture (height, 1, 3) uint8, +LIMIT on top."""
-    return np.round(colors_of(np.linspace(LIMIT_MM, -LIMIT_MM, height)))[:, None].astype(np.uint8)
+def colors_of_size(values: ArrayLike) -> Floats:
+    """Lengths (...) in mm, >= 0, to colours (..., 3) 0..255; NaN is `UNMEASURED`, beyond the limit `BELOW`, whose
+    purple stays apart from the brown end."""
+    v = np.asarray(values, np.float64)
+    place = np.clip(np.nan_to_num(v) / LIMIT_MM, 0.0, 1.0) * (len(_LENGTH_STOPS) - 1)
+    stops = np.arange(len(_LENGTH_STOPS))
+    out = np.stack([np.interp(place, stops, _LENGTH_STOPS[:, channel]) for channel in range(3)], axis=-1)
+    out[v > LIMIT_MM] = BELOW
+    out[~np.isfinite(v)] = UNMEASURED
+    return out
 
 
 def hex_of(color: ArrayLike) -> str:

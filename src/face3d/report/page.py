@@ -12,12 +12,15 @@ import jinja2
 from markupsafe import Markup
 
 from face3d.landmarks import MIDLINE, PAIRED
-from face3d.report.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, colors_of, hex_of
-from face3d.report.pictures import CONTOUR_MM, Picture
-from face3d.result import RegionPart, Result
+from face3d.report.colors import LIMIT_MM
+from face3d.report.pictures import CONTOUR_MM, Picture, Pictures
+from face3d.report.svg import bar, strip
+from face3d.result import DistancePart, RegionPart, Result, UnitPart
 
 #: Landmarks found with less confidence than this are named, so that they are looked at first.
 UNSURE = 0.3
+#: Movement units weaker than this on both sides are noise of the fit; more than this many would hide the strong ones.
+UNIT_SHOWN, UNITS_SHOWN = 0.15, 10
 #: Definition of regions -> the order and the title under which the table shows them.
 _GROUPS: Mapping[str, tuple[str, str]] = {
     "face": ("Whole face", "hairline to chin, ear to ear"),
@@ -32,30 +35,54 @@ _ORDER = (
 )  # fmt: skip
 
 
-def page(
-    result: Result, maps: Sequence[Picture] = (), plain: Picture | None = None, no_pictures: str = "not asked for"
-) -> str:
-    """The report as HTML. `maps` from `face3d.report.pictures.map_pictures`, `plain` from `plain_picture`; without
-    maps, `no_pictures` says why."""
+def page(result: Result, pictures: Pictures | None = None, no_pictures: str = "not asked for") -> str:
+    """The report as HTML. `pictures` from `face3d.report.pictures.pictures_of`; without, `no_pictures` says why."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters.update(_FILTERS)
     folder = files("face3d.report")
-    regions = result.surface_distance.regions
-    whole = next(row for row in regions if row.definition == "face" and row.side == "both")
+    whole = _whole(result.surface_distance)
     return environment.from_string((folder / "page.html").read_text("utf-8")).render(
         css=Markup((folder / "page.css").read_text("utf-8")),
         result=result,
         whole=whole,
-        strip=_strip(whole),
-        bar=_bar(),
-        pictures={picture.name: picture for picture in maps},
-        plain=plain,
+        strip=strip(whole),
+        surface_maps={} if pictures is None else {p.name: p for p in pictures.surface_distance},
+        asymmetry_maps={} if pictures is None else {p.name: p for p in pictures.asymmetry},
+        signed_bar=bar(signed=True),
+        size_bar=bar(signed=False),
+        plain=None if pictures is None else pictures.plain,
         no_pictures=no_pictures,
-        groups=_groups(regions),
+        groups=_groups(result.surface_distance.regions),
+        corresponding=_corresponding(result),
+        units=_units(result),
         landmark_note=_landmark_note(result),
         limit=f"{LIMIT_MM:g}",
         contour=f"{CONTOUR_MM:g}",
     )
+
+
+def _whole(distance: DistancePart) -> RegionPart:
+    return next(row for row in distance.regions if (row.definition, row.side) == ("face", "both"))
+
+
+def _corresponding(result: Result) -> list[dict[str, Any]]:
+    """Asymmetry by subunit: one number a region, since corresponding places of both sides differ by the same."""
+    if result.asymmetry is None:
+        return []
+    rows = [{"name": "face", "whole": True, "part": _whole(result.asymmetry)}]
+    subunits = {(r.region, r.side): r for r in result.asymmetry.regions if r.definition == "subunit"}
+    for name in _ORDER:
+        sides = [subunits[name, side] for side in ("left", "right") if (name, side) in subunits]
+        if sides:  # the side on which more was measured
+            part = max(sides, key=lambda side: side.coverage or 0.0)
+            rows.append({"name": name.replace("_", " "), "whole": False, "part": part})
+    return rows
+
+
+def _units(result: Result) -> list[UnitPart]:
+    """The movement units in use on either side, the strongest first."""
+    used = [u for u in result.action_units or [] if max(u.left or 0.0, u.right or 0.0) >= UNIT_SHOWN]
+    return sorted(used, key=lambda u: -max(u.left or 0.0, u.right or 0.0))[:UNITS_SHOWN]
 
 
 def _groups(regions: Sequence[RegionPart]) -> list[dict[str, Any]]:
@@ -95,66 +122,6 @@ def _spoken(name: str) -> str:
     return f"{words} {side}".strip() + f" ({code})"
 
 
-def _strip(whole: RegionPart) -> Markup | None:
-    """Where the face's RMS lies on a fixed scale of 0 to 4 mm, and where healthy faces lie (mean -+ 2 SD)."""
-    if whole.reference is None or whole.rms is None:
-        return None
-    width, mean, sd = 320.0, whole.reference.mean, whole.reference.sd
-
-    def x(mm: float) -> float:
-        return 8 + min(mm, LIMIT_MM) / LIMIT_MM * (width - 16)
-
-    ticks = "".join(
-        f'<line x1="{x(t):.1f}" y1="25" x2="{x(t):.1f}" y2="29" stroke="#5b6670"/>'
-        f'<text x="{x(t):.1f}" y="41" text-anchor="middle" font-size="11" fill="#5b6670">{t}</text>'
-        for t in range(int(LIMIT_MM) + 1)
-    )
-    low, high = max(0.0, mean - 2 * sd), mean + 2 * sd
-    arrow = "" if whole.rms <= LIMIT_MM else " (beyond the scale)"
-    return Markup(
-        f'<svg viewBox="0 0 {width:g} 44" role="img" aria-label="RMS {whole.rms:.2f} mm on a scale of 0 to 4 mm'
-        f'{arrow}; healthy faces {low:.2f} to {high:.2f} mm">'
-        f'<line x1="8" y1="25" x2="{width - 8:g}" y2="25" stroke="#5b6670"/>'
-        f'<rect x="{x(low):.1f}" y="15" width="{x(high) - x(low):.1f}" height="10" fill="#bcd6df"/>'
-        f'<text x="{(x(low) + x(high)) / 2:.1f}" y="10" text-anchor="middle" font-size="11" fill="#146e8c">healthy'
-        "</text>"
-        f"{ticks}"
-        f'<path d="M{x(whole.rms):.1f} 25 l-5 -9 h10 z" fill="#1c2126"/></svg>'
-    )
-
-
-def _bar() -> Markup:
-    """The colour scale, with what lies beyond it and what was not measured."""
-    top, height, left, width = 34, 268, 8, 18
-    stops = "".join(
-        f'<stop offset="{k / 16:.4f}" stop-color="{hex_of(colors_of(LIMIT_MM * (1 - k / 8)))}"/>' for k in range(17)
-    )
-    bottom = top + height
-    text = 'font-size="12" fill="#1c2126"'
-    ticks = (
-        "".join(
-            f'<line x1="{left + width}" x2="{left + width + 4}" y1="{y:.1f}" y2="{y:.1f}" stroke="#1c2126"/>'
-            f'<text x="{left + width + 7}" y="{y + 4:.1f}" {text}>{mm:+d}</text>'
-            for mm in range(-int(LIMIT_MM), int(LIMIT_MM) + 1)
-            for y in [top + (1 - (mm / LIMIT_MM + 1) / 2) * height]
-        )
-        .replace(">+0<", ">0<")
-        .replace(">-", ">−")
-    )
-    middle = left + width / 2
-    return Markup(
-        f'<svg viewBox="0 0 74 400" width="74" role="img" aria-label="Colour scale from -4 to +4 mm">'
-        f'<defs><linearGradient id="mm" x1="0" y1="0" x2="0" y2="1">{stops}</linearGradient></defs>'
-        f'<text x="{left}" y="12" {text}>mm</text>'
-        f'<path d="M{left} {top} h{width} l{-width / 2} -13 z" fill="{hex_of(ABOVE)}"/>'
-        f'<rect x="{left}" y="{top}" width="{width}" height="{height}" fill="url(#mm)"/>'
-        f'<path d="M{left} {bottom} h{width} l{-width / 2} 13 z" fill="{hex_of(BELOW)}"/>{ticks}'
-        f'<rect x="{left}" y="{bottom + 34}" width="{width}" height="12" fill="{hex_of(UNMEASURED)}"/>'
-        f'<text x="{middle - width / 2}" y="{bottom + 60}" font-size="11" fill="#5b6670">not</text>'
-        f'<text x="{middle - width / 2}" y="{bottom + 73}" font-size="11" fill="#5b6670">measured</text></svg>'
-    )
-
-
 def _mm(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
@@ -168,6 +135,10 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{math.floor(100 * share + 1e-9)} %"
 
 
+def _share(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2f}"
+
+
 def _data(picture: Picture) -> str:
     return "data:image/png;base64," + base64.b64encode(picture.png).decode()
 
@@ -177,6 +148,8 @@ _FILTERS: Mapping[str, Callable[..., Any]] = {
     "signed": _signed,
     "percent": _percent,
     "width": lambda rms: f"{0 if rms is None else min(rms, LIMIT_MM) / LIMIT_MM * 100:.1f}%",
+    "share": _share,
+    "share_width": lambda value: f"{100 * min(value or 0.0, 1.0):.1f}%",
     "thin": lambda share: "thin" if share is None or share < 0.8 else "",
     "data": _data,
     "sentence": lambda text: text[:1].upper() + text[1:].rstrip(".") + "." if text else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from face3d.render import Seen, Surface, View, looking, shaded, smoothed
-from face3d.report.colors import LIMIT_MM, colors_of
+from face3d.report.colors import LIMIT_MM, colors_of, colors_of_size
 from face3d.scan import Floats
 
 if TYPE_CHECKING:
@@ -59,8 +59,17 @@ def view_from(degrees: float) -> View:
     return looking((np.sin(angle), 0.0, np.cos(angle)), (0.0, 1.0, 0.0), CENTRE, FRAME_MM[0], size)
 
 
-def pictures_of(analysis: Analysis) -> tuple[list[Picture], Picture]:
-    """The maps of an analysed scan's signed surface distance, and the plain picture with its landmarks.
+@dataclass(frozen=True)
+class Pictures:
+    """All pictures of one report; `asymmetry` is empty where correspondence was not measured."""
+
+    surface_distance: tuple[Picture, ...]
+    asymmetry: tuple[Picture, ...]
+    plain: Picture
+
+
+def pictures_of(analysis: Analysis) -> Pictures:
+    """An analysed scan's maps and, as it was scanned, its front with the landmarks.
 
     Raises `LandmarkError` for a point cloud too sparse to be drawn, `ModuleNotFoundError` without open3d.
     """
@@ -68,17 +77,26 @@ def pictures_of(analysis: Analysis) -> tuple[list[Picture], Picture]:
 
     scan = analysis.scan.moved(analysis.head)
     surface = surface_of(scan, [])
-    values, colors = analysis.signed_surface_distance_mm, scan.colors
+    drawn = np.arange(len(scan.vertices))
     if not len(scan.faces):  # a point cloud is drawn as the surface through its points
         from scipy.spatial import KDTree
 
-        nearest = KDTree(scan.vertices).query(surface.vertices)[1]
-        values, colors = values[nearest], None if colors is None else colors[nearest]
-    landmarks = {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()}
-    return map_pictures(surface, values), plain_picture(surface, landmarks, colors)
+        drawn = KDTree(scan.vertices).query(surface.vertices)[1]
+    through = getattr(analysis, "correspondence", None)
+    return Pictures(
+        tuple(map_pictures(surface, analysis.signed_surface_distance_mm[drawn])),
+        ()
+        if through is None or through.map is None
+        else tuple(map_pictures(surface, through.asymmetry_mm[drawn], colors_of_size)),
+        plain_picture(
+            surface,
+            {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()},
+            None if scan.colors is None else scan.colors[drawn],
+        ),
+    )
 
 
-def map_pictures(surface: Surface, values: ArrayLike) -> list[Picture]:
+def map_pictures(surface: Surface, values: ArrayLike, colors: Callable[[Floats], Floats] = colors_of) -> list[Picture]:
     """The map of `values` (V,) mm on a surface in the canonical frame, from every direction; NaN stays grey."""
     values = np.asarray(values, np.float64)[:, None]
     pictures = []
@@ -86,7 +104,7 @@ def map_pictures(surface: Surface, values: ArrayLike) -> list[Picture]:
         view = view_from(degrees)
         seen = surface.see(view)
         shown = surface.interpolate(seen, values)[..., 0]
-        picture = _lit(seen, view, colors_of(shown), 0.5)
+        picture = _lit(seen, view, colors(shown), 0.5)
         lines = _contours(shown, seen, view)
         picture[lines] = (0.45 * picture[lines]).astype(np.uint8)
         pictures.append(_picture(name, picture))
