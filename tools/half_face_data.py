@@ -36,9 +36,6 @@ def draw_movement(model: HeadModel, rng: np.random.Generator) -> tuple[Floats, F
     if rng.random() < 0.3:
         both[lid] = rng.uniform(0.3, 1.0)
     sides = [both * (1.0 if rng.random() < 0.3 else rng.uniform(0.0, 1.0, count)) for _ in range(2)]
-    # Beyond this the artists' lids pass through each other.
-    for side in sides:
-        side[lid] = np.minimum(side[lid], 0.9)
     return sides[0], sides[1]
 
 
@@ -66,7 +63,7 @@ def open_parts(model: HeadModel, vertices: Floats, rng: np.random.Generator) -> 
 
 
 def make(model: HeadModel, rng: np.random.Generator) -> list[tuple[Floats, Floats]]:
-    """(depth in pixels' unit, marks in pixels) of the left half and of the mirrored right half of one new face."""
+    """(depth, marks (K, 3): x, y and depth, all in pixels) of the left and the mirrored right half of one new face."""
     left, right = draw_movement(model, rng)
     shape = model.shape(1.2 * rng.normal(size=len(model.identity)), rng.normal(size=len(model.asymmetry)), left, right)
     v, faces = open_parts(model, warped(shape, rng), rng)
@@ -80,7 +77,7 @@ def make(model: HeadModel, rng: np.random.Generator) -> list[tuple[Floats, Float
         view = half_view(wrong, scale * (1.0 + SCALE_SD * rng.normal()), side, MARGIN)
         depth = surface.see(view).depth / view.mm_per_pixel
         points = np.array([marks[m if m in MIDLINE_MARKS else f"{m}_{side}"] for m in MARKS])
-        pixels = view.pixels(points)
+        pixels = np.column_stack([view.pixels(points), (points - view.centre) @ view.axes[2] / view.mm_per_pixel])
         if side == "right":
             depth = depth[:, ::-1]
             pixels[:, 0] = view.size[0] - 1 - pixels[:, 0]

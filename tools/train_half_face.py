@@ -40,7 +40,7 @@ class Network(nn.Module):
             {k: nn.Conv2d(i, o, size, stride, size // 2, bias=False) for k, (i, o, size, stride) in parts.items()}
         )
         self.norm = nn.ModuleDict({k: nn.BatchNorm2d(o) for k, (_, o, _, _) in parts.items()})
-        self.out = nn.Conv2d(24, len(MARKS), 1)
+        self.out = nn.Conv2d(24, 2 * len(MARKS), 1)
 
     def part(self, name: str, x: Tensor, rectify: bool = True) -> Tensor:
         x = self.norm[name](self.conv[name](x))
@@ -112,8 +112,15 @@ def channels(depth: Tensor, measured: Tensor) -> Tensor:
 
 
 def drawn(depth: Tensor, known: Tensor, marks: Tensor, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
-    """A batch as other faces and other scanners might have given it: (depth, known, marks) of the network's size."""
+    """A batch as other faces and other scanners might have given it: (depth, known, marks) of the network's size.
+
+    `marks` (B, K, 3) come with their depth, and go with how far they stand out of the widely smoothed surface.
+    """
     b, _, h, w = depth.shape
+    wide = filtered(*bridged(depth, known), 3.0)
+    look = torch.stack([2 * marks[..., 0] / (w - 1) - 1, 2 * marks[..., 1] / (h - 1) - 1], dim=-1)
+    base = F.grid_sample(wide, look[:, :, None], mode="bilinear", padding_mode="border", align_corners=True)
+    out, marks = (marks[..., 2] - base[:, 0, :, 0]).clamp(-8, 8), marks[..., :2]
 
     def uniform(*shape: int, low: float = 0.0, high: float = 1.0) -> Tensor:
         return low + (high - low) * torch.rand(*shape, generator=rng)
@@ -140,10 +147,12 @@ def drawn(depth: Tensor, known: Tensor, marks: Tensor, rng: torch.Generator) -> 
         at = at + (marks - here[..., 0].transpose(1, 2))
     # Coarser or finer features, deeper or shallower, as other artists and tissues have them; then the scanner.
     low = filtered(depth, known, 4.0)
-    depth = low * uniform(b, 1, 1, 1, low=0.85, high=1.15) + (depth - low) * uniform(b, 1, 1, 1, low=0.6, high=1.4)
+    crisp = uniform(b, 1, 1, 1, low=0.4, high=1.4)
+    depth = low * uniform(b, 1, 1, 1, low=0.85, high=1.15) + (depth - low) * crisp
+    out = out * crisp[:, :, 0, 0]
     kind = float(torch.rand((), generator=rng))
     if kind < 0.7:
-        depth = filtered(depth, known, float(uniform(1, high=1.3)))
+        depth = filtered(depth, known, float(uniform(1, high=2.2)))
     if kind > 0.5:  # a triangulation coarser than the pixels
         size = (int(HEIGHT / float(uniform(1, low=1.2, high=2.6))), int(WIDTH / float(uniform(1, low=1.2, high=2.6))))
         fine = {"size": (HEIGHT, WIDTH), "mode": "bilinear", "align_corners": True}
@@ -162,11 +171,13 @@ def drawn(depth: Tensor, known: Tensor, marks: Tensor, rng: torch.Generator) -> 
             known[i, :, :, int(uniform(1, low=70, high=96)) :] = 0
         if float(torch.rand((), generator=rng)) < 0.3:
             known[i, :, : int(uniform(1, high=18))] = 0
-    return depth, known, at
+    return depth, known, torch.cat([at, out[..., None]], dim=2)
 
 
 def loss_of(heat: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
-    """Cross entropy to a Gaussian of 1 cell about the mark plus the mean's distance; and (B, K) distances, pixels."""
+    """Cross entropy to a Gaussian of 1 cell about the mark, plus the mean's distance and the depth's error; and (B, K)
+    distances in pixels."""
+    heat, out = heat.chunk(2, dim=1)
     h, w = heat.shape[2:]
     yy, xx = torch.meshgrid(CELL * torch.arange(h) + 0.5, CELL * torch.arange(w) + 0.5, indexing="ij")
     away = (xx - marks[..., 0, None, None]) ** 2 + (yy - marks[..., 1, None, None]) ** 2
@@ -174,10 +185,11 @@ def loss_of(heat: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
     log = torch.log_softmax(heat.flatten(2), dim=2)
     p = log.exp()
     mean = torch.stack([(p * xx.flatten()).sum(2), (p * yy.flatten()).sum(2)], dim=-1)
-    inside = ((marks >= 1) & (marks <= torch.tensor([WIDTH - 2.0, HEIGHT - 2.0]))).all(dim=-1).float()
-    distance = torch.linalg.norm(mean - marks, dim=-1)
-    cross = -(target * log).sum(dim=2)
-    per = cross + 0.5 * torch.sqrt(distance**2 + 0.01)
+    inside = ((marks[..., :2] >= 1) & (marks[..., :2] <= torch.tensor([WIDTH - 2.0, HEIGHT - 2.0]))).all(dim=-1).float()
+    distance = torch.linalg.norm(mean - marks[..., :2], dim=-1)
+    # The depth is learned around the true place, whatever the heat says yet.
+    off = ((target * out.flatten(2)).sum(2) - marks[..., 2]).abs()
+    per = -(target * log).sum(dim=2) + 0.5 * torch.sqrt(distance**2 + 0.01) + 0.5 * torch.sqrt(off**2 + 0.01)
     return (per * inside).sum() / inside.sum(), torch.where(inside > 0, distance, torch.nan)
 
 
@@ -216,6 +228,7 @@ def main() -> None:
     network = Network()
     if args.checkpoint and args.checkpoint.exists():
         network.load_state_dict(torch.load(args.checkpoint, weights_only=True))
+        print("going on from", args.checkpoint)
     optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
     batches = iter(torch.utils.data.DataLoader(Drawn(depth, marks, 16, args.seed), batch_size=None, num_workers=1))
     start, history = time.time(), []

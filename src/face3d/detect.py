@@ -21,6 +21,8 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.detector import Detector, model_facts
 from face3d.errors import LandmarkError, ScanError
+from face3d.pose import head_frame
+from face3d.refine import marked
 from face3d.render import Seen, Surface, View, lifted, looking, mended, shaded
 from face3d.scan import FaceScan, Floats, locked
 
@@ -81,16 +83,29 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
     surface = surface_of(scan, notes)
     with Detector() as detector:
         to_head = _find(detector, surface)
-        if to_head is not None:
-            count, points, trust = _vote(detector, surface, to_head)
-    if to_head is None:
-        path = _contact_sheet(surface, debug_picture)
-        raise LandmarkError(
-            f"{scan.name}: no face found in {len(_directions())} directions x 4 rolls (V = {len(scan.vertices)}, "
-            f"extent {_extent(scan)} mm). The views are in {path}: if there is a face and the units are right, give "
-            f"landmarks by hand (--landmarks FILE; at least en_left, en_right, ch_left, ch_right and prn)"
-        )
+        if to_head is None:  # wound the wrong way round, its outside looks like an inside
+            turned = Surface(surface.vertices, surface.faces[:, ::-1])
+            to_head = _find(detector, turned)
+            if to_head is not None:
+                surface = turned
+                if len(scan.faces):
+                    notes.append("the faces are wound clockwise seen from outside: turned round to look for landmarks")
+        if to_head is None and len(scan.landmarks) >= 4:
+            to_head = head_frame(scan.landmarks)
+            notes.append("the detector found no face; the view was set by the landmarks given by hand")
+        if to_head is None:
+            path = _contact_sheet(surface, debug_picture)
+            raise LandmarkError(
+                f"{scan.name}: no face found from {len(_directions()) + 2} directions at 4 rolls each "
+                f"(V = {len(scan.vertices)}, extent {_extent(scan)} mm). The views are in {path}: if there is a face "
+                f"and the units are right, give landmarks by hand (--landmarks FILE; at least en_left, en_right, "
+                f"ch_left, ch_right and prn)"
+            )
+        count, points, trust = _vote(detector, surface, to_head)
     landmarks, confidence = named(points, trust)
+    precise = marked(surface, to_head, face_scale(points), landmarks)
+    landmarks.update(precise.points)
+    confidence.update(precise.confidence)
     for name, point in scan.landmarks.items():
         landmarks[name], confidence[name] = np.asarray(point), 1.0
     if scan.landmarks:
@@ -99,9 +114,11 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
 
 
 def face_scale(points: Floats) -> float:
-    """The face's size over the average one's, from MediaPipe's 478 points (mm)."""
+    """The face's size over the average one's, from MediaPipe's 478 points (mm); 1 where they are not known."""
     canonical = model_facts()[1]
     known = np.isfinite(points[:468]).all(axis=1)
+    if known.sum() < 10:
+        return 1.0
     a, b = points[:468][known], canonical[known]
     return float(np.sqrt(((a - a.mean(axis=0)) ** 2).sum() / ((b - b.mean(axis=0)) ** 2).sum()))
 
@@ -133,7 +150,7 @@ def surface_of(scan: FaceScan, notes: list[str]) -> Surface:
             f"{scan.name}: a point cloud of {len(scan.vertices)} points is too sparse to show a face (500 needed); "
             "give landmarks by hand (--landmarks FILE)"
         )
-    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(scan.vertices))
+    cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(scan.vertices.copy()))
     # 20k points give about 2 mm spacing on a face: finer only costs time, the detector sees no more.
     if len(scan.vertices) > 20000:
         cloud = cloud.farthest_point_down_sample(20000) if len(scan.vertices) < 60000 else _thinned(cloud)
@@ -305,6 +322,8 @@ def _vote(detector: Detector, surface: Surface, to_head: RigidTransform) -> tupl
             facing = _facing(pixels, seen, view)
             votes.append(to_head.apply(points))
             weights.append(np.where(np.isfinite(points).all(axis=1), np.clip(facing, 0.0, 1.0) ** 2, 0.0))
+    if not votes:
+        return 0, np.full((POINTS, 3), np.nan), np.zeros(POINTS)
     stack, weight = np.array(votes), np.array(weights)
     centre = _weighted_median(stack, weight)
     spread = _weighted_median(np.linalg.norm(stack - centre, axis=-1)[..., None], weight)[:, 0]

@@ -9,6 +9,9 @@ gives the mirrored landmarks by construction. Trained on simulated faces by `too
 from __future__ import annotations
 
 import functools
+import hashlib
+import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -21,7 +24,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import WeightsError
 from face3d.landmarks import SIDES
-from face3d.render import Seen, Surface, View, bridged, lifted, mended, smoothed
+from face3d.render import Seen, Surface, View, at_pixels, bridged, smoothed
 from face3d.scan import Floats
 
 Singles = NDArray[np.float32]  # the network computes in single precision: half the time, and 1e-6 of a pixel
@@ -56,27 +59,33 @@ def half_view(
     return View(turn.as_matrix().T, centre, size[0] * scale, size)
 
 
-def channels(depth: Floats) -> Floats:
-    """(5, H, W) what the network sees of a depth picture in pixels' unit: the normal, the bump, and what was measured.
+def channels(depth: Floats) -> tuple[Floats, Floats]:
+    """What the network sees of a depth picture (in pixels), and the depth smoothed by 3 pixels (H, W).
 
-    Small holes are bridged, as for the detector.
+    (5, H, W): the normal, how the surface stands out of the smoothed one, and where it was measured. Small holes are
+    bridged, as for the detector.
     """
     measured = np.isfinite(depth)
     mended = bridged(depth, HOLE)
     known = np.isfinite(mended)
-    wide = np.nan_to_num(smoothed(mended, 3.0))
+    base = smoothed(mended, 3.0)
+    wide = np.nan_to_num(base)
     filled = np.where(known, np.nan_to_num(smoothed(mended, 0.7)), wide)
     dy, dx = np.gradient(filled)
     seen = ndimage.binary_erosion(known, iterations=1, border_value=1)
     length = np.sqrt(1.0 + dx**2 + dy**2)
     bump = np.clip(filled - wide, -3.0, 3.0) / 3.0
     stack = np.stack([-dx / length, dy / length, 1.0 / length, bump, measured.astype(np.float64)])
-    return np.where(seen, stack, 0.0)
+    return np.where(seen, stack, 0.0), base
 
 
 @dataclass(frozen=True, eq=False)
 class HalfFaceNetwork:
-    """The network: `network(picture)` (5, H, W) -> (len(MARKS), H / 2, W / 2) unnormalised log-probabilities."""
+    """The network: `network(picture)` (5, H, W) -> (2 len(MARKS), H / 2, W / 2).
+
+    First an unnormalised log-probability that each mark lies in a cell, then how far it stands out there, in pixels,
+    of the surface smoothed by 3 pixels.
+    """
 
     weights: Mapping[str, Singles]
 
@@ -107,35 +116,42 @@ def _twice(x: Singles) -> Singles:
 @functools.cache
 def network() -> HalfFaceNetwork:
     """The trained network that ships with face3d. Raises `WeightsError` if it is missing or does not fit."""
-    file = resources.files("face3d").joinpath("data/half_face.npz")
+    folder = resources.files("face3d").joinpath("data")
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            weights = {k: stored[k].astype(np.float32) for k in stored.files}
-    except (OSError, ValueError) as error:
+        raw = folder.joinpath("half_face.npz").read_bytes()
+        expected = json.loads(folder.joinpath("half_face.json").read_text())["sha256"]
+    except (OSError, ValueError, KeyError) as error:
         raise WeightsError(f"half_face.npz: cannot be read ({error}); reinstall face3d") from error
-    if weights["out.weight"].shape[0] != len(MARKS):
-        raise WeightsError(f"half_face.npz: marks {weights['out.weight'].shape[0]} points, {len(MARKS)} expected")
+    if (found := hashlib.sha256(raw).hexdigest()) != expected:
+        raise WeightsError(f"half_face.npz: SHA-256 is {found}, expected {expected}; reinstall face3d")
+    with np.load(io.BytesIO(raw), allow_pickle=False) as stored:
+        weights = {k: stored[k].astype(np.float32) for k in stored.files}
+    if (given := weights["out.weight"].shape[0]) != 2 * len(MARKS):
+        raise WeightsError(f"half_face.npz: {given} maps, {2 * len(MARKS)} expected; reinstall face3d")
     return HalfFaceNetwork(weights)
 
 
-def peaks(heat: Singles, prior: Floats, reach: float = 12.0) -> tuple[Floats, Floats]:
-    """(K, 2) pixels of the picture (x, y) and (K,) probability 0..1 mass around them, from the network's output.
+def peaks(output: Singles, prior: Floats, reach: float = 12.0) -> tuple[Floats, Floats]:
+    """(K, 3) x, y and how far it stands out, all in pixels, and (K,) how sure 0..1, from the network's output.
 
-    `prior` (K, 2): where the detector saw them; a Gaussian of `reach` pixels around it (none where NaN) decides between
-    two lookalikes. The peak is the mean of the probability within 3 cells (6 pixels) of its maximum.
+    `prior` (K, 2): where the detector saw them. A Gaussian of `reach` pixels around it (none where NaN) decides between
+    two lookalikes, but does not draw the result: that is the mean within 3 cells (6 pixels) of the best cell. How sure:
+    the share of the probability that lies there.
     """
-    k, height, width = heat.shape
+    k, (height, width) = len(output) // 2, output.shape[1:]
+    heat, out = output[:k].astype(np.float64), output[k:]
     yy, xx = np.mgrid[:height, :width]
     x, y = 2.0 * xx + 0.5, 2.0 * yy + 0.5
     away = (x - prior[:, 0, None, None]) ** 2 + (y - prior[:, 1, None, None]) ** 2
-    score = heat - np.nan_to_num(away) / (2 * reach**2)
-    score = np.exp(score - score.max(axis=(1, 2), keepdims=True))
-    score /= score.sum(axis=(1, 2), keepdims=True)
-    best = score.reshape(k, -1).argmax(axis=1)
+    best = (heat - np.nan_to_num(away) / (2 * reach**2)).reshape(k, -1).argmax(axis=1)
+    share = np.exp(heat - heat.max(axis=(1, 2), keepdims=True))
     near = (np.abs(yy - (best // width)[:, None, None]) <= 3) & (np.abs(xx - (best % width)[:, None, None]) <= 3)
-    local = np.where(near, score, 0.0)
-    mass = local.sum(axis=(1, 2))
-    return np.stack([(local * x).sum(axis=(1, 2)) / mass, (local * y).sum(axis=(1, 2)) / mass], axis=1), mass
+    sure = np.where(near, share, 0.0).sum(axis=(1, 2)) / share.sum(axis=(1, 2))
+    # Relative to the best cell, or a lookalike's higher peak would leave nothing of it in double precision.
+    level = np.take_along_axis(heat.reshape(k, -1), best[:, None], axis=1)[:, :, None]
+    local = np.where(near, np.exp(np.minimum(heat - level, 50.0)), 0.0)
+    local /= local.sum(axis=(1, 2), keepdims=True)
+    return np.stack([(local * field).sum(axis=(1, 2)) for field in (x, y, out)], axis=1), sure
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,8 +175,7 @@ def marked(surface: Surface, to_head: RigidTransform, scale: float, prior: Mappi
         guess = np.array([prior.get(name, np.full(3, np.nan)) for name in names])
         for yaw, pitch in _LOOKS:
             view = half_view(to_head, scale, side, yaw=yaw, pitch=pitch)
-            seen = mended(surface.see(view), view)
-            points, mass = _looked(seen, view, view.pixels(guess), side == "right")
+            points, mass = _looked(surface.see(view), view, view.pixels(guess), side == "right")
             for name, point, sure in zip(names, points, mass, strict=True):
                 if np.isfinite(point).all():
                     votes.setdefault(name, []).append((point, float(sure)))
@@ -176,12 +191,13 @@ def marked(surface: Surface, to_head: RigidTransform, scale: float, prior: Mappi
 
 def _looked(seen: Seen, view: View, guess: Floats, flipped: bool) -> tuple[Floats, Floats]:
     """(K, 3) mm and (K,) 0..1: the network's marks in one view of a half face."""
-    depth = np.where(seen.faces >= 0, seen.depth, np.nan) / view.mm_per_pixel  # what was bridged is bridged again
-    guess = guess.copy()
+    depth, guess = seen.depth / view.mm_per_pixel, guess.copy()
     if flipped:
         depth = depth[:, ::-1]
         guess[:, 0] = view.size[0] - 1 - guess[:, 0]
-    pixels, mass = peaks(network()(np.asarray(channels(depth), np.float32)), guess)
+    picture, base = channels(depth)
+    places, sure = peaks(network()(np.asarray(picture, np.float32)), guess)
+    height = at_pixels(base, places[:, :2]) + places[:, 2]
     if flipped:
-        pixels[:, 0] = view.size[0] - 1 - pixels[:, 0]
-    return lifted(pixels, seen), mass
+        places[:, 0] = view.size[0] - 1 - places[:, 0]
+    return view.points(places[:, :2]) + (height * view.mm_per_pixel)[:, None] * view.axes[2], sure

@@ -45,6 +45,11 @@ class View:
         y = (height / 2 - np.arange(height) - 0.5) * self.mm_per_pixel
         return self.centre + x[None, :, None] * self.axes[0] + y[:, None, None] * self.axes[1]
 
+    def points(self, pixels: ArrayLike) -> Floats:
+        """(..., 2) pixel coordinates -> (..., 3) mm on the plane through `centre`: the inverse of `pixels` there."""
+        p = (np.asarray(pixels, np.float64) - np.array(self.size) / 2 + 0.5) * self.mm_per_pixel
+        return self.centre + p[..., :1] * self.axes[0] - p[..., 1:] * self.axes[1]
+
     def pixels(self, points: ArrayLike) -> Floats:
         """(..., 3) mm -> (..., 2) pixel coordinates (x to the right, y down; whole numbers are pixel centres)."""
         local = (np.asarray(points, np.float64) - self.centre) @ self.axes[:2].T / self.mm_per_pixel
@@ -207,20 +212,27 @@ def mended(seen: Seen, view: View, reach_mm: float = 6.0) -> Seen:
     return replace(seen, depth=depth, normals=normals, points=points)
 
 
-def lifted(pixels: Floats, seen: Seen) -> Floats:
-    """(P, 3) mm: the surface points under pixels (P, 2), bilinear; NaN off the surface and on its back."""
-    height, width = seen.depth.shape
+def at_pixels(field: Floats, pixels: Floats) -> Floats:
+    """A picture's values (P[, C]) at pixels (P, 2), bilinear; NaN outside of the picture and beside unknown pixels."""
+    height, width = field.shape[:2]
     x, y = pixels[:, 0], pixels[:, 1]
     inside = (x >= 0) & (y >= 0) & (x <= width - 1) & (y <= height - 1)
-    x0 = np.clip(np.floor(x), 0, width - 2).astype(int)
-    y0 = np.clip(np.floor(y), 0, height - 2).astype(int)
-    u, v = (x - x0)[:, None], (y - y0)[:, None]
-    p = seen.points
-    out = (p[y0, x0] * (1 - u) + p[y0, x0 + 1] * u) * (1 - v) + (p[y0 + 1, x0] * (1 - u) + p[y0 + 1, x0 + 1] * u) * v
+    x, y = np.where(inside, x, 0.0), np.where(inside, y, 0.0)
+    x0, y0 = np.minimum(np.floor(x).astype(int), width - 2), np.minimum(np.floor(y).astype(int), height - 2)
+    u, v = ((w.reshape(-1, *[1] * (field.ndim - 2))) for w in (x - x0, y - y0))
+    upper = field[y0, x0] * (1 - u) + field[y0, x0 + 1] * u
+    lower = field[y0 + 1, x0] * (1 - u) + field[y0 + 1, x0 + 1] * u
+    out = upper * (1 - v) + lower * v
     out[~inside] = np.nan
-    out[
-        seen.inside[np.clip(np.round(y), 0, height - 1).astype(int), np.clip(np.round(x), 0, width - 1).astype(int)]
-    ] = np.nan
+    return out
+
+
+def lifted(pixels: Floats, seen: Seen) -> Floats:
+    """(P, 3) mm: the surface points under pixels (P, 2), bilinear; NaN off the surface and on its back."""
+    out = at_pixels(seen.points, pixels)
+    height, width = seen.inside.shape
+    x, y = np.nan_to_num(np.round(pixels)).astype(int).T
+    out[seen.inside[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]] = np.nan
     return out
 
 

@@ -1,0 +1,173 @@
+"""How well landmarks are found: against truth on simulated palsied faces, against hand on real scans, in any pose.
+
+    python benchmarks/landmarks.py [--faces 40] [--rotations 100] [--scans ../shared/scans]
+
+The simulated faces move by the second movement set, which the landmark network was not trained on, and their seeds are
+used nowhere else. "detector" is MediaPipe voted over views, what `face3d` starts from; "face3d" is what it returns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from face3d.detect import Detection, detect_landmarks, named
+from face3d.errors import LandmarkError
+from face3d.io import read_scan
+from face3d.pose import head_frame
+from face3d.scan import FaceScan, Floats
+from face3d.simulate.head import HeadModel
+from face3d.simulate.scanners import scan_stereophotogrammetry
+
+GROUPS = {
+    "lids": ("ps", "pi"), "canthi": ("en", "ex"), "commissures": ("ch",), "nose": ("n", "prn", "c", "sn", "al", "ac"),
+    "lips": ("ls", "sto", "li", "cph"), "brows": ("mb", "sci", "lb"), "chin": ("sl", "pg", "gn"),
+}  # fmt: skip
+EXPRESSIONS: dict[str, dict[str, float]] = {
+    "rest": {},
+    "brow raise": {"eyebrows-up": 1.0},
+    "tight closure": {"eye-closure": 0.9, "eyebrows-down": 0.4},
+    "closed smile": {"mouth-corner-puller": 0.9},
+    "open smile": {"mouth-corner-puller": 1.0, "mouth-open": 0.3},
+    "snarl": {"nose-elevation": 1.0, "mouth-upward-retraction": 0.6},
+    "pucker": {"mouth-pursing": 1.0},
+    "lower lip": {"mouth-depression-retraction": 1.0},
+}
+#: Hand-placed points of james.ljson that are landmarks of ours as well. Its order is the file's own: outline, right
+#: eye ("leye", the picture's left), left eye, right brow, nose, left brow, mouth.
+JAMES = {"ex_right": 17, "en_right": 20, "en_left": 23, "ex_left": 26, "prn": 37, "sn": 40, "ch_right": 48,
+         "ch_left": 54, "ls": 51, "li": 57, "mb_right": 33, "mb_left": 43}  # fmt: skip
+#: demoface_landmarks.csv: its first two points lie at the inner corners of the eyes.
+DEMOFACE = ("en_right", "en_left", "prn", "ch_right", "ch_left")
+
+
+def palsied_faces(count: int, seed: int) -> list[tuple[FaceScan, dict[str, Floats], RigidTransform]]:
+    """(scan, true landmarks, scan coordinates -> head frame): one side weak or paralysed, every expression in turn."""
+    rng, model, made = np.random.default_rng(seed), HeadModel.load("b", "fine"), []
+    for i in range(count):
+        chosen = list(EXPRESSIONS.values())[i % len(EXPRESSIONS)]
+        strong = np.array([chosen.get(unit, 0.0) for unit in model.units]) * rng.uniform(0.7, 1.0)
+        weak = strong * rng.choice([0.0, 0.2, 0.4, 0.6])
+        left, right = (strong, weak) if rng.random() < 0.5 else (weak, strong)
+        shape = model.shape(
+            rng.normal(size=len(model.identity)), 0.5 * rng.normal(size=len(model.asymmetry)), left, right
+        )
+        marks = model.landmark_points(shape)
+        scan = scan_stereophotogrammetry(shape, model.faces, rng, points=15_000, landmarks=marks)
+        made.append((scan.scan, dict(scan.landmarks), scan.pose.inv()))
+    return made
+
+
+def corner_difference(marks: Mapping[str, Floats]) -> Floats:
+    """How the left mouth corner lies otherwise than the mirrored right one, head frame."""
+    return marks["ch_left"] - marks["ch_right"] * [-1.0, 1.0, 1.0]
+
+
+def against_truth(count: int, seed: int) -> None:
+    errors: dict[str, dict[str, list[Floats]]] = {"detector": {}, "face3d": {}}
+    corners: dict[str, list[tuple[Floats, Floats]]] = {"detector": [], "face3d": []}
+    seconds, lost = [], 0
+    for scan, truth, to_head in palsied_faces(count, seed):
+        start = time.process_time()
+        try:
+            found: Detection = detect_landmarks(scan)
+        except LandmarkError as error:
+            print(error)
+            lost += 1
+            continue
+        seconds.append(time.process_time() - start)
+        both = {"detector": named(found.dense, found.dense_confidence)[0], "face3d": found.landmarks}
+        true = {name: to_head.apply(point) for name, point in truth.items()}
+        for who, marks in both.items():
+            here = {name: to_head.apply(point) for name, point in marks.items() if name in true}
+            for name, point in here.items():
+                errors[who].setdefault(name.split("_")[0], []).append(point - true[name])
+            if {"ch_left", "ch_right"} <= set(here):
+                corners[who].append((corner_difference(true), corner_difference(here)))
+    print(f"\n{count} palsied faces in expression (unseen movements), {lost} not found, "
+          f"median {np.median(seconds):.2f} CPU s a scan")  # fmt: skip
+    print("median |error| mm in x / y / z, and 90th percentile of the distance")
+    for group, codes in GROUPS.items():
+        row = f"{group:12s}"
+        for who in errors:
+            e = np.concatenate([errors[who][code] for code in codes if code in errors[who]])
+            each = " / ".join(f"{m:.2f}" for m in np.median(np.abs(e), axis=0))
+            row += f"   {who}: {each} ({np.quantile(np.linalg.norm(e, axis=1), 0.9):.1f})"
+        print(row)
+    for code in (code for codes in GROUPS.values() for code in codes):
+        each = " / ".join(f"{m:.2f}" for m in np.median(np.abs(errors["face3d"][code]), axis=0))
+        bias = " / ".join(f"{m:+.2f}" for m in np.median(errors["face3d"][code], axis=0))
+        print(f"   {code:5s} {each}   bias {bias}")
+    for who, pairs in corners.items():
+        true, kept = np.array(pairs).transpose(1, 0, 2)
+        large = np.linalg.norm(true, axis=1) > 2.0
+        share = (true * kept).sum(axis=1)[large] / (true**2).sum(axis=1)[large]
+        print(f"corner difference kept, {who}: median {np.median(share):.0%}, 10th percentile "
+              f"{np.quantile(share, 0.1):.0%} ({large.sum()} faces with more than 2 mm)")  # fmt: skip
+
+
+def in_any_pose(scans: list[Path], rotations: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    print(f"\n{rotations} random rotations of each real scan: largest departure from the result in its own pose")
+    for path in scans:
+        scan = read_scan(path)
+        own = detect_landmarks(scan)
+        frame = head_frame(own.landmarks)
+        turn_error, shift_error, worst = [0.0], [0.0], [0.0]
+        failed = 0
+        for rotation in Rotation.random(rotations, rng=rng):
+            motion = RigidTransform.from_components(rng.uniform(-300, 300, 3), rotation)
+            try:
+                found = detect_landmarks(scan.moved(motion))
+            except LandmarkError:
+                failed += 1
+                continue
+            back = {name: motion.inv().apply(point) for name, point in found.landmarks.items()}
+            change = head_frame(back) * frame.inv()
+            turn_error.append(float(np.degrees(change.rotation.magnitude())))
+            shift_error.append(float(np.linalg.norm(change.translation)))
+            worst.append(max(float(np.linalg.norm(back[n] - p)) for n, p in own.landmarks.items()))
+        print(f"{path.stem:18s} frame {max(turn_error):.2f} degrees, {max(shift_error):.2f} mm; landmarks "
+              f"{max(worst):.2f} mm (median of the largest {np.median(worst):.2f}); not found {failed}")  # fmt: skip
+
+
+def against_hand(scans: Path) -> None:
+    print("\ndistance to points placed by hand, mm (detector -> face3d)")
+    james = json.loads((scans / "james.ljson").read_text())["groups"]["LJSON"]["landmarks"]["points"]
+    by_hand = {"james.obj": {name: np.array(james[i], float) for name, i in JAMES.items()}}
+    demo = np.loadtxt(scans / "demoface_landmarks.csv", delimiter=",")
+    by_hand["demoface_10k.obj"] = dict(zip(DEMOFACE, demo, strict=True))
+    for name, truth in by_hand.items():
+        found = detect_landmarks(read_scan(scans / name))
+        first = named(found.dense, found.dense_confidence)[0]
+        cells = [
+            f"{k} {np.linalg.norm(first[k] - p):.1f} -> {np.linalg.norm(found.landmarks[k] - p):.1f}"
+            for k, p in truth.items()
+            if k in first
+        ]
+        print(f"{name:18s} {'; '.join(cells)}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--faces", type=int, default=40)
+    parser.add_argument("--rotations", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=90_210)
+    parser.add_argument("--scans", type=Path, default=Path(__file__).parents[2] / "shared" / "scans")
+    args = parser.parse_args()
+    against_truth(args.faces, args.seed)
+    if not args.scans.is_dir():
+        print(f"\n{args.scans}: no real scans here, that part is skipped")
+        return
+    against_hand(args.scans)
+    in_any_pose(sorted(args.scans.glob("*.obj")), args.rotations, args.seed)
+
+
+if __name__ == "__main__":
+    main()
