@@ -109,46 +109,57 @@ def _flipped(tri: Ints, points: Floats, rounds: int = 4) -> Ints:
 
     The chart distorts angles; without this, slivers appear where it stretches (nose wings, ears)."""
     tri = tri.copy()
-    n = len(points)
+    part = np.arange(len(tri))
     for _ in range(rounds):
-        half = np.concatenate([tri[:, [0, 1]], tri[:, [1, 2]], tri[:, [2, 0]]])
-        apex = np.concatenate([tri[:, 2], tri[:, 0], tri[:, 1]])
-        owner = np.tile(np.arange(len(tri)), 3)
-        code = np.minimum(half[:, 0], half[:, 1]) * n + np.maximum(half[:, 0], half[:, 1])
-        order = np.argsort(code, kind="stable")
-        same = code[order[:-1]] == code[order[1:]]
-        i, j = order[:-1][same], order[1:][same]
-        a, b, c, d = half[i, 0], half[i, 1], apex[i], apex[j]
-        excess = _angle(points, c, a, b) + _angle(points, d, a, b) - np.pi
-        bad = np.flatnonzero(excess > 1e-6)
-        bad = bad[np.argsort(-excess[bad], kind="stable")]
-        i, j, a, b, c, d = (x[bad] for x in (i, j, a, b, c, d))
-        # Flipping is for one smooth sheet: both new triangles must face the way the old ones do, and the edge be new.
-        old = _normal(points, a, b, c) + _normal(points, b, a, d)
-        new1, new2 = _normal(points, a, d, c), _normal(points, d, b, c)
-        fit = (np.einsum("ij,ij->i", old, new1) > 0) & (np.einsum("ij,ij->i", old, new2) > 0)
-        made = np.minimum(c, d) * n + np.maximum(c, d)
-        present = code[order]
-        at = np.minimum(np.searchsorted(present, made), len(present) - 1)
-        fit &= present[at] != made
-        if not fit.any():
+        changed, some = _flip_once(tri[part], points)
+        if not len(changed):
             break
-        i, j, a, b, c, d, made = (x[fit] for x in (i, j, a, b, c, d, made))
-        # One flip a triangle and round: the worst edge of each triangle wins. No two flips may make the same edge.
-        rank = np.arange(len(i))
-        best = np.full(len(tri), len(i))
-        np.minimum.at(best, owner[i], rank)
-        np.minimum.at(best, owner[j], rank)
-        do = np.flatnonzero((best[owner[i]] == rank) & (best[owner[j]] == rank))
-        do = do[np.sort(np.unique(made[do], return_index=True)[1])]
-        tri[owner[i[do]]] = np.column_stack([a[do], d[do], c[do]])
-        tri[owner[j[do]]] = np.column_stack([d[do], b[do], c[do]])
+        tri[part] = some
+        # Only about what was changed can there be more to change.
+        touched = np.zeros(len(points), bool)
+        touched[some[changed]] = True
+        part = np.flatnonzero(touched[tri].any(axis=1))
     return tri
 
 
-def _angle(points: Floats, at: Ints, a: Ints, b: Ints) -> Floats:
-    u, v = points[a] - points[at], points[b] - points[at]
-    return np.arctan2(np.linalg.norm(np.cross(u, v), axis=1), np.einsum("ij,ij->i", u, v))
+def _flip_once(tri: Ints, points: Floats) -> tuple[Ints, Ints]:
+    """Indices of the triangles changed, and all triangles after the flips of one round: no triangle flips twice."""
+    n, count = len(points), len(tri)
+    half = np.concatenate([tri[:, [0, 1]], tri[:, [1, 2]], tri[:, [2, 0]]])
+    apex = np.concatenate([tri[:, 2], tri[:, 0], tri[:, 1]])
+    p = points[tri]
+    side = np.roll(p, -1, axis=1) - p  # ab, bc, ca
+    area = np.maximum(np.linalg.norm(np.cross(side[:, 0], side[:, 1]), axis=1), 1e-12)
+    # Cotangent of the angle opposite to each half edge: at c for ab, at a for bc, at b for ca.
+    cot = np.concatenate([-np.einsum("ij,ij->i", side[:, k - 2], side[:, k - 1]) / area for k in range(3)])
+    code = np.minimum(half[:, 0], half[:, 1]) * n + np.maximum(half[:, 0], half[:, 1])
+    order = np.argsort(code, kind="stable")
+    present = code[order]
+    same = present[:-1] == present[1:]
+    i, j = order[:-1][same], order[1:][same]
+    excess = -(cot[i] + cot[j])  # positive where the two angles sum to more than pi
+    bad = np.flatnonzero(excess > 1e-6)
+    bad = bad[np.argsort(-excess[bad], kind="stable")]
+    i, j = i[bad], j[bad]
+    a, b, c, d = half[i, 0], half[i, 1], apex[i], apex[j]
+    # Flipping is for one smooth sheet: both new triangles must face the way the old ones do, and the edge be new.
+    old = _normal(points, a, b, c) + _normal(points, b, a, d)
+    fit = np.einsum("ij,ij->i", old, _normal(points, a, d, c)) > 0
+    fit &= np.einsum("ij,ij->i", old, _normal(points, d, b, c)) > 0
+    made = np.minimum(c, d) * n + np.maximum(c, d)
+    fit &= present[np.minimum(np.searchsorted(present, made), len(present) - 1)] != made
+    i, j, a, b, c, d, made = (x[fit] for x in (i, j, a, b, c, d, made))
+    # The worst edge of each triangle wins. No two flips may make the same edge.
+    first, second, rank = i % count, j % count, np.arange(len(i))
+    best = np.full(count, len(i))
+    np.minimum.at(best, first, rank)
+    np.minimum.at(best, second, rank)
+    do = np.flatnonzero((best[first] == rank) & (best[second] == rank))
+    do = do[np.sort(np.unique(made[do], return_index=True)[1])]
+    out = tri.copy()
+    out[first[do]] = np.column_stack([a[do], d[do], c[do]])
+    out[second[do]] = np.column_stack([d[do], b[do], c[do]])
+    return np.concatenate([first[do], second[do]]), out
 
 
 def _normal(points: Floats, a: Ints, b: Ints, c: Ints) -> Floats:
