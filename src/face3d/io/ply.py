@@ -79,7 +79,7 @@ def read_ply(name: str, data: bytes) -> RawMesh:
             at = int(np.flatnonzero((corner < 0) | (corner >= vertex.count))[0])
             bad = int(np.searchsorted(np.cumsum(sizes), at, "right"))
             raise ScanError(f"{name}: face {bad} refers to vertex {corner[at]}; there are {vertex.count}, from 0")
-        mesh.faces = fan(name, corner.astype(np.int64), sizes)
+        mesh.faces = fan(name, corner.astype(np.int64, copy=False), sizes)
         mesh.uv = _uv(name, values, columns["face"], sizes, mesh.faces)
         mesh.picture = picture
     return mesh
@@ -179,6 +179,8 @@ def _with_lists(name: str, data: bytes, at: int, order: str, element: _Element) 
             out = {}
             for i, p in enumerate(element.properties):
                 value = rows[f"v{i}"]
+                if p.count_kind and p.kind[0] in "iu":  # widened in the same pass that makes it contiguous
+                    value = value.astype(np.int64)
                 out[p.name] = (np.full(n, first[i], np.int64), value.reshape(-1)) if p.count_kind else value
             return out, at + n * record.itemsize
     return _walked(name, data, at, order, element)

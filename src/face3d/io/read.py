@@ -58,7 +58,7 @@ def read_scan(
             raise ScanError(f"{file}: is a scan of face3d, always in mm; units={units!r} does not fit")
         return scan.replace(landmarks={**scan.landmarks, **_on_surface(str(file), scan.vertices, marks)})
     factor, note = to_millimetres(str(file), scan.vertices, units)
-    vertices = _in_range(str(file), scan.vertices * factor)
+    vertices = _in_range(str(file), scan.vertices if factor == 1.0 else scan.vertices * factor)
     return FaceScan(
         _ours(vertices),
         _ours(scan.faces),
