@@ -51,6 +51,12 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.strip() == face3d.__version__
 
 
+@pytest.mark.parametrize("command", [command.callback.__name__ for command in cli.app.registered_commands])  # type: ignore
+def test_every_command_speaks_json(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([command, "--help"]) == 0
+    assert "--json" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("arguments", [[], ["no-such-command"], ["doctor", "--no-such-option"]])
 def test_wrong_usage_is_one_line_and_exit_code_2(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.run(arguments) == 2

@@ -154,7 +154,7 @@ def compare(
 
 
 @app.command()
-def study(folder: StudyPath, out: RequiredOut) -> int:
+def study(folder: StudyPath, out: RequiredOut, json: Json = False) -> int:
     """Measure every examination below a folder: one tidy table, CSV and Parquet, one row a subject, visit and
     measure.
     """
@@ -167,9 +167,12 @@ def study(folder: StudyPath, out: RequiredOut) -> int:
     csv, parquet = write_table(table, out)
     failed = table[table["measure"] == "exam"]
     exams = len(table[["subject", "visit"]].drop_duplicates())
-    print(f"{exams - len(failed)} of {exams} exams measured: {csv}, {parquet}")
-    for subject, status in zip(failed["subject"], failed["status"], strict=True):
-        print(f"  {subject}: {status}")
+    reasons = failed[["subject", "visit", "status"]].to_dict("records")
+    if json:
+        _print_json({"exams": exams, "failed": reasons, "csv": str(csv), "parquet": str(parquet)})
+    else:
+        print(f"{exams - len(failed)} of {exams} exams measured: {csv}, {parquet}")
+        print("".join(f"  {r['subject']} {r['visit']}: {r['status']}\n" for r in reasons), end="")
     return 4 if len(failed) else 0
 
 
@@ -182,6 +185,7 @@ def norms(
     population: Annotated[str, typer.Option(help='Who was measured, e.g. "healthy adults, Lyon".')],
     source: Annotated[str, typer.Option(help="Where the study is described.")],
     device: Annotated[str | None, typer.Option(help="The scanner.")] = None,
+    json: Json = False,
 ) -> int:
     """Make reference values of your own from a study of healthy people."""
     from face3d.norms import norms_from, write_norms
@@ -189,7 +193,10 @@ def norms(
 
     found = norms_from(read_table(table), population, source, device=device)
     write_norms(out, found)
-    print(f"{len(found)} norms: {out}")
+    if json:
+        _print_json({"norms": len(found), "file": str(out)})
+    else:
+        print(f"{len(found)} norms: {out}")
     return 0
 
 
@@ -240,6 +247,12 @@ def run(arguments: Sequence[str]) -> int:
         if "cannot open shared object file" not in str(error):
             raise
         return _refuse(f"{error}; `face3d doctor` gives the line that installs it")
+
+
+def _print_json(value: dict[str, object]) -> None:
+    import json
+
+    print(json.dumps(value, indent=2))
 
 
 def _refuse(message: str) -> int:
