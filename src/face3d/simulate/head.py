@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -70,6 +71,14 @@ class HeadModel:
         """The embedded model. `movement` "a": ARKit-named units; "b": an independent set by another author.
         `level` "base": 3,900 vertices; "fine": one Loop subdivision of it, 15,500 vertices."""
         return _load(movement, level)
+
+    @classmethod
+    def from_folder(cls, path: str | Path, units: str = "auto") -> HeadModel:
+        """A laboratory's own model: a folder of OBJ files of one topology, laid out and named as
+        `face3d.simulate.blendshapes` says."""
+        from face3d.simulate.blendshapes import load_folder
+
+        return load_folder(path, units)
 
     def shape(
         self,
