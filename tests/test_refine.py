@@ -10,7 +10,19 @@ from scipy.spatial.transform import RigidTransform
 from face3d import refine
 from face3d.errors import WeightsError
 from face3d.landmarks import opposite_name
-from face3d.refine import MARKS, PAIRED_MARKS, HalfFaceNetwork, channels, half_view, marked, network, peaks
+from face3d.refine import (
+    MARKS,
+    PAIRED_MARKS,
+    HalfFaceNetwork,
+    Marked,
+    channels,
+    foremost,
+    half_view,
+    marked,
+    network,
+    peaks,
+    settled,
+)
 from face3d.render import Surface
 from face3d.simulate.head import HeadModel
 
@@ -114,6 +126,29 @@ def test_landmarks_of_unseen_movements_lie_within_a_millimetre_an_axis(model: He
                 errors["brow" if code in ("mb", "sci", "lb") else "fine"].append(np.abs(point - truth[name]))
     assert (np.median(errors["fine"], axis=0) < 1.0).all()
     assert (np.median(errors["brow"], axis=0) < 2.0).all()
+
+
+def test_lip_edges_are_settled_between_detector_and_network():
+    net = Marked({"li": np.array([0.0, -8.0, 0.0]), "sn": np.array([0.0, 5.0, 0.0])}, {"li": 0.8, "sn": 0.8})
+    both = settled(net, {"li": np.zeros(3), "sn": np.zeros(3)})
+    assert np.allclose(both.points["li"], [0.0, -8.0 / 5.0, 0.0])  # 8 mm apart: a fifth of a say
+    assert np.array_equal(both.points["sn"], net.points["sn"]) and both.confidence["sn"] == 0.8
+    assert both.confidence["li"] == pytest.approx(0.8 * 0.6)
+
+
+def test_the_tip_of_a_bump_is_found_from_nearby():
+    y, x = np.mgrid[-30:30.01, -30:30.01]
+    z = 20.0 * np.exp(-((x - 1.3) ** 2 + (y + 2.2) ** 2) / 200.0)
+    i = np.arange(x.size).reshape(x.shape)
+    a, b, c, d = i[:-1, :-1].ravel(), i[:-1, 1:].ravel(), i[1:, 1:].ravel(), i[1:, :-1].ravel()
+    surface = Surface(
+        np.stack([x, y, z], -1).reshape(-1, 3), np.vstack([np.stack([a, b, c], 1), np.stack([a, c, d], 1)])
+    )
+    tip = foremost(surface, RigidTransform.identity(), np.array([5.0, 3.0, 0.0]))
+    assert tip is not None
+    assert np.allclose(tip[:2], [1.3, -2.2], atol=0.1)
+    assert 19.0 < tip[2] <= 20.0  # the smoothing over 1.5 mm takes 20 x 1.5^2 / 100 = 0.45 mm off the top
+    assert foremost(surface, RigidTransform.identity(), np.array([22.0, 20.0, 0.0])) is None  # only a slope there
 
 
 @pytest.mark.parametrize("seed", [5, 6])
