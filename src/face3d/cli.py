@@ -167,7 +167,8 @@ def study(folder: StudyPath, out: RequiredOut, json: Json = False) -> int:
     csv, parquet = write_table(table, out)
     failed = table[table["measure"] == "exam"]
     exams = len(table[["subject", "visit"]].drop_duplicates())
-    reasons = failed[["subject", "visit", "status"]].to_dict("records")
+    columns = ("subject", "visit", "status")
+    reasons = [dict(zip(columns, row, strict=True)) for row in zip(*(failed[c] for c in columns), strict=True)]
     if json:
         _print_json({"exams": exams, "failed": reasons, "csv": str(csv), "parquet": str(parquet)})
     else:
@@ -197,6 +198,43 @@ def norms(
         _print_json({"norms": len(found), "file": str(out)})
     else:
         print(f"{len(found)} norms: {out}")
+    return 0
+
+
+@app.command()
+def simulate(
+    out: RequiredOut,
+    subjects: Annotated[int, typer.Option(help="How many people; one examination each.")] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    scanner: Annotated[
+        str, typer.Option(help="stereophotogrammetry, structured_light, depth_camera or fixed_mesh.")
+    ] = "stereophotogrammetry",
+    points: Annotated[int, typer.Option(help="Vertices of a scan (surface scanners).")] = 20_000,
+    movement: Annotated[
+        str, typer.Option(help='Movement set: "a", "b", "waters", or "transfer": train on a, test on the others.')
+    ] = "a",
+    color: Annotated[bool, typer.Option("--color", help="Skin colour at each vertex.")] = False,
+    sequences: Annotated[bool, typer.Option("--sequences", help="Each expression in time as well.")] = False,
+    frozen: Annotated[
+        str | None,
+        typer.Option(help="A frozen benchmark by name, e.g. face3d-bench-v1; other options then don't count."),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Write simulated examinations of facial palsy whose truth is known. A stopped run goes on where it was."""
+    from face3d.progress import steps
+    from face3d.simulate.benchmark import CARD, Definition, table_checksum, write_benchmark
+
+    if frozen is not None:
+        wanted = Definition.frozen(frozen)
+    else:
+        wanted = Definition("simulated", seed, subjects, scanner, points, movement, color, sequences)
+    with steps(wanted.subjects) as step:
+        folders = write_benchmark(out, wanted, step)
+    if json:
+        _print_json({"out": str(out), "exams": [f.name for f in folders], "truth_sha256": table_checksum(wanted)})
+    else:
+        print(f"{len(folders)} examinations in {out}; what they are: {out / CARD}")
     return 0
 
 
