@@ -201,6 +201,10 @@ def _directions() -> Floats:
 
 def _coarse_views(surface: Surface) -> Iterator[View]:
     """Views of the whole object: the likeliest first (a file's +z, then where the surface as a whole faces)."""
+    # Percentiles, because a few points far away would make the face small.
+    low, high = np.percentile(surface.vertices, [1, 99], axis=0)
+    middle = (low + high) / 2
+    width = 2.1 * float(np.percentile(np.linalg.norm(surface.vertices - middle, axis=1), 99))
     facing = surface.normals.sum(axis=0)
     length = np.linalg.norm(facing)
     likely = [np.array([0.0, 0.0, 1.0])]
@@ -209,16 +213,7 @@ def _coarse_views(surface: Surface) -> Iterator[View]:
     order = np.argsort(-np.max(_directions() @ np.array(likely).T, axis=1), kind="stable")
     for direction in [*likely, *_directions()[order]]:
         up = np.eye(3)[1] if abs(direction[1]) < 0.9 else np.eye(3)[2]
-        yield looking(direction, up, surface.origin, 2.1 * surface.radius, (_COARSE_PIXELS, _COARSE_PIXELS))
-
-
-def _rolled(view: View, quarters: int) -> View:
-    """The view turned in its plane by quarter turns, as `np.rot90` turns the picture (counter-clockwise)."""
-    right, up, toward = view.axes
-    for _ in range(quarters):
-        right, up = up, -right  # what was on the right is now on top
-        right, up = -right, -up
-    return View(np.stack([right, up, toward]), view.centre, view.width_mm, view.size)
+        yield looking(direction, up, middle, width, (_COARSE_PIXELS, _COARSE_PIXELS))
 
 
 def _find(detector: Detector, surface: Surface) -> RigidTransform | None:
