@@ -1,0 +1,183 @@
+"""Benchmarks: folders of simulated exams with their truth, drawn subject by subject from one seed.
+
+Every subject has random streams of their own, spawned from the master seed by their number, so that any subset, in any
+order, resumed or not, is made of the same bytes. Exams are written to a hidden folder first and renamed when whole.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, fields, replace
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from face3d.errors import SchemaError
+from face3d.simulate.card import data_card
+from face3d.simulate.exam_writer import write_exam
+from face3d.simulate.scanners import SCANNERS
+from face3d.simulate.subjects import Subject
+
+FROZEN = ("face3d-bench-v1",)
+#: Movement sets of `HeadModel`, Waters' muscles, and "transfer": "a" to train and validate, the two others in turn to
+#: test, so that nothing is tested on the movements that it was built on.
+MOVEMENTS = ("a", "b", "waters", "transfer")
+DEFINITION, TABLE, CARD = "benchmark.json", "truth.csv", "DATA_CARD.md"
+# Of twenty subjects in a row, 14 train, 3 validate and 3 test: the split needs no list and no total.
+_SPLIT = ("train",) * 14 + ("val",) * 3 + ("test",) * 3
+
+
+@dataclass(frozen=True)
+class Definition:
+    """All that a benchmark is made from. `movement` one of `MOVEMENTS`; `points` a scan's vertices (surface
+    scanners); `color` vertex colours; `sequences` each expression in time as well."""
+
+    name: str = "simulated"
+    seed: int = 0
+    subjects: int = 20
+    scanner: str = "stereophotogrammetry"
+    points: int = 20_000
+    movement: str = "a"
+    color: bool = False
+    sequences: bool = False
+
+    def __post_init__(self) -> None:
+        if self.subjects < 1 or self.points < 200 or self.seed < 0:
+            raise SchemaError(
+                f"benchmark {self.name}: subjects {self.subjects}, points {self.points}, seed {self.seed}; expected at "
+                "least 1, 200 and 0"
+            )
+        if self.scanner not in SCANNERS:
+            raise SchemaError(f"benchmark {self.name}: scanner {self.scanner!r}; known are {', '.join(SCANNERS)}")
+        if self.movement not in MOVEMENTS:
+            raise SchemaError(f"benchmark {self.name}: movement {self.movement!r}; known are {', '.join(MOVEMENTS)}")
+
+    @classmethod
+    def frozen(cls, name: str) -> Definition:
+        """A definition that will not change any more, by name (`FROZEN`)."""
+        if name not in FROZEN:
+            raise SchemaError(f"no frozen benchmark {name!r}; known are {', '.join(FROZEN)}")
+        return cls(**_frozen(name)["definition"])
+
+    def subject(self, number: int) -> str:
+        """Pseudonym of a subject."""
+        return f"p{number:04d}"
+
+    def split(self, number: int) -> str:
+        """ "train", "val" or "test": by subject, the same for every benchmark of whatever size."""
+        return _SPLIT[number % len(_SPLIT)]
+
+    def movement_of(self, number: int) -> str:
+        """The movement set of a subject: "a", "b" or "waters"."""
+        if self.movement != "transfer":
+            return self.movement
+        return "a" if self.split(number) != "test" else ("b", "waters")[number % 2]
+
+    def stream(self, number: int, purpose: str) -> np.random.Generator:
+        """The random stream of one subject for one purpose. Adding a purpose never changes another's numbers."""
+        key = int.from_bytes(hashlib.sha256(purpose.encode()).digest()[:4], "little")
+        return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number, key)))
+
+    def to_json(self) -> str:
+        """As written beside the exams."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+
+def write_benchmark(
+    out: str | Path, definition: Definition, step: Callable[[str], None] = lambda name: None
+) -> list[Path]:
+    """Write the exams of `definition` under `out`, one folder a subject, and truth table, definition and data card
+    beside them. Returns the exams' folders.
+
+    Subjects whose folders are there already are kept: a run that was stopped goes on where it was. `step` is called
+    with each subject's name as it begins. Raises `SchemaError` if `out` holds another benchmark.
+    """
+    out = Path(out)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SchemaError(f"{out}: no folder to write to: {error.strerror}; give another --out") from None
+    _claim(out / DEFINITION, definition)
+    folders = []
+    for number in range(definition.subjects):
+        name = definition.subject(number)
+        step(name)
+        folder = out / name
+        if not folder.exists():
+            partial = out / f".{name}.partial"
+            shutil.rmtree(partial, ignore_errors=True)
+            partial.mkdir()
+            write_exam(partial, Subject(definition, number))
+            partial.rename(folder)
+        folders.append(folder)
+    rows = list(truth_table(definition))
+    (out / TABLE).write_text(table_text(rows), encoding="utf-8")
+    (out / CARD).write_text(data_card(definition, rows), encoding="utf-8")
+    return folders
+
+
+def _claim(path: Path, definition: Definition) -> None:
+    """Write the definition, or check that the folder's one is the same but for the number of subjects."""
+    if path.exists():
+        try:
+            there = Definition(**json.loads(path.read_text(encoding="utf-8")))
+        except (ValueError, TypeError) as error:
+            raise SchemaError(f"{path}: not a benchmark's definition: {error}; use another folder") from None
+        if replace(there, subjects=1) != replace(definition, subjects=1):
+            unlike = [f.name for f in fields(there) if getattr(there, f.name) != getattr(definition, f.name)]
+            raise SchemaError(
+                f"{path}: another benchmark lies here (different {', '.join(u for u in unlike if u != 'subjects')}); "
+                "use another --out, or the same options to go on with it"
+            )
+    path.write_text(definition.to_json(), encoding="utf-8")
+
+
+def truth_table(definition: Definition) -> Iterator[dict[str, Any]]:
+    """One row a subject: what is true of them, and what one rater would have written down. Nothing is scanned."""
+    for number in range(definition.subjects):
+        yield Subject(definition, number).row()
+
+
+def table_text(rows: list[dict[str, Any]]) -> str:
+    """The truth table as CSV; its bytes are what a frozen definition's checksum is taken of."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def verify_frozen(name: str, first: int | None = None) -> None:
+    """Draw a frozen benchmark's truth again, or that of the `first` ten subjects, and compare.
+
+    Raises `SchemaError` if it has changed.
+    """
+    definition, known = Definition.frozen(name), _frozen(name)["truth_table_sha256"]
+    size = definition.subjects if first is None else first
+    expected = known.get(str(size))
+    if expected is None:
+        raise SchemaError(f"{name}: no checksum of {size} subjects; there are those of {', '.join(known)}")
+    found = table_checksum(replace(definition, subjects=size))
+    if found != expected:
+        raise SchemaError(
+            f"{name}: the truth table of {size} subjects has SHA-256 {found}, the definition says {expected}; results "
+            f"can't be compared: use the version of face3d that the definition names ({_frozen(name)['face3d']})"
+        )
+
+
+def table_checksum(definition: Definition) -> str:
+    """SHA-256 of the truth table: two benchmarks with the same one have the same patients with the same grades."""
+    return hashlib.sha256(table_text(list(truth_table(definition))).encode()).hexdigest()
+
+
+@lru_cache(maxsize=4)
+def _frozen(name: str) -> dict[str, Any]:
+    return json.loads(files("face3d").joinpath(f"data/{name}.json").read_text(encoding="utf-8"))

@@ -1,0 +1,107 @@
+"""One subject of a benchmark: drawn from their own random streams, whole in themselves."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from face3d.landmarks import SIDES
+from face3d.scales import REGIONS
+from face3d.scan import Floats
+from face3d.simulate.draw import draw_patient
+from face3d.simulate.expressions import BRANCHES, CLOSING
+from face3d.simulate.head import HeadModel
+from face3d.simulate.motion import Motion, move
+from face3d.simulate.palsy_units import with_palsy_units
+from face3d.simulate.patients import Patient, expression_intensities
+from face3d.simulate.scanners import draw_skin
+from face3d.simulate.skin import Skin
+from face3d.simulate.truth import Truth, rated, truth_of
+from face3d.simulate.waters import with_waters_muscles
+
+if TYPE_CHECKING:
+    from face3d.simulate.benchmark import Definition
+
+
+class Subject:
+    """Subject `number` of a benchmark. Patient, truth and surface are made when they are asked for, and kept."""
+
+    def __init__(self, definition: Definition, number: int) -> None:
+        self.definition, self.number = definition, number
+        self.name, self.split = definition.subject(number), definition.split(number)
+        self.movement = definition.movement_of(number)
+
+    @cached_property
+    def patient(self) -> Patient:
+        """The patient on the base head model: what truth is computed on."""
+        return draw_patient(self.definition.stream(self.number, "patient"), self._head("base"))
+
+    @cached_property
+    def surface(self) -> Patient:
+        """The same patient on the fine head model: what is scanned."""
+        return self.patient.replace(model=with_palsy_units(self._head("fine")))
+
+    @cached_property
+    def truth(self) -> Truth:
+        """Everything that is known of the patient's examination."""
+        return truth_of(self.patient)
+
+    @cached_property
+    def skin(self) -> Skin | None:
+        """Their skin, where the benchmark has colour."""
+        return draw_skin(self.surface.model, self.stream("skin")) if self.definition.color else None
+
+    def stream(self, purpose: str) -> Any:
+        """The subject's random stream for one purpose."""
+        return self.definition.stream(self.number, purpose)
+
+    def motion(self, expression: str, fps: float = 60.0) -> Motion:
+        """The expression in time, from rest to rest, with the subject's own palsy and blinks."""
+        patient = self.patient
+        rest, apex, closed = (
+            expression_intensities(patient, name) for name in ("rest", expression, "gentle_eye_closure")
+        )
+        lids = [k for k, unit in enumerate(patient.model.units) if unit in CLOSING]
+        blink = []
+        for k in range(2):
+            only = rest[k].copy()
+            only[lids] = closed[k][lids]
+            blink.append(only)
+        weak = patient.side if patient.side in SIDES else None
+        function = sum(patient.branches.values()) / len(patient.branches)
+        return move(
+            rest, apex, self.stream(f"motion {expression}"), fps=fps, blink=(blink[0], blink[1]), weak=weak,
+            function=function,
+        )  # fmt: skip
+
+    def row(self) -> dict[str, Any]:
+        """The subject in the truth table. Numbers are rounded, so that the table is the same on every machine."""
+        patient, truth, scales = self.patient, self.truth, self.truth.scales
+        rating = rated(truth, self.stream("rater"))
+        assert scales.sunnybrook is not None
+        assert scales.fngs2 is not None
+        return {
+            "subject": self.name, "split": self.split, "movement": self.movement, "side": truth.side,
+            "state": truth.state, "age_years": round(patient.years, 1), "male": int(patient.male > 0.5),
+            "house_brackmann": truth.house_brackmann, "severity": _round(truth.severity),
+            "sunnybrook": scales.sunnybrook.composite, "sunnybrook_resting": scales.sunnybrook.resting_score,
+            "sunnybrook_voluntary": scales.sunnybrook.voluntary_score,
+            "sunnybrook_synkinesis": scales.sunnybrook.synkinesis_score, "fngs2_total": scales.fngs2.total,
+            **{f"function_{r}": _round(truth.region_function[r]) for r in REGIONS},
+            **{f"branch_{b}": _round(truth.branches[b]) for b in BRANCHES},
+            "rater_house_brackmann": rating.house_brackmann, "rater_sunnybrook": rating.sunnybrook.composite,
+        }  # fmt: skip
+
+    def vertices(self, expression: str) -> Floats:
+        """The surface (V, 3) that is scanned, fine head model, mm, canonical head frame."""
+        return self.surface.vertices(expression)
+
+    def _head(self, level: str) -> HeadModel:
+        if self.movement == "waters":
+            # The same draws at both levels: the muscles are the subject's own.
+            return with_waters_muscles(HeadModel.load("a", level), self.stream("muscles"))  # type: ignore[arg-type]
+        return HeadModel.load(self.movement, level)  # type: ignore[arg-type]
+
+
+def _round(value: float) -> float:
+    return round(float(value), 4)
