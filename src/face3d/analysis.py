@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial.transform import RigidTransform
 
+from face3d.correspondence import Correspondence, correspond
+from face3d.errors import RegistrationError
+from face3d.fit import TemplateFit
 from face3d.pose import head_frame, refined_frame
 from face3d.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.scan import FaceScan, Floats, locked
@@ -21,7 +24,8 @@ from face3d.surface_norms import SurfaceNorm, surface_norm
 if TYPE_CHECKING:
     import pandas as pd
 
-SURFACE_DISTANCE = "surface distance"  #: mirrored closest point, the only distance measured in this file
+SURFACE_DISTANCE = "surface distance"  #: mirrored closest point
+ASYMMETRY = "asymmetry"  #: through anatomical correspondence
 
 
 @dataclass(frozen=True)
@@ -51,7 +55,8 @@ class Analysis:
     `landmarks` name -> (3,); `landmark_confidence` name -> 0..1, 1 where given by hand; `head` scan coordinates ->
     canonical head frame; `superimposition` how the mirror image was laid over the scan; `surface` the distances and
     the reason at each vertex that has none; `face_regions` weights per vertex; `area_mm2` (V,) each vertex's share of
-    the surface; `notes` what a reader of the numbers should know.
+    the surface; `notes` what a reader of the numbers should know; `correspondence` what was measured through the
+    template, None where it could not be laid on the scan (a note says why).
     """
 
     scan: FaceScan
@@ -63,6 +68,7 @@ class Analysis:
     face_regions: tuple[Region, ...]
     area_mm2: Floats
     notes: tuple[str, ...]
+    correspondence: Correspondence | None = None
 
     def __post_init__(self) -> None:
         marks = {k: locked(v) for k, v in self.landmarks.items()}
@@ -92,6 +98,32 @@ class Analysis:
         return {reason: int(n) for reason, n in zip(REASONS[1:], counts[1:], strict=True) if n}
 
     @property
+    def asymmetry_mm(self) -> Floats:
+        """(V,) magnitude of the asymmetry through anatomical correspondence, NaN where not measured."""
+        return np.linalg.norm(self.asymmetry_vectors_mm, axis=1)
+
+    @property
+    def asymmetry_vectors_mm(self) -> Floats:
+        """(V, 3) the same as vectors from the mirrored opposite place to this one, in the canonical head frame."""
+        through = self.correspondence
+        return np.full((len(self.scan.vertices), 3), np.nan) if through is None else through.vectors_mm
+
+    @property
+    def fit(self) -> TemplateFit:
+        """The template laid on the scan, `vertices_mm` in the canonical head frame. Raises `RegistrationError` where
+        it could not be laid on it."""
+        if self.correspondence is None:
+            raise RegistrationError(f"{self.scan.name}: the template could not be laid on it; see the analysis' notes")
+        return self.correspondence.fit
+
+    @property
+    def action_units(self) -> pd.DataFrame:
+        """One row a movement unit: see `face3d.action_units.action_units`; empty where there is no fit."""
+        from face3d.action_units import no_action_units
+
+        return no_action_units() if self.correspondence is None else self.correspondence.action_units
+
+    @property
     def units_note(self) -> str:
         """How millimetres were arrived at."""
         return self.scan.units_note
@@ -106,8 +138,14 @@ class Analysis:
 
     @cached_property
     def regions(self) -> pd.DataFrame:
-        """One row a region: see `face3d.regions.region_table`."""
-        return region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, SURFACE_DISTANCE)
+        """One row a region and distance: see `face3d.regions.region_table`."""
+        import pandas as pd
+
+        table = region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, SURFACE_DISTANCE)
+        if self.correspondence is None:
+            return table
+        own = region_table(self.asymmetry_mm, self.area_mm2, self.face_regions, ASYMMETRY)
+        return pd.concat([table, own], ignore_index=True)
 
 
 def analyze(scan: FaceScan) -> Analysis:
@@ -119,7 +157,7 @@ def analyze(scan: FaceScan) -> Analysis:
     from face3d.clean import clean
 
     cleaned = clean(scan)
-    landmarks, confidence, notes = _landmarks(cleaned.scan)
+    landmarks, confidence, dense, notes = _landmarks(cleaned.scan)
     rough = head_frame(landmarks, confidence)
     laid = superimpose_mirror(cleaned.scan, rough)
     head = refined_frame(rough, landmarks, laid.plane.normal, laid.plane.point)
@@ -130,14 +168,21 @@ def analyze(scan: FaceScan) -> Analysis:
         head.apply(scan.vertices), {name: head.apply(point) for name, point in landmarks.items()}
     )
     notes = [*cleaned.notes, *notes, *_notes(scan, laid, head, rough)]
-    return Analysis(scan, landmarks, confidence, head, laid, surface, tuple(regions), area, tuple(notes))
+    through = None
+    try:
+        through = correspond(cleaned.scan, landmarks, head, confidence, dense).spread(cleaned.source)
+        if through.quality.light != "green":
+            notes.append(f"template fit, {through.quality.light}: {'; '.join(through.quality.reasons)}")
+    except RegistrationError as error:
+        notes.append(f"no asymmetry through correspondence: {error}")
+    return Analysis(scan, landmarks, confidence, head, laid, surface, tuple(regions), area, tuple(notes), through)
 
 
-def _landmarks(scan: FaceScan) -> tuple[dict[str, Floats], dict[str, float], list[str]]:
+def _landmarks(scan: FaceScan) -> tuple[dict[str, Floats], dict[str, float], Floats, list[str]]:
     from face3d.detect import detect_landmarks
 
     found = detect_landmarks(scan)
-    return dict(found.landmarks), dict(found.confidence), list(found.notes)
+    return dict(found.landmarks), dict(found.confidence), found.dense, list(found.notes)
 
 
 def _notes(scan: FaceScan, laid: Superimposition, head: RigidTransform, rough: RigidTransform) -> list[str]:

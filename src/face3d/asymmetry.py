@@ -1,0 +1,186 @@
+"""Asymmetry through anatomical correspondence: a place on the face against the same place on the other side.
+
+The template laid on a face knows each vertex's counterpart. Its relabelled mirror image (Claes 2011) is superimposed
+robustly, and what is left between the two is the asymmetry: vectors, so that movement along the surface counts, which
+the surface distance does not see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from face3d.errors import RegistrationError
+from face3d.fit import TemplateFit
+from face3d.fit_solver import laid_on, vertex_normals
+from face3d.scan import FaceScan, Floats, locked
+from face3d.surface import vertex_normals as scan_normals
+
+#: mm. The weights' scale does not fall below this: what a fit of a symmetric face leaves.
+FLOOR = 0.3
+#: mm: an input vertex further from the fitted template, or further beyond its rim, is not on it.
+OFF_SURFACE, BEYOND_RIM = 4.0, 1.5
+
+#: Why an input vertex has no asymmetry; the index is the code.
+REASONS = (
+    "measured",
+    "outside the template: neck, ear, hair, eyeball, mouth cavity",
+    "the scan does not support the fit here or on the other side",
+    "the fit was rejected",
+    "removed by cleaning",
+)
+MEASURED, OUTSIDE, UNSUPPORTED, REJECTED, CLEANED = range(5)
+
+
+@dataclass(frozen=True, eq=False)
+class AsymmetryMap:
+    """Asymmetry at the N vertices of the template, in the canonical head frame, mm.
+
+    `vectors_mm` (N, 3): from the mirrored opposite place to this one: lateral (to the left), vertical, depth; NaN where
+    either place is not supported by the scan. At a vertex and its opposite the magnitude is the same. `normal_mm` (N,)
+    the part along the surface's normal (signed), `tangential_mm` (N,) the size of the rest. `superimposed_on` says on
+    what the mirror image was laid; `weights` (N,) how much each vertex counted there, `rms_mm` the weighted RMS.
+    """
+
+    fit: TemplateFit
+    vectors_mm: Floats
+    normal_mm: Floats
+    tangential_mm: Floats
+    superimposed_on: str
+    weights: Floats
+    rms_mm: float
+
+    def __post_init__(self) -> None:
+        for name in ("vectors_mm", "normal_mm", "tangential_mm", "weights"):
+            object.__setattr__(self, name, locked(getattr(self, name)))
+
+    @property
+    def magnitude_mm(self) -> Floats:
+        """(N,) length of the vectors."""
+        return np.linalg.norm(self.vectors_mm, axis=1)
+
+
+def asymmetry_map(fit: TemplateFit, expression: str | None = None) -> AsymmetryMap:
+    """The asymmetry of a fitted face. The mirror image is superimposed on the region that stays still in `expression`
+    (names as in an exam; "rest": everything), or, if None, on everything; in either case robustly.
+
+    Raises `RegistrationError` when less than a tenth of the face has both sides.
+    """
+    t = fit.template
+    both = np.asarray(fit.valid & fit.valid[t.opposite])
+    if both.mean() < 0.1:
+        raise RegistrationError(
+            f"only {both.mean():.0%} of the template is supported by the scan on both sides, 10% are needed: "
+            "there is nothing to compare"
+        )
+    where = np.ones(len(both)) if expression is None else t.stable(expression)
+    where = t.area * both * where
+    if where.sum() < 0.05 * t.area.sum():
+        where, expression = t.area * both, None
+    here, there = fit.vertices_mm, t.reflected(fit.vertices_mm)
+    laid, weights, rms = _superimposed(here, there, where)
+    vectors = here - laid
+    # The mean of "mirror on face" and "face on mirror": exactly opposite at opposite vertices.
+    vectors = (vectors - t.reflected(vectors)) / 2
+    vectors[~both] = np.nan
+    normals = vertex_normals(here, t.faces)
+    along = np.einsum("ni,ni->n", vectors, normals)
+    across = np.linalg.norm(vectors - along[:, None] * normals, axis=1)
+    on = "the whole face, robustly" if expression is None else f"the region stable in {expression}, robustly"
+    return AsymmetryMap(fit, vectors, along, across, on, weights / max(weights.max(), 1e-12), rms)
+
+
+def carried(fit: TemplateFit, scan: FaceScan, values: ArrayLike) -> tuple[Floats, np.ndarray]:
+    """Values (N, ...) at the template's vertices as values (V, ...) at the scan's, and the codes (V,) of `REASONS`.
+
+    Each scan vertex takes the value at the closest point of the fitted template; NaN where it is not on it.
+    """
+    import open3d as o3d
+
+    tensor: Any = o3d.core.Tensor  # its stubs know no arrays
+    t = fit.template
+    inner = np.asarray(values, np.float64)
+    points = fit.to_head.apply(scan.vertices)
+    scene = o3d.t.geometry.RaycastingScene()
+    scene.add_triangles(tensor(fit.vertices_mm.astype(np.float32)), tensor(t.faces.astype(np.uint32)))
+    found = scene.compute_closest_points(tensor(points.astype(np.float32)))
+    uv = found["primitive_uvs"].numpy().astype(np.float64)
+    share = np.column_stack([1.0 - uv.sum(axis=1), uv])
+    corners = t.faces[found["primitive_ids"].numpy().astype(np.int64)]
+    facing = np.einsum("vk,vki->vi", share, vertex_normals(fit.vertices_mm, t.faces)[corners])
+    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-12)
+    apart = points - found["points"].numpy()
+    height = np.einsum("vi,vi->v", apart, facing)
+    beside = np.linalg.norm(apart - height[:, None] * facing, axis=1)
+    turned = np.einsum("vi,vi->v", fit.to_head.rotation.apply(scan_normals(scan)), facing)
+    at_rim = (t.rim[corners] * share).sum(axis=1) > 0.98
+    outside = (np.abs(height) > OFF_SURFACE) | (at_rim & (beside > BEYOND_RIM)) | (turned < 0)
+    known = np.asarray(np.isfinite(inner.reshape(len(inner), -1)).all(axis=1))
+    share = share * known[corners]
+    total = share.sum(axis=1)
+    code = np.where(outside, OUTSIDE, np.where(total < 0.5, UNSUPPORTED, MEASURED)).astype(np.uint8)
+    share = share / np.maximum(total, 1e-12)[:, None]
+    filled = np.where(known.reshape(-1, *[1] * (inner.ndim - 1)), inner, 0.0)
+    out = np.einsum("vk,vk...->v...", share, filled[corners])
+    out[code != MEASURED] = np.nan
+    return out, code
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Asymmetry of a sample of S people at the template's N vertices (Ekrami 2018; Palmer and Strobeck 1986).
+
+    `directional_mm` (N, 3): the sample's mean vector, what all have in common; `fluctuating_mm` (N,): RMS of what is
+    left of each person; `total_mm` (N,) RMS of all; `p` (N,): how often a mean vector as long arises when each
+    person's vectors are mirrored or not at random.
+    """
+
+    directional_mm: Floats
+    fluctuating_mm: Floats
+    total_mm: Floats
+    p: Floats
+    people: int
+
+
+def components(maps: Sequence[AsymmetryMap], rng: np.random.Generator, permutations: int = 499) -> Components:
+    """Directional and fluctuating asymmetry over a sample; NaN where fewer than three people are measured."""
+    sample = np.array([m.vectors_mm for m in maps])
+    known = np.asarray(np.isfinite(sample).all(axis=2))
+    count = known.sum(axis=0)
+    filled = np.where(known[:, :, None], sample, 0.0)
+    few = count < 3
+    mean = filled.sum(axis=0) / np.maximum(count, 1)[:, None]
+    rest = np.where(known[:, :, None], sample - mean, 0.0)
+    fluctuating = np.sqrt((rest**2).sum(axis=(0, 2)) / np.maximum(count - 1, 1))
+    total = np.sqrt((filled**2).sum(axis=(0, 2)) / np.maximum(count, 1))
+    length = np.linalg.norm(mean, axis=1)
+    more = np.ones(len(length))
+    for _ in range(permutations):
+        sign = rng.choice([-1.0, 1.0], size=len(sample))
+        turned = np.tensordot(sign, filled, axes=1) / np.maximum(count, 1)[:, None]
+        more += np.linalg.norm(turned, axis=1) >= length - 1e-12
+    p = more / (permutations + 1)
+    for array in (mean, fluctuating, total, p):
+        array[few] = np.nan
+    return Components(mean, fluctuating, total, p, len(maps))
+
+
+def _superimposed(here: Floats, there: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
+    """`there` (N, 3) laid rigidly on `here`, re-weighted (Geman-McClure at 1.5 times the median distance) until it
+    rests; the final weights and the weighted RMS."""
+    use = weight > 0
+    w = weight.copy()
+    laid = there
+    for _ in range(50):
+        now = laid_on(there, here, w).apply(there)
+        moved, laid = float(np.abs(now - laid).max()), now
+        distance = np.linalg.norm(here - laid, axis=1)
+        scale = max(FLOOR, 1.5 * float(np.median(distance[use])))
+        w = weight / (1.0 + (distance / scale) ** 2) ** 2
+        if moved < 1e-6:
+            break
+    return laid, w, float(np.sqrt(np.average(distance**2, weights=w)))

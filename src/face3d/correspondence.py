@@ -1,0 +1,93 @@
+"""One scan in anatomical correspondence: fit, its quality, asymmetry at every input vertex, movement units."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.transform import RigidTransform
+
+from face3d.action_units import action_units
+from face3d.asymmetry import CLEANED, REASONS, REJECTED, AsymmetryMap, asymmetry_map, carried
+from face3d.errors import RegistrationError
+from face3d.fit import TemplateFit, fit_template
+from face3d.quality import FitQuality, fit_quality
+from face3d.scan import FaceScan, Floats, Ints, locked
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, eq=False)
+class Correspondence:
+    """`fit` in the canonical head frame, its `quality`; `map` the asymmetry on the template, None when the fit was
+    rejected; `vectors_mm` (V, 3) the same at the scan's vertices, in the head frame, NaN where `reason` (V,) uint8
+    (codes of `face3d.asymmetry.REASONS`) is not 0; `action_units` the table of `face3d.action_units`, its numbers NaN
+    when the fit was rejected."""
+
+    fit: TemplateFit
+    quality: FitQuality
+    map: AsymmetryMap | None
+    vectors_mm: Floats
+    reason: np.ndarray
+    action_units: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "vectors_mm", locked(self.vectors_mm))
+        object.__setattr__(self, "reason", locked(self.reason, np.uint8))
+
+    @property
+    def asymmetry_mm(self) -> Floats:
+        """(V,) magnitude at the scan's vertices, NaN where not measured."""
+        return np.linalg.norm(self.vectors_mm, axis=1)
+
+    def spread(self, source: Ints) -> Correspondence:
+        """The same for a scan whose vertices (V,) came from those numbered `source`, -1 where cleaning dropped them."""
+        lost = source < 0
+        return replace(
+            self,
+            vectors_mm=np.where(lost[:, None], np.nan, self.vectors_mm[source]),
+            reason=np.where(lost, CLEANED, self.reason[source]),
+        )
+
+    @property
+    def unmeasured(self) -> dict[str, int]:
+        """Reason -> number of vertices without an asymmetry."""
+        counts = np.bincount(self.reason, minlength=len(REASONS))
+        return {reason: int(n) for reason, n in zip(REASONS[1:], counts[1:], strict=True) if n}
+
+
+def correspond(
+    scan: FaceScan,
+    landmarks: Mapping[str, ArrayLike],
+    head: RigidTransform,
+    confidence: Mapping[str, float] | None = None,
+    dense: ArrayLike | None = None,
+    rest: TemplateFit | None = None,
+    expression: str | None = None,
+) -> Correspondence:
+    """Lay the template on a scan and measure through it; `head` takes scan coordinates to the canonical head frame.
+
+    Arguments as in `face3d.fit.fit_template` and `face3d.asymmetry.asymmetry_map`. Raises `RegistrationError` when
+    there are too few landmarks to start from; a fit that starts and fails comes back rejected, with NaN.
+    """
+    fit = fit_template(scan, landmarks, confidence, dense, rest).in_frame(head)
+    quality = fit_quality(fit)
+    units = action_units(fit)
+    count = len(scan.vertices)
+    found = None
+    if quality.light != "red":
+        try:
+            found = asymmetry_map(fit, expression)
+        except RegistrationError as error:
+            quality = FitQuality("red", (*quality.reasons, str(error)), *quality.numbers)
+    if found is None:
+        units[["left", "right", "left_se", "right_se", "ratio"]] = np.nan
+        return Correspondence(
+            fit, quality, None, np.full((count, 3), np.nan), np.full(count, REJECTED), units
+        )  # fmt: skip
+    vectors, reason = carried(fit, scan, found.vectors_mm)
+    return Correspondence(fit, quality, found, vectors, reason, units)

@@ -1,0 +1,110 @@
+"""The template laid on a scan: pose, shape, each side's movement, and what remains, from one regularised estimate.
+
+The unknown face is the template plus identity (symmetric), natural asymmetry, the movement units of the left and of
+the right side, and a smooth remainder, itself split into a part that both sides share and one that differs between
+them (a Gaussian process in the smoothest functions on the template, as in Luethi 2018). All have Gaussian priors and
+are found together by Gauss-Newton steps on point-to-plane distances with robust weights. Three things make the
+correspondence anatomical where skin slides:
+- landmarks start it;
+- the person's own relief (brow ridge, lids, lips, folds) is learnt while fitting as a shift along the normal that both
+  sides share: it belongs to the skin, so the skin of both sides must carry it along;
+- the prior on what differs between the sides is sparse in space (an L1 norm of the field, iteratively re-weighted):
+  no asymmetry without evidence, and little shrinkage where there is evidence.
+Mirroring the scan mirrors the fit: nothing in it knows left from right.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.spatial.transform import RigidTransform
+
+from face3d.fit_basis import basis_of
+from face3d.fit_solver import SCALES, Marks, Solver, vertex_normals
+from face3d.scan import FaceScan, Floats, locked
+from face3d.surfels import Surfels
+from face3d.template import FaceTemplate
+
+#: With a rest scan of the same person: how much its shape may still change (its skull does not), as precision.
+REST_PRECISION = 400.0
+#: Steps of averaging over neighbours that what remains to the scan goes through before it is added to the shape.
+FINISH = 3
+
+
+@dataclass(frozen=True, eq=False)
+class TemplateFit:
+    """The template in correspondence with a scan.
+
+    `vertices_mm` (N, 3) in the canonical head frame; `to_head` scan coordinates -> that frame; `valid` (N,) bool: the
+    scan supports the vertex; `residual_mm` (N,) signed distance outside the scan, NaN where not valid;
+    `left`, `right` (U,) intensities of the template's units with standard errors `left_se`, `right_se`, relative to
+    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD.
+    """
+
+    template: FaceTemplate
+    vertices_mm: Floats
+    to_head: RigidTransform
+    valid: np.ndarray
+    residual_mm: Floats
+    left: Floats
+    right: Floats
+    left_se: Floats
+    right_se: Floats
+    identity: Floats
+    relative: bool
+
+    def __post_init__(self) -> None:
+        for name in ("vertices_mm", "residual_mm", "left", "right", "left_se", "right_se", "identity"):
+            object.__setattr__(self, name, locked(getattr(self, name)))
+        object.__setattr__(self, "valid", locked(self.valid, bool))
+
+    def in_frame(self, to_head: RigidTransform) -> TemplateFit:
+        """The same fit in another head frame; `to_head` takes scan coordinates there."""
+        same = {f.name: getattr(self, f.name) for f in fields(self)}
+        step = to_head * self.to_head.inv()
+        return TemplateFit(**{**same, "vertices_mm": step.apply(self.vertices_mm), "to_head": to_head})
+
+
+def fit_template(
+    scan: FaceScan,
+    landmarks: Mapping[str, ArrayLike],
+    confidence: Mapping[str, float] | None = None,
+    dense: ArrayLike | None = None,
+    rest: TemplateFit | None = None,
+    movement: str = "ab",
+) -> TemplateFit:
+    """Lay the template on `scan`.
+
+    `landmarks` name -> (3,) and `dense` (478, 3; NaN where unknown) in scan coordinates, mm; `confidence` name -> 0..1.
+    `rest`: the fit of the same person's rest scan; shape is then taken from it and movement is relative to it.
+    `movement`: whose movement units, see `FaceTemplate.load`. Deterministic. Raises `RegistrationError` when there are
+    too few landmarks to start from.
+    """
+    template = rest.template if rest is not None else FaceTemplate.load(movement)
+    basis = basis_of(template)
+    marks = Marks.of(template, landmarks, confidence, dense, scan.name)
+    base, prior = template.vertices, basis.prior
+    if rest is not None:
+        base, prior = rest.vertices_mm, prior.copy()
+        still = np.r_[0 : basis.ends[1], basis.ends[3] : basis.ends[4]]
+        prior[still, still] = REST_PRECISION
+    solver = Solver(template, basis, Surfels.of(scan), marks, base, prior)
+    solver.run()
+    shape = solver.shape
+    normals = vertex_normals(shape, template.faces)
+    _, _, weight, distance = solver.pairs(shape, normals, SCALES[2])
+    total, share = -weight * distance * ~template.rim, weight * ~template.rim
+    for _ in range(FINISH):
+        total, share = template.mean @ total, template.mean @ share
+    shape = shape + (total / (share + 0.1))[:, None] * normals
+    _, _, weight, distance = solver.pairs(shape, vertex_normals(shape, template.faces), SCALES[2])
+    valid = weight > 0.1
+    identity, _, left, right, _, _ = basis.split(solver.estimate)
+    se = np.sqrt(np.diag(solver.covariance))
+    return TemplateFit(
+        template, shape, solver.pose, valid, np.where(valid, distance, np.nan), left, right,
+        se[: len(left)], se[len(left) :], identity, rest is not None,
+    )  # fmt: skip

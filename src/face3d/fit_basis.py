@@ -1,0 +1,127 @@
+"""The unknowns of the template fit and their priors: one linear basis whose columns have unit standard deviation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from face3d.scan import Floats, Ints
+from face3d.template import FaceTemplate
+
+# Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
+#: Standard deviations of the priors: a unit's intensity common to both sides, and its difference between them.
+UNIT_SD, DIFFERENCE_SD = 0.5, 0.5
+#: The two sides of the jaw's units differ by no more: it is one bone.
+WHOLE_SD = 0.05
+#: mm and mm: standard deviation and correlation length of the smooth remainder, shared and differing part.
+SHARED_SD, SHARED_LENGTH = 2.0, 20.0
+DIFFERING_SD, DIFFERING_LENGTH = 1.0, 20.0
+#: Modes of each parity for the shared and the differing part.
+SHARED_MODES, DIFFERING_MODES = 160, 140
+#: mm: spacing of the template vertices that are compared with the scan, and of those that carry the sparse prior.
+SPACING, NODES = 3.2, 6.0
+
+
+@dataclass(frozen=True, eq=False)
+class Basis:
+    """`rows` (n,) template vertices that are compared with the scan; `columns` (n, 3, P) float32 their displacements.
+
+    Columns in this order: identity, natural asymmetry, left units, right units, shared remainder, differing
+    remainder; `ends` (6,) where each ends. `prior` (P, P) their precision. `nodes` (m, 3, P') float32: what differs
+    between the sides, at vertices spread over the left half, for the columns `odd` (P',).
+    """
+
+    rows: Ints
+    columns: np.ndarray
+    prior: Floats
+    nodes: np.ndarray
+    odd: Ints
+    ends: tuple[int, ...]
+
+    @property
+    def coarse(self) -> int:
+        """Number of columns before the smooth remainder."""
+        return self.ends[3]
+
+    def split(self, estimate: Floats) -> list[Floats]:
+        """An estimate's parts, in the columns' order."""
+        return np.split(estimate, self.ends[:-1])
+
+
+@lru_cache(maxsize=3)
+def basis_of(t: FaceTemplate) -> Basis:
+    """The basis of a template (made once)."""
+    rows = _thinned(t, SPACING)
+    rows = np.unique(np.concatenate([rows, t.opposite[rows]]))
+    rows = rows[~t.rim[rows]]
+    nodes = _thinned(t, NODES)
+    parts, here = _blocks(t, rows), _blocks(t, nodes)
+    ends = tuple(int(e) for e in np.cumsum([p.shape[2] for p in parts]))
+    half = (here[2] - here[3]) / 2  # a left unit's antisymmetric part; its right counterpart's is the opposite
+    return Basis(
+        rows, np.concatenate(parts, axis=2), _prior(t, ends),
+        np.concatenate([here[1], half, -half, here[5]], axis=2), np.r_[ends[0] : ends[3], ends[4] : ends[5]], ends,
+    )  # fmt: skip
+
+
+def displaced(t: FaceTemplate, basis: Basis, estimate: Floats) -> Floats:
+    """Displacement (N, 3) of all the template's vertices, mm, for an estimate (P,) or the coarse part of one."""
+    move = np.zeros((len(t.vertices), 3), np.float32)
+    parts = basis.split(np.r_[estimate, np.zeros(basis.ends[-1] - len(estimate))].astype(np.float32))
+    for fields, amount in zip((t.identity, t.asymmetry, t.left, t.right), parts, strict=False):
+        move += np.tensordot(amount, fields, axes=1)
+    for amount, shared in ((parts[4], True), (parts[5], False)):
+        if amount.any():
+            for k, (functions, sd) in enumerate(_components(t, shared)):
+                move[:, k] += functions @ (amount[k * len(sd) : (k + 1) * len(sd)] * sd)
+    return move.astype(np.float64)
+
+
+def _thinned(t: FaceTemplate, spacing: float) -> Ints:
+    """Vertices of the left half and the midline, about `spacing` mm apart."""
+    left = np.flatnonzero(t.vertices[:, 0] >= 0)
+    cell = np.floor(t.vertices[left] / spacing).astype(np.int64)
+    return left[np.unique(cell, axis=0, return_index=True)[1]]
+
+
+def _blocks(t: FaceTemplate, at: Ints) -> list[np.ndarray]:
+    fields: list[np.ndarray] = [
+        np.ascontiguousarray(f[:, at].transpose(1, 2, 0)) for f in (t.identity, t.asymmetry, t.left, t.right)
+    ]
+    for shared in (True, False):
+        components = _components(t, shared)
+        count = len(components[0][1])
+        block = np.zeros((len(at), 3, 3 * count), np.float32)
+        for k, (functions, sd) in enumerate(components):
+            block[:, k, k * count : (k + 1) * count] = functions[at] * sd
+        fields.append(block)
+    return fields
+
+
+def _components(t: FaceTemplate, shared: bool) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Per component x, y, z of the remainder: functions (N, Q) and standard deviations (Q,) of their coefficients.
+
+    What both sides share is odd in x and even in y and z under the mirror, what differs the reverse. The spectrum is
+    Matern-like; its field has the stated standard deviation at a point, on average over the face.
+    """
+    count, sd, length = (
+        (SHARED_MODES, SHARED_SD, SHARED_LENGTH) if shared else (DIFFERING_MODES, DIFFERING_SD, DIFFERING_LENGTH)
+    )
+    spectrum = [(1.0 + length**2 * roots[:count]) ** -2.0 for roots in (t.even_roots, t.odd_roots)]
+    scale = sd**2 * t.area.sum() / (spectrum[0].sum() + spectrum[1].sum())
+    even, odd = (
+        (functions[:, :count], np.sqrt(scale * s).astype(np.float32))
+        for functions, s in zip((t.even, t.odd), spectrum, strict=True)
+    )
+    return [odd, even, even] if shared else [even, odd, odd]
+
+
+def _prior(t: FaceTemplate, ends: tuple[int, ...]) -> Floats:
+    prior = np.eye(ends[5])
+    left, right = ends[1] + np.arange(len(t.units)), ends[2] + np.arange(len(t.units))
+    difference = np.where(t.whole & ~np.array(["Side" in u for u in t.units]), WHOLE_SD, DIFFERENCE_SD) ** -2.0
+    prior[left, left] = prior[right, right] = (UNIT_SD**-2 + difference) / 2
+    prior[left, right] = prior[right, left] = (UNIT_SD**-2 - difference) / 2
+    return prior

@@ -1,0 +1,227 @@
+"""Gauss-Newton steps of the template fit; see `face3d.fit` for what is estimated and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import cho_factor, cho_solve
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from face3d.errors import RegistrationError
+from face3d.fit_basis import Basis, displaced
+from face3d.scan import Floats, Ints
+from face3d.surfels import Surfels
+from face3d.template import FaceTemplate
+
+# Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
+#: Steps without and with the smooth remainder.
+COARSE_STEPS, FINE_STEPS = 7, 5
+#: mm: scale of the robust weights (Geman-McClure) in the first, in the last coarse and in the fine steps.
+SCALES = (6.0, 1.5, 1.2)
+#: mm: what a distance to the scan is uncertain by: noise, and relief below the template's resolution.
+DISTANCE_SD = 0.35
+#: mm: what a named landmark, and a dense point beyond its own spread, is uncertain by; all dense points together
+#: count as this many, because their errors go together.
+LANDMARK_SD, DENSE_SD, DENSE_COUNT = 2.5, 3.0, 40
+#: mm: scale of the sparse prior on differences between the sides, where its corner is rounded, and the size (mm) of
+#: the patch of skin that counts as one observation of it.
+SPARSE_SCALE, SPARSE_POWER, SPARSE_CORNERS = 30.0, 0.5, (3.0, 0.15)
+#: The weight of a normal grows from 0 to 1 between these cosines.
+COSINES = (0.4, 0.8)
+#: mm: a scan element this far beside a template vertex, along the surface, lies across a rim or a gap.
+BESIDE = 3.0
+#: mm that a fully opposite normal is worth when the corresponding scan element is sought.
+NORMAL_MM = 4.0
+#: A unit's intensity below 0 is no movement of that muscle: its prior standard deviation there.
+NEGATIVE_SD = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """Landmarks on the scan: `points` (L, 3) mm, `sd` (L,) mm, each at `weights` (L, 3) of template vertices `ids`."""
+
+    points: Floats
+    ids: Ints
+    weights: Floats
+    sd: Floats
+
+    @classmethod
+    def of(
+        cls,
+        template: FaceTemplate,
+        landmarks: Mapping[str, ArrayLike],
+        confidence: Mapping[str, float] | None,
+        dense: ArrayLike | None,
+        name: str,
+    ) -> Marks:
+        """Raises `RegistrationError` when there are fewer than four, or all lie on a line."""
+        known = [k for k in landmarks if k in template.landmarks]
+        trust = np.array([(confidence or {}).get(k, 1.0) for k in known])
+        points = [np.asarray(landmarks[k], np.float64) for k in known]
+        ids, weights = ([template.landmarks[k][i] for k in known] for i in (0, 1))
+        sd = list(LANDMARK_SD / np.clip(trust, 0.25, 1.0))
+        if dense is not None:
+            every = np.asarray(dense, np.float64)
+            use = np.flatnonzero(np.isfinite(template.dense_spread) & np.isfinite(every).all(axis=1))
+            share = np.sqrt(max(len(use), 1) / DENSE_COUNT)
+            points += list(every[use])
+            ids += list(template.dense_ids[use])
+            weights += list(template.dense_weights[use])
+            sd += list(np.hypot(template.dense_spread[use], DENSE_SD) * share)
+        if len(points) < 4 or np.linalg.svd(np.array(points) - np.mean(points, axis=0))[1][1] < 5.0:
+            raise RegistrationError(
+                f"{name}: {len(points)} landmarks that the template knows, not on one line; at least 4 are needed to "
+                f"lay it on the scan (give some of {', '.join(sorted(template.landmarks))})"
+            )
+        return cls(np.array(points), np.array(ids, np.int64), np.array(weights, np.float64), np.array(sd, np.float64))
+
+    def on(self, vertices: Floats) -> Floats:
+        """(L, 3) where they are on the template's vertices (N, 3)."""
+        return np.einsum("lk,lki->li", self.weights, vertices[self.ids])
+
+
+class Solver:
+    """The state of one fit: `shape` (N, 3) mm in the head frame, `pose` scan -> head frame, `estimate` (P,)."""
+
+    def __init__(
+        self, t: FaceTemplate, basis: Basis, surfels: Surfels, marks: Marks, base: Floats, prior: Floats
+    ) -> None:
+        """`base` (N, 3): the shape at estimate 0; `prior` (P, P) the precision of the estimate."""
+        self.t, self.basis, self.surfels, self.marks, self.base, self.prior = t, basis, surfels, marks, base, prior
+        self.estimate = np.zeros(basis.ends[-1])
+        self.relief = np.zeros(len(base))
+        self.shape = base
+        self.covariance = np.zeros((0, 0))
+        self.pose = _robustly_laid_on(marks.points, marks.on(base), marks.sd**-2)
+        coarse = basis.coarse
+        at = np.concatenate([f[:, marks.ids] for f in (t.identity, t.asymmetry, t.left, t.right)])
+        self.mark_columns = np.einsum("lk,plki->lip", marks.weights, at)[:, :, :coarse]
+
+    def run(self) -> None:
+        """All steps."""
+        scales = np.r_[np.geomspace(SCALES[0], SCALES[1], COARSE_STEPS), np.full(FINE_STEPS, SCALES[2])]
+        corners = np.geomspace(*SPARSE_CORNERS, len(scales))
+        for step, (scale, corner) in enumerate(zip(scales, corners, strict=True)):
+            fine = step >= COARSE_STEPS
+            self._step(
+                float(scale), float(corner), fine, 1.0 if step < COARSE_STEPS / 2 else 0.5, step == len(scales) - 1
+            )
+            normals = vertex_normals(self.shape, self.t.faces)
+            if fine:
+                self._learn_relief(normals)
+
+    def _step(self, scale: float, corner: float, fine: bool, marks: float, last: bool) -> None:
+        b = self.basis
+        count = b.ends[-1] if fine else b.coarse
+        here = self.shape[b.rows]
+        point, normal, weight, distance = self.pairs(here, vertex_normals(self.shape, self.t.faces)[b.rows], scale)
+        root = (np.sqrt(weight) / DISTANCE_SD).astype(np.float32)
+        rows = np.empty((len(here), count + 6), np.float32)
+        rows[:, :count] = np.einsum("ni,nip->np", normal.astype(np.float32), b.columns[:, :, :count])
+        rows[:, count : count + 3] = -np.cross(point, normal)
+        rows[:, count + 3 :] = -normal
+        rows *= root[:, None]
+        matrix = (rows.T @ rows).astype(np.float64)
+        gradient = (rows.T @ (distance * root).astype(np.float32)).astype(np.float64)
+        if not fine:
+            self._add_marks(matrix, gradient, marks)
+        theta = self.estimate[:count]
+        prior = self.prior[:count, :count].copy()
+        units = np.arange(b.ends[1], b.ends[3])
+        negative = units[theta[units] < 0]
+        prior[negative, negative] += NEGATIVE_SD**-2
+        self._add_sparse(prior, count, corner)
+        matrix[:count, :count] += prior
+        gradient[:count] += prior @ theta
+        matrix[count:, count:] += 1e-6 * np.eye(6)
+        factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
+        change = cho_solve(factor, -gradient, check_finite=False)
+        self.estimate[:count] += change[:count]
+        turn = RigidTransform.from_components(change[count + 3 :], Rotation.from_rotvec(change[count : count + 3]))
+        self.pose = turn * self.pose
+        smooth = self.base + displaced(self.t, b, self.estimate[:count])
+        self.shape = smooth + self.relief[:, None] * vertex_normals(smooth, self.t.faces)
+        if last:
+            some = np.zeros((count + 6, len(units)))
+            some[units, np.arange(len(units))] = 1.0
+            self.covariance = cho_solve(factor, some, check_finite=False)[units]
+
+    def pairs(self, here: Floats, normals: Floats, scale: float) -> tuple[Floats, Floats, Floats, Floats]:
+        """For template points (n, 3): scan point, scan normal, weight, and signed distance outside the scan (n,)."""
+        turn = self.pose.rotation
+        query, facing = self.pose.inv().apply(here), turn.inv().apply(normals)
+        far, near = self.surfels.tree.query(query, k=6)
+        near = np.minimum(near, len(self.surfels.points) - 1)
+        other = ((self.surfels.normals[near] - facing[:, None]) ** 2).sum(axis=2)
+        best = near[np.arange(len(near)), (far**2 + NORMAL_MM**2 * other).argmin(axis=1)]
+        apart, normal = query - self.surfels.points[best], self.surfels.normals[best]
+        distance = np.einsum("ni,ni->n", apart, normal)
+        beside = np.linalg.norm(apart - distance[:, None] * normal, axis=1)
+        cosine = np.einsum("ni,ni->n", normal, facing)
+        weight = np.clip((cosine - COSINES[0]) / (COSINES[1] - COSINES[0]), 0.0, 1.0)
+        weight *= (beside < BESIDE) * (np.abs(distance) < 4.0 * scale + 3.0) / (1.0 + (distance / scale) ** 2) ** 2
+        return self.pose.apply(self.surfels.points[best]), turn.apply(normal), weight, distance
+
+    def _add_marks(self, matrix: Floats, gradient: Floats, factor: float) -> None:
+        seen = self.pose.apply(self.marks.points)
+        apart = self.marks.on(self.shape) - seen
+        sd = self.marks.sd
+        root = factor / sd / (1.0 + ((apart / (3.0 * sd[:, None])) ** 2).sum(axis=1))
+        rows = np.zeros((len(sd), 3, matrix.shape[1]))
+        count = matrix.shape[1] - 6
+        rows[:, :, :count] = self.mark_columns
+        for k in range(3):
+            rows[:, k, count : count + 3] = -np.cross(seen, np.eye(3)[k])
+            rows[:, k, count + 3 + k] = -1.0
+        flat = (rows * root[:, None, None]).reshape(-1, matrix.shape[1])
+        matrix += flat.T @ flat
+        gradient += flat.T @ (apart * root[:, None]).ravel()
+
+    def _add_sparse(self, prior: Floats, count: int, corner: float) -> None:
+        """L1 norm of what differs between the sides, re-weighted at the present estimate."""
+        use = self.basis.odd < count
+        columns, odd = self.basis.nodes[:, :, use], self.basis.odd[use]
+        field = columns @ self.estimate[odd].astype(np.float32)
+        size = np.sqrt((field**2).sum(axis=1) + corner**2)
+        rows = (columns / np.sqrt(size ** (2.0 - SPARSE_POWER) * SPARSE_SCALE)[:, None, None]).reshape(-1, len(odd))
+        prior[np.ix_(odd, odd)] += rows.T @ rows
+
+    def _learn_relief(self, normals: Floats) -> None:
+        """Move the relief that both sides share to what the scan shows of it, on average over the sides."""
+        t = self.t
+        _, _, weight, distance = self.pairs(self.shape, normals, SCALES[2])
+        weight = weight * ~t.rim
+        total, share = -weight * distance, weight
+        total, share = total + total[t.opposite], share + share[t.opposite]
+        change = (t.mean @ total) / (t.mean @ share + 0.1)
+        self.relief = self.relief + change
+        self.shape = self.shape + change[:, None] * normals
+
+
+def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
+    """(N, 3) unit, area-weighted."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    doubled = np.repeat(np.cross(b - a, c - a), 3, axis=0)
+    total = np.stack([np.bincount(faces.ravel(), doubled[:, k], len(vertices)) for k in range(3)], axis=1)
+    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
+
+
+def laid_on(moving: Floats, fixed: Floats, weight: Floats) -> RigidTransform:
+    """The proper rigid motion that lays `moving` (N, 3) on `fixed` with least weighted squares (Kabsch 1976)."""
+    share = (weight / weight.sum())[:, None]
+    a, b = (share * fixed).sum(axis=0), (share * moving).sum(axis=0)
+    u, _, vt = np.linalg.svd((share * (fixed - a)).T @ (moving - b))
+    turn = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
+    return RigidTransform.from_components(a - turn @ b, Rotation.from_matrix(turn))
+
+
+def _robustly_laid_on(moving: Floats, fixed: Floats, weight: Floats) -> RigidTransform:
+    """The same where some of the pairs are wrong; 10 mm is what faces and expressions differ by."""
+    share = weight
+    for _ in range(10):
+        pose = laid_on(moving, fixed, share)
+        share = weight / (1.0 + (((pose.apply(moving) - fixed) / 10.0) ** 2).sum(axis=1)) ** 2
+    return pose
