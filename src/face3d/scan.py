@@ -22,9 +22,9 @@ def locked(array: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
 
     What is such a copy already is handed back as it is: a changed scan shares what was not changed.
     """
-    if isinstance(array, np.ndarray) and array.dtype == dtype:
-        flags = array.flags
-        if flags.owndata and flags.c_contiguous and not flags.writeable:
+    if isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous:
+        owner = array if array.base is None else array.base  # numpy keeps no chains: a view's base owns its memory
+        if isinstance(owner, np.ndarray) and not (array.flags.writeable or owner.flags.writeable):
             return array
     copy = np.array(array, dtype=dtype, order="C")
     copy.setflags(write=False)

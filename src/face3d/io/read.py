@@ -96,7 +96,9 @@ def _parsed(file: Path, texture: bool) -> RawMesh | FaceScan:
 
 
 def _ours(array: NDArray[Any]) -> NDArray[Any]:
-    """An array that nobody else holds, locked, so that the scan need not copy it."""
+    """An array that nobody else holds, locked with what it is a view of, so that the scan need not copy it."""
+    if isinstance(array.base, np.ndarray):
+        array.base.setflags(write=False)
     array.setflags(write=False)
     return array
 

@@ -37,7 +37,7 @@ def _binary(name: str, data: bytes) -> RawMesh:
     count = (len(data) - _HEADER) // _RECORD
     check_counts(name, 3 * count, count)
     corners = np.frombuffer(data, record, count, _HEADER)["corners"]
-    return _soup(corners.reshape(-1, 3).astype(np.float64))
+    return _soup(corners.astype(np.float64).reshape(-1, 3))  # widened in the pass that makes it contiguous
 
 
 def _ascii(name: str, data: bytes) -> RawMesh:
