@@ -46,12 +46,17 @@ def test_millimetres_are_those_of_the_planted_movement(function: float) -> None:
 
 @pytest.mark.parametrize(("function", "affected"), [(0.05, "left"), (0.3, "right"), (0.6, "left"), (0.85, "right")])
 def test_function_and_side(function: float, affected: str) -> None:
-    _, _, m = measured(function, 5, affected, natural_asymmetry=0.3)
+    rest, moved, m = measured(function, 5, affected, natural_asymmetry=0.3)
     assert m.affected_side == affected
     assert m.side_source == "measured"
     for region in ("brow", "mouth"):
         assert m.region_function[region] == pytest.approx(function, abs=0.04)
-    assert m.region_function["eye"] == pytest.approx(function, abs=0.06)  # the lid's path is not quite straight
+    # Lids slide over the ball: what they close is not quite their muscle's share. Closed by how much, upright, mm:
+    opened, closed = MODEL.landmark_points(rest), MODEL.landmark_points(moved["gentle_eye_closure"])
+    gaps = {s: [np.linalg.norm(p[f"ps_{s}"] - p[f"pi_{s}"]) for p in (opened, closed)] for s in ("left", "right")}
+    closes = {s: (wide - gap) / wide for s, (wide, gap) in gaps.items()}
+    share = closes[affected] / closes["right" if affected == "left" else "left"]
+    assert m.region_function["eye"] == pytest.approx(min(share, 1), abs=0.12)  # lids that meet are 1 mm apart there
     assert m.severity == pytest.approx(1 - function, abs=0.04)
     assert m.value("commissure_excursion_ratio", "open_smile") == pytest.approx(function, abs=0.05)
     assert m.value("brow_raise_ratio", "brow_raise") == pytest.approx(function, abs=0.05)

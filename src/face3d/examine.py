@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,7 +12,11 @@ import numpy as np
 
 from face3d.errors import Face3DError, RegistrationError, SchemaError
 from face3d.exam import AFFECTED
-from face3d.measures import Measures, measure_vertices
+from face3d.measure_rows import Measure
+from face3d.measures import Measures, measure_movements
+from face3d.movement import Anatomy, movement
+from face3d.repeatability import load_repeatability
+from face3d.restored import restored
 from face3d.scan import FaceScan, Floats, locked
 
 if TYPE_CHECKING:
@@ -175,8 +179,30 @@ def measure_fitted(exam: Exam, fitted: FittedExam, affected_side: str | None = N
     side = affected_side or exam.affected_side
     if side is not None and side not in AFFECTED:
         raise SchemaError(f"affected side {side!r}; expected one of {', '.join(AFFECTED)}")
-    m = measure_vertices(fitted.rest, fitted.expressions, fitted.template, side, exam.subject, exam.visit)
-    return Measures(**{**m.__dict__, "notes": (*fitted.notes, *m.notes)})
+    return measure_fits(fitted.rest, fitted.expressions, fitted.template, side, exam.subject, exam.visit, fitted.notes)
+
+
+def measure_fits(
+    rest: Floats, expressions: Mapping[str, Floats], anatomy: Anatomy, affected_side: str | None = None,
+    subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
+) -> Measures:  # fmt: skip
+    """Measures of fitted meshes, arguments as in `measure_vertices`: what a fit loses on average is put back
+    (`face3d.restored`), and every row says how far it may be off (`face3d.repeatability`)."""
+    movements, said = {}, list(notes)
+    for expression, moved in expressions.items():
+        try:
+            movements[expression] = restored(movement(expression, rest, moved, anatomy), anatomy)
+        except RegistrationError as error:
+            said.append(str(error))
+    m = measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(said))
+    return replace(m, rows=tuple(_with_uncertainty(r) for r in m.rows))
+
+
+def _with_uncertainty(row: Measure) -> Measure:
+    known = load_repeatability().get((row.measure, row.expression, row.region))
+    if known is None or row.status != "ok":
+        return row
+    return replace(row, uncertainty=known.sem if known.error is None else known.error)
 
 
 def measured(path: str | Path, affected_side: str | None = None) -> Measures:

@@ -1,7 +1,7 @@
 """How well each measure repeats: standard error of measurement and detectable change, ours by simulation or a
 laboratory's own.
 
-The shipped values come from one simulated person scanned twice, many times over (`tools/build_repeatability.py`):
+The shipped values come from one simulated person scanned twice, many times over (`tools/learn_measuring.py`):
 other pose, triangulation, crop and scanner noise, the same face in the same expression. That is measurement error
 alone. People don't repeat an expression exactly; published detectable changes, a week apart, hold both and stand
 beside ours.
@@ -45,6 +45,7 @@ class Repeatability:
     icc: float | None
     n: int
     source: str
+    error: float | None = None
 
 
 def load_repeatability(path: str | Path | None = None) -> Mapping[Key, Repeatability]:

@@ -1,0 +1,65 @@
+"""Gains change each part by its factor, keep mirror symmetry, and leave alone what they do not know."""
+
+import numpy as np
+import pytest
+
+from face3d.function import paired
+from face3d.movement import movement
+from face3d.restored import Gain, gains, restored
+from face3d.simulate.head import HeadModel, reflected
+from palsy import face
+
+MODEL = HeadModel.load()
+
+
+def smile(function: float = 0.4):
+    rest, moved = face(MODEL, np.random.default_rng(1), function)
+    return rest, moved["open_smile"], movement("open_smile", rest, moved["open_smile"], MODEL)
+
+
+def test_unit_gains_change_nothing() -> None:
+    _, _, m = smile()
+    same = restored(m, MODEL, {"mouth": Gain(1.0, 1.0)})
+    assert np.abs(same.displacement - m.displacement).max() < 1e-12
+
+
+def test_a_loss_of_known_size_is_put_back() -> None:
+    """A fit that keeps 60 % of the difference between the sides in the mouth: its ratio is wrong, and right again
+    after.
+    """
+    _, _, m = smile(0.4)
+    lossy = restored(m, MODEL, {"mouth": Gain(1.0, 0.6)})
+    back = restored(lossy, MODEL, {"mouth": Gain(1.0, 1 / 0.6)})
+    shares = [paired(MODEL, x.displacement, "mouth").share("left") for x in (m, lossy, back)]  # type: ignore[union-attr]
+    assert shares[0] == pytest.approx(0.4, abs=0.03)
+    assert shares[1] > 0.55
+    # Exact where the region's weight is 1; at its fading edge two factors do not quite cancel.
+    assert shares[2] == pytest.approx(shares[0], abs=0.02)
+    brow = [paired(MODEL, x.displacement, "brow") for x in (m, back)]
+    assert np.abs(brow[0].left - brow[1].left).max() < 1e-9  # type: ignore[union-attr]
+
+
+def test_mirror_image_gives_mirror_image() -> None:
+    rest, moved, m = smile()
+    factors = {"mouth": Gain(1.1, 1.5), "brow": Gain(1.2, 2.0)}
+    flipped = movement("open_smile", reflected(rest, MODEL.opposite), reflected(moved, MODEL.opposite), MODEL)
+    one, other = (restored(x, MODEL, factors).displacement for x in (m, flipped))
+    assert np.abs(reflected(one, MODEL.opposite) - other).max() < 1e-6
+
+
+def test_one_sided_skin_stays_as_it_is() -> None:
+    rest, moved, _ = smile()
+    moved = moved.copy()
+    moved[MODEL.regions["commissure_right"] > 0] = np.nan
+    m = movement("open_smile", rest, moved, MODEL)
+    out = restored(m, MODEL, {"mouth": Gain(1.0, 2.0)}).displacement
+    seen = np.isfinite(m.displacement).all(axis=1)
+    assert np.isfinite(out[seen]).all()
+    alone = seen & ~seen[MODEL.opposite]
+    assert (out[alone] == m.displacement[alone]).all()
+
+
+def test_learned_gains_are_sane() -> None:
+    for region, gain in gains().items():
+        assert 0.7 < gain.shared < 1.6, region
+        assert 0.8 < gain.differing < 4.0, region
