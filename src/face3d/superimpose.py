@@ -24,7 +24,7 @@ from face3d.scan import FaceScan, Floats, Ints, locked
 
 #: mm. Coarse patches for the search from several starts; fine ones for the result, about a stereophotogrammetric
 #: scanner's point spacing.
-COARSE, FINE = 7.0, 2.5
+COARSE, FINE = 10.0, 2.5
 #: The search's starts around the given plane: degrees about the two in-plane axes, and mm along the normal. Landmarks
 #: are rarely further off than this, and a coarse fit reaches about as far again.
 TILT, SHIFT = 6.0, 4.0
@@ -35,11 +35,11 @@ LEAST_COSINE = 0.5
 SEARCH_SCALE = 6.0
 #: mm. The scale of the weights never falls below this: scanner noise, averaged over a patch and its neighbours.
 FLOOR = 0.15
-#: The distances that decide a patch's weight are averaged over the coarse cells around it, about 12 mm: noise averages
+#: The distances that decide a patch's weight are averaged over the CELLS cells of CELL mm around it: noise averages
 #: out, a displaced part does not. The final scale is WIDTH times their lower quartile: in a symmetric face twice their
 #: standard deviation, and half of the face may be displaced before it grows. Neither is critical: from 9 to 49 patches
 #: and from 4 to 9 times the error on simulated palsies stays within a third.
-CELLS, WIDTH = 4, 6.0
+CELLS, CELL, WIDTH = 4, 7.0, 6.0
 #: A plane this far (degrees) from the landmarks' is an up-down near-symmetry or worse, not the face's.
 FURTHEST = 25.0
 
@@ -115,13 +115,13 @@ def superimpose_mirror(scan: FaceScan, frame: RigidTransform) -> Superimposition
     if not len(faces):
         vertices = vertices[near]
     fine = surface_patches(vertices, faces, FINE)
-    coarse, cell = fine.merged(COARSE)
+    coarse = fine.merged(COARSE)[0]
     if len(coarse) < 50:
         raise RegistrationError(
             f"{scan.name}: {len(coarse)} surface patches of {COARSE:g} mm near the face, 50 are needed; "
             "the scan is too small or its landmarks or its unit are wrong"
         )
-    plane, fit = _settle(fine, cell, _search(coarse))
+    plane, fit = _settle(fine, _search(coarse))
     tilt = np.degrees(np.arccos(np.clip(plane.normal[0], -1.0, 1.0)))
     if fit.overlap * len(fine) < 100 or tilt > FURTHEST:
         raise RegistrationError(
@@ -250,13 +250,14 @@ def _search(patches: Patches) -> SymmetryPlane:
     return SymmetryPlane(normal[best], point[best])
 
 
-def _settle(patches: Patches, cell: Ints, start: SymmetryPlane) -> tuple[SymmetryPlane, _Fit]:
+def _settle(patches: Patches, start: SymmetryPlane) -> tuple[SymmetryPlane, _Fit]:
     """The fine fit: the scale of the weights falls from the search's to that of the best-agreeing half."""
+    cell = patches.merged(CELL)[1]
     around = _cells_around(patches, cell)
     normal, point = start.normal[None], start.point[None]
     scale = SEARCH_SCALE / 2
     # While the scale falls, a third of the patches show the way; then all of them settle it.
-    for some, most in ((slice(None, None, 3), 8), (slice(None), 12)):
+    for some, most in ((slice(None, None, 3), 8), (slice(None), 5)):
         mirror = _Mirror(patches, some)
         for _ in range(most):
             partner = mirror.partners(normal, point, 2.0 * scale + 2.0 * patches.gap)
@@ -268,7 +269,7 @@ def _settle(patches: Patches, cell: Ints, start: SymmetryPlane) -> tuple[Symmetr
                 weight = valid[0] * mirror.area * _tukey(smooth, scale)
                 step, matrix = _solve(distance, slope, weight[None])
                 normal, point = _stepped(normal, point, step)
-            if scale == floor and np.abs(step[0] * (60.0, 60.0, 1.0)).max() < 1e-3:  # mm, at the face's edge
+            if scale == floor and np.abs(step[0] * (60.0, 60.0, 1.0)).max() < 2e-3:  # mm, at the face's edge
                 break
     total, valid_area = patches.area.sum(), patches.area[valid[0]].sum()
     rms = float(np.sqrt((weight @ distance[0] ** 2) / max(weight.sum(), 1e-12)))
