@@ -44,7 +44,7 @@ def unmeasured(points: Floats, landmarks: Mapping[str, Floats], rng: np.random.G
     """(N,) True where passive stereo leaves a hole: at lashes, brows and in the nostrils, in patches as matching fails.
 
     `points` (N, 3) and `landmarks` mm in one frame. Missing landmarks leave their part of the face whole. The shares
-    of loss follow the look of clinical scans (a third of the lash line lost, a fifth of the brows, nostrils nearly
+    of loss follow the look of clinical scans (a quarter of the lash line lost, little of the brows, nostrils nearly
     all); not measured.
     """
     loss = np.zeros(len(points))
@@ -52,10 +52,10 @@ def unmeasured(points: Floats, landmarks: Mapping[str, Floats], rng: np.random.G
         mark = {name.rsplit("_", 1)[0]: p for name, p in landmarks.items() if name.endswith(f"_{side}")}
         if {"en", "ps", "ex"} <= mark.keys():
             lash = _polyline_distance(points, [mark["en"], mark["ps"], mark["ex"]])
-            loss = np.maximum(loss, 0.35 * np.exp(-((lash / 2.0) ** 2)))
+            loss = np.maximum(loss, 0.25 * np.exp(-((lash / 2.0) ** 2)))
         if {"mb", "sci", "lb"} <= mark.keys():
             brow = _polyline_distance(points, [mark["mb"], mark["sci"], mark["lb"]])
-            loss = np.maximum(loss, 0.2 * np.exp(-((brow / 4.0) ** 4)))
+            loss = np.maximum(loss, 0.08 * np.exp(-((brow / 4.0) ** 4)))
         if "al" in mark and {"sn", "prn"} <= landmarks.keys():
             # The nostril's opening lies below the middle between wing and columella.
             columella = 0.6 * landmarks["sn"] + 0.4 * landmarks["prn"]
