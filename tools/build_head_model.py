@@ -22,7 +22,7 @@ from head_shapes import TRAITS, asymmetry_shapes, is_whole, movements_a, movemen
 from head_source import Source
 
 VERTICES = 3900  # base level: four times as many after one subdivision, a scan's density
-PEOPLE = 2000
+PEOPLE = 1000
 KEPT = 0.997  # share of identity variance
 MOST = 120
 STEP = 0.005  # mm, the coarsest rounding of any stored displacement

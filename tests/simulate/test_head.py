@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -185,3 +187,16 @@ def test_a_folder_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
     write_scan(tmp_path / "mouthSmile_R.obj", FaceScan(model.vertices[:-3]))
     with pytest.raises(SchemaError, match="one topology"):
         HeadModel.from_folder(tmp_path)
+
+
+def test_the_model_file_is_the_one_that_its_note_describes() -> None:
+    data = files("face3d").joinpath("data")
+    note = json.loads(data.joinpath("head.json").read_text())
+    raw = data.joinpath("head.npz").read_bytes()
+    assert hashlib.sha256(raw).hexdigest() == note["sha256"]
+    assert len(raw) < 8e6
+    assert note["licence"] == "CC0-1.0"
+    assert "CC0" in data.joinpath(note["licence_file"]).read_text()
+    model = HeadModel.load()
+    assert (len(model.identity), len(model.asymmetry)) == (note["identity_components"], note["asymmetry_modes"])
+    assert note["identity_variance_kept"] >= 0.99

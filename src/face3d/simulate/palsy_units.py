@@ -19,10 +19,10 @@ from face3d.simulate.head import HeadModel, reflected
 UNITS = ("droopBrow", "wideFissure", "droopFold", "droopCommissure", "pullMouth", "pullNose", "graftSmile",
          "platysmaBand")  # fmt: skip
 #: Movement of the most moved point at intensity 1, mm (ours; of the size that surgeons report correcting: brow ptosis
-#: 3 to 10 mm, commissure droop and lower lid sag a few millimetres). A free gracilis graft moves the commissure 8 mm
+#: 3 to 10 mm, commissure droop 5 to 10 mm, lower lid sag 2 to 3 mm). A free gracilis graft moves the commissure 8 mm
 #: on average (127 flaps, as quoted by Bhama et al. 2014).
-BROW_MM, UPPER_LID_MM, LOWER_LID_MM, FOLD_MM, COMMISSURE_MM = 5.0, 0.8, 1.8, 2.0, 5.0
-PULL_MOUTH_MM, PULL_NOSE_MM, GRAFT_MM, BAND_MM = 3.5, 1.8, 8.0, 2.5
+BROW_MM, UPPER_LID_MM, LOWER_LID_MM, FOLD_MM, COMMISSURE_MM = 6.5, 0.8, 2.2, 3.0, 7.0
+PULL_MOUTH_MM, PULL_NOSE_MM, GRAFT_MM, BAND_MM = 5.0, 2.5, 8.0, 2.5
 
 
 @lru_cache(maxsize=8)
@@ -62,7 +62,9 @@ def palsy_fields(model: HeadModel) -> Floats:
     fields = {
         "droopBrow": slid(brow * calm * (1 - 0.5 * lids), (0.0, -BROW_MM, 0.0)) / max(float(brow.max()), 1e-9),
         "wideFissure": _wide_fissure(model, en, ex, ps, pi, near),
-        "droopFold": slid(near((p["al_left"] + ch) / 2, (11.0, 16.0), (8.0, 0.0)), (0.3, -FOLD_MM, 0.8)),
+        # The fold is effaced from below: the cheek hollows above it and its fat comes to lie over it.
+        "droopFold": slid(near((p["al_left"] + ch) / 2, (11.0, 16.0), (8.0, 0.0)), (0.3, -FOLD_MM, 0.0))
+        + (near(ch, (12.0, 14.0), (12.0, 2.0)) - near(p["al_left"], (15.0, 12.0), (18.0, 6.0)))[:, None] * radial,
         "droopCommissure": slid(near(ch, (13.0, 14.0), (2.0, -2.0)), (-0.6, -COMMISSURE_MM, 0.0)),
         "pullMouth": slid(near(p["sto"], (17.0, 13.0)), (-PULL_MOUTH_MM, 0.4, 0.0)),
         "pullNose": slid(near(p["sn"], (13.0, 13.0), (0.0, 5.0)), (-PULL_NOSE_MM, 0.0, 0.0))

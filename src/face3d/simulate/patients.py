@@ -124,7 +124,7 @@ ACTIVE: Mapping[str, Mapping[str, float]] = {
 PULLING = ("mouthSmile", "mouthStretch", "mouthUpperUp", "mouthLowerDown", "mouthDimple", "mouth-corner-puller",
            "mouth-upward-retraction", "mouth-depression-retraction", "mouth-retraction")  # fmt: skip
 #: At full one-sided activity the mouth moves this share of `pullMouth`.
-PULLED = 0.6
+PULLED = 0.42
 #: Lids close a little without the nerve: the levator lets go, the lid falls (passive closure); with effort complete
 #: closure is reached at half function. Share of closure = passive + slope x function, at most 1.
 CLOSURE: Mapping[str, tuple[float, float]] = {"gentle_eye_closure": (0.18, 1.15), "tight_eye_closure": (0.22, 1.5)}
