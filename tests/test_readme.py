@@ -2,14 +2,17 @@
 
 import contextlib
 import io
+import json
 import re
 import shlex
 import tomllib
 from pathlib import Path
 
+import jsonschema
 import pytest
 
 from face3d import cli
+from face3d.result import json_schema
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -58,4 +61,8 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         if command[1] != "doctor":  # tests/test_doctor.py
             assert cli.run(command[1:]) == 0
     assert (tmp_path / "smile" / "report.html").stat().st_size > 100_000
-    assert (tmp_path / "demo-report" / "result.json").is_file()
+    result = json.loads((tmp_path / "demo-report" / "result.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator(json_schema()).validate(result)
+    assert result["asymmetry"]["measured"] > 0.4 * result["scan"]["vertices"]
+    smile = next(unit for unit in result["action_units"] if unit["unit"] == "mouthSmile")
+    assert smile["left"] > 2 * smile["right"]  # planted: 0.8 and 0.12

@@ -66,3 +66,13 @@ def test_a_result_cannot_carry_what_the_schema_does_not_know(dome: Analysis) -> 
     fields = result_of(dome).model_dump()
     with pytest.raises(ValidationError, match="diagnosis"):
         type(result_of(dome))(**fields, diagnosis="none")
+
+
+def test_the_summary_names_the_worst_region_and_both_distances(dome: Analysis) -> None:
+    result = result_of(dome)
+    assert "asymmetry" not in result.to_text()
+    lines = result.to_text().splitlines()
+    assert lines[3].split(",")[0].strip() in ("cheek", "nasolabial")  # the bump reaches into both
+    both = result.model_copy(update={"asymmetry": result.surface_distance}).to_text()
+    assert "RMS of the asymmetry" in both
+    assert len({word for word in both.splitlines()[4].split() if "." in word}) == 1  # the same number twice

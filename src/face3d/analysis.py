@@ -179,9 +179,16 @@ def analyze(scan: FaceScan) -> Analysis:
 
 
 def _landmarks(scan: FaceScan) -> tuple[dict[str, Floats], dict[str, float], Floats, list[str]]:
-    from face3d.detect import detect_landmarks
+    from face3d.detect import POINTS, detect_landmarks
 
-    found = detect_landmarks(scan)
+    try:
+        found = detect_landmarks(scan)
+    except ModuleNotFoundError as error:  # a light install measures with the landmarks that it is given
+        if error.name != "mediapipe" or not scan.landmarks:
+            raise
+        given = dict(scan.landmarks)
+        notes = ["MediaPipe is not installed: only the landmarks given by hand were used"]
+        return given, dict.fromkeys(given, 1.0), np.full((POINTS, 3), np.nan), notes
     return dict(found.landmarks), dict(found.confidence), found.dense, list(found.notes)
 
 

@@ -34,12 +34,10 @@ def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] 
         step("writing")
         in_head = analysis.scan.moved(analysis.head)
         properties = {
+            "asymmetry_mm": analysis.asymmetry_mm,
             "surface_distance_mm": analysis.surface_distance_mm,
             "signed_surface_distance_mm": analysis.signed_surface_distance_mm,
         }
-        through = getattr(analysis, "correspondence", None)
-        if through is not None and through.map is not None:
-            properties = {"asymmetry_mm": through.asymmetry_mm, **properties}
         write_scan(folder / MESH, in_head, properties)
         write_bytes(folder / RESULT, result.to_json().encode())
         write_bytes(folder / REGIONS, analysis.regions.to_csv(index=False).encode())

@@ -170,24 +170,32 @@ class Result(_Part):
         return self.model_dump_json(indent=2, exclude=absent) + "\n"
 
     def to_text(self) -> str:
-        """A summary for the terminal: the whole face, then the regions that differ most."""
+        """A summary for the terminal: the whole face, the regions that differ most, the movement of each side."""
         whole, *_ = (r for r in self.surface_distance.regions if (r.definition, r.side) == ("face", "both"))
         lines = [f"{self.scan.name}: {self.scan.vertices:,} vertices; units: {self.scan.units_note}"]
-        if whole.rms is None:
-            lines.append("whole face: not measured")
-        else:
-            against = ""
-            if whole.z is not None and whole.reference is not None:
-                norm = whole.reference
-                against = f", z {whole.z:+.1f} against {norm.mean} +- {norm.sd} mm ({norm.source}; healthy, at rest)"
-            lines.append(f"whole face, surface distance to its mirror image: RMS {whole.rms:.2f} mm{against}")
-        subunits = [
-            (r.rms, r) for r in self.surface_distance.regions if r.definition == "subunit" and r.rms is not None
-        ]
-        for rms, region in sorted(subunits, key=lambda pair: -pair[0])[:6]:
-            name = f"{region.region.replace('_', ' ')}, {region.side}"
-            lines.append(f"  {name:<20} RMS {rms:5.2f}   p95 {region.p95:5.2f}   max {region.max:5.2f} mm")
+        against = ""
+        if whole.z is not None and whole.reference is not None:
+            norm = whole.reference
+            against = f", z {whole.z:+.1f} against {norm.mean} +- {norm.sd} mm ({norm.source}; healthy, at rest)"
+        lines += [f"whole face, RMS of the surface distance: {_shown(whole.rms)} mm{against}"]
+        other = {(r.region, r.side, r.definition): r.rms for r in self.asymmetry.regions} if self.asymmetry else {}
+        if other:
+            lines += [f"whole face, RMS of the asymmetry: {_shown(other['face', 'both', 'face'])} mm"]
+        lines += [f"{'RMS, mm':<22} surface distance   {'asymmetry' if other else ''}".rstrip()]
+        subunits = [r for r in self.surface_distance.regions if r.definition == "subunit" and r.rms is not None]
+        for r in sorted(subunits, key=lambda r: -(r.rms or 0.0))[:6]:
+            name = f"{r.region.replace('_', ' ')}, {r.side}"
+            through = _shown(other.get((r.region, r.side, "subunit"))) if other else ""
+            lines += [f"  {name:<20} {_shown(r.rms):>16}   {through:>9}".rstrip()]
+        units = sorted(self.action_units or [], key=lambda u: -max(u.left or 0.0, u.right or 0.0))
+        if units:
+            moves = (f"{u.unit} {_shown(u.right)} : {_shown(u.left)}" for u in units[:3])
+            lines += [f"strongest movement units, right : left, 0 to 1: {'; '.join(moves)}"]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes), self.notice])
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.2f}"
 
 
 def result_of(analysis: Analysis) -> Result:
@@ -233,7 +241,7 @@ def result_of(analysis: Analysis) -> Result:
 
 def _through_correspondence(analysis: Analysis) -> dict[str, Any]:
     """The parts of a result that need the template; none when it was not fitted."""
-    through = getattr(analysis, "correspondence", None)
+    through = analysis.correspondence
     if through is None:
         return {}
     quality = through.quality

@@ -82,7 +82,7 @@ def pictures_of(analysis: Analysis) -> Pictures:
         from scipy.spatial import KDTree
 
         drawn = KDTree(scan.vertices).query(surface.vertices)[1]
-    through = getattr(analysis, "correspondence", None)
+    through = analysis.correspondence
     return Pictures(
         tuple(map_pictures(surface, analysis.signed_surface_distance_mm[drawn])),
         ()
