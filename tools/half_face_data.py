@@ -25,10 +25,29 @@ STEP = 0.01  # mm, rounding of the stored depth
 SHIFT_MM, TURN_DEGREES, SCALE_SD = 3.0, 5.0, 0.05  # how far the detector's rough head frame may be off
 
 
+#: What patients are asked for: unit of the first movement set -> the range of its strength.
+EXAMINED = (
+    {"mouthSmile": (0.5, 1.2), "cheekSquint": (0, 0.6), "jawOpen": (-0.4, 0.4), "mouthUpperUp": (-0.5, 0.6),
+     "mouthStretch": (-0.5, 0.5), "mouthDimple": (-0.5, 0.5)},
+    {"mouthPucker": (0.5, 1.1), "mouthFunnel": (-0.7, 0.7)},
+    {"noseSneer": (0.5, 1.1), "mouthUpperUp": (0, 0.8), "browDown": (0, 0.6)},
+    {"mouthLowerDown": (0.5, 1.1), "mouthStretch": (0, 0.8), "mouthFrown": (-0.6, 0.6), "jawOpen": (-0.4, 0.4)},
+    {"eyeBlink": (0.4, 1.0), "eyeSquint": (0, 0.8), "browDown": (0, 0.6)},
+    {"browInnerUp": (0.4, 1.1), "browOuterUp": (0.4, 1.1)},
+)  # fmt: skip
+OFTEN = (0.4, 0.15, 0.1, 0.15, 0.1, 0.1)  # the corner of a smiling mouth is the hardest to find, and matters most
+
+
 def draw_movement(model: HeadModel, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Unit intensities (U,) of the left and the right: a few units, each side as strong as it happens to be."""
+    """Unit intensities (U,) of the left and the right: an examined movement or any units, one side often weaker."""
     count = len(model.units)
     both = np.zeros(count)
+    examined = EXAMINED[rng.choice(len(EXAMINED), p=OFTEN)]
+    if rng.random() < 0.6 and set(examined) <= set(model.units):
+        for unit, (low, high) in examined.items():
+            both[model.units.index(unit)] = max(rng.uniform(low, high), 0.0)
+        weak = both * rng.uniform(0.0, 1.0) ** 1.5
+        return (both, weak) if rng.random() < 0.5 else (weak, both)
     if rng.random() > 0.15:
         active = rng.choice(count, size=rng.integers(1, 6), replace=False)
         both[active] = rng.uniform(0.1, 1.0, len(active))

@@ -258,7 +258,7 @@ def main() -> None:
     note = {
         "what": "Marks landmarks on the depth of half a face; see face3d.refine",
         "made_by": "tools/half_face_data.py, tools/train_half_face.py",
-        "trained_on": "simulated faces of face3d.simulate.HeadModel (MakeHuman, CC0), both movement sets",
+        "trained_on": "simulated faces of face3d.simulate.HeadModel (MakeHuman, CC0), movement set a",
         "half_faces": len(depth), "steps": len(history), "seed": args.seed, "licence": "Apache-2.0, as face3d",
         "sha256": hashlib.sha256((args.out / "half_face.npz").read_bytes()).hexdigest(),
     }  # fmt: skip
