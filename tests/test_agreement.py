@@ -58,7 +58,7 @@ def test_icc_of_perfect_and_of_biased_raters() -> None:
     assert icc(np.stack([x, x], 1)).value == 1
     assert icc(np.stack([x, x + 5], 1), "3,1").value == pytest.approx(1)
     assert icc(np.stack([x, x + 5], 1), "2,1").value < 0.5
-    assert math.isnan(icc(np.ones((5, 2)) + [0, 1]).value)
+    assert math.isnan(icc(np.ones((5, 2)) + np.arange(2)).value)
     with pytest.raises(ValueError, match="at least 3"):
         icc([[1, 2], [2, 3]])
 

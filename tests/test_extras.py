@@ -1,12 +1,15 @@
 """Optional packages: the messages name the extra that pyproject.toml really has."""
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from face3d import extras
+from face3d import analysis, extras
+from face3d.analysis import Analysis
 from face3d.errors import MissingExtraError
 
 #: import name -> distribution name, where they differ
@@ -29,3 +32,12 @@ def test_a_package_that_is_not_there_names_its_extra(monkeypatch: pytest.MonkeyP
 
 def test_a_package_that_is_there_is_returned() -> None:
     assert extras.require("json").__name__ == "json"
+
+
+def test_given_landmarks_are_enough_without_mediapipe(dome: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mediapipe", None)  # an import of it then raises ModuleNotFoundError
+    landmarks, confidence, dense, notes = analysis._landmarks(dome.scan)
+    assert set(landmarks) == set(dome.scan.landmarks) and set(confidence.values()) == {1.0}
+    assert not np.isfinite(dense).any() and "MediaPipe is not installed" in notes[0]
+    with pytest.raises(ModuleNotFoundError, match="mediapipe"):
+        analysis._landmarks(dome.scan.replace(landmarks={}))

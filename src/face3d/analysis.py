@@ -184,7 +184,7 @@ def _landmarks(scan: FaceScan) -> tuple[dict[str, Floats], dict[str, float], Flo
     try:
         found = detect_landmarks(scan)
     except ModuleNotFoundError as error:  # a light install measures with the landmarks that it is given
-        if error.name != "mediapipe" or not scan.landmarks:
+        if (error.name or "").partition(".")[0] != "mediapipe" or not scan.landmarks:
             raise
         given = dict(scan.landmarks)
         notes = ["MediaPipe is not installed: only the landmarks given by hand were used"]
