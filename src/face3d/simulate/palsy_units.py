@@ -25,7 +25,7 @@ BROW_MM, UPPER_LID_MM, LOWER_LID_MM, FOLD_MM, COMMISSURE_MM = 6.5, 0.8, 2.2, 3.0
 PULL_MOUTH_MM, PULL_NOSE_MM, GRAFT_MM, BAND_MM = 5.0, 2.5, 8.0, 2.5
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)  # the embedded sets and levels; more would hold on to every drawn muscle set
 def with_palsy_units(model: HeadModel) -> HeadModel:
     """`model` with `UNITS` appended to its units (once: a model that has them is returned as it is)."""
     if UNITS[0] in model.units:
