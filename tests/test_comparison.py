@@ -1,6 +1,7 @@
 """Two visits: true changes are called, measuring error is not, and every number keeps its side."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from face3d.errors import SchemaError
 from face3d.measures import Measures, measure_vertices
 from face3d.repeatability import Repeatability
 from face3d.simulate.head import HeadModel
-from face3d.thirds import thirds, thirds_table
+from face3d.thirds import outcome, outcome_table, third_rows
 from palsy import face
 
 MODEL = HeadModel.load()
@@ -90,13 +91,15 @@ def test_asymmetry_at_rest_is_set_against_what_people_see() -> None:
 def test_thirds_of_a_smile() -> None:
     rest, moved = face(MODEL, np.random.default_rng(1), 0.5)
     m = measure_vertices(rest, moved, MODEL, "left")
-    rows = {(r.third, r.distance): r for r in thirds(m, rest, MODEL)}
-    lower = rows["lower third", "movement_rms"]
+    m = replace(m, rows=(*m.rows, *third_rows(m.movements["open_smile"], rest, MODEL)))
+    rows = {(r.third, r.distance): r for r in outcome(m)}
+    lower = rows["lower_third", "third_movement_rms"]
     assert lower.share == pytest.approx(0.5, abs=0.08)  # near the midline the healthy side drags the other along
-    assert lower.healthy > rows["upper third", "movement_rms"].healthy
-    surface = rows["lower third", "surface_rms"]
+    assert lower.healthy > rows["upper_third", "third_movement_rms"].healthy
+    assert lower.published is None
+    surface = rows["lower_third", "third_surface_rms"]
     assert 0 < surface.healthy < lower.healthy  # closest points cannot be further than paired ones
     assert surface.published is not None
     assert surface.published.mean == 54.1
-    assert len(thirds_table(tuple(rows.values()))) == 6
-    assert thirds(measure_vertices(rest, moved, MODEL, "none"), rest, MODEL) == ()
+    assert len(outcome_table(tuple(rows.values()))) == 6
+    assert outcome(replace(m, affected_side="none")) == ()

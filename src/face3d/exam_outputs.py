@@ -17,18 +17,20 @@ if TYPE_CHECKING:
     from face3d.measures import Measures
     from face3d.report.pictures import Picture
 
-RESULT, MEASURES, REPORT, CHANGES = "result.json", "measures.csv", "report.html", "changes.csv"
+RESULT, MEASURES, REPORT, CHANGES, THIRDS = "result.json", "measures.csv", "report.html", "changes.csv", "thirds.csv"
 
 
 def write_exam(
     m: Measures, folder: Path, clinician: Grades | None = None, pictures: Callable[[], list[Picture]] | None = None
 ) -> ExamResult:
-    """Writes result.json, measures.csv and report.html into `folder`, made when it is not there.
+    """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
+    it is not there.
 
     `pictures` draws the movements for the report. Raises `OutputError` when the folder cannot be written.
     """
     from face3d.exam_result import exam_result
     from face3d.report.exam_page import exam_page
+    from face3d.thirds import outcome, outcome_table
 
     result = exam_result(m, clinician)
     maps: list[Picture] = []
@@ -38,7 +40,10 @@ def write_exam(
         except ModuleNotFoundError as error:  # drawing needs open3d; numbers don't
             if extra_of(error.name or "") is None:
                 raise
-    files = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: exam_page(result, maps)}
+    thirds = outcome(m)
+    files = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: exam_page(result, maps, thirds)}
+    if thirds:
+        files[THIRDS] = outcome_table(thirds).to_csv(index=False)
     _write(folder, files)
     return result
 

@@ -18,6 +18,7 @@ from face3d.movement import Anatomy, movement
 from face3d.repeatability import load_repeatability
 from face3d.restored import restored
 from face3d.scan import FaceScan, Floats, locked
+from face3d.thirds import SMILES, third_rows
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import RigidTransform
@@ -195,7 +196,8 @@ def measure_fits(
         except RegistrationError as error:
             said.append(str(error))
     m = measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(said))
-    return replace(m, rows=tuple(_with_uncertainty(r) for r in m.rows))
+    rows = [*m.rows, *(r for e in SMILES if e in movements for r in third_rows(movements[e], rest, anatomy))]
+    return replace(m, rows=tuple(_with_uncertainty(r) for r in rows))
 
 
 def _with_uncertainty(row: Measure) -> Measure:

@@ -52,6 +52,8 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType({
     "pucker": Definition("mm", "movement of the mouth corner toward the midline"),
     "cheek_puff": Definition("mm", "mean movement of the cheek along its outward normal at rest"),
     "displacement": Definition("mm", "root mean square length of a region's movement", "Alagha 2022"),
+    "third_movement_rms": Definition("mm", "root mean square movement of a trigeminal third, through correspondence"),
+    "third_surface_rms": Definition("mm", "RMS distance to the surface at rest, trigeminal third", "Gibelli 2020"),
     "function": Definition("1", "movement along the mirrored movement of the healthy side, as a share of it"),
     "symmetry": Definition("1", "smaller / larger of both sides' movement along their common direction", "Kim 2015"),
     "synkinesis": Definition("1", "unasked movement as a share of the region's own full movement"),

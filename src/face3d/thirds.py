@@ -1,19 +1,23 @@
 """Rest to smile by facial thirds, treated against healthy side: the outcome table of reanimation studies.
 
 Gibelli, Tarabbia et al. 2020 (doi 10.1016/j.ijom.2019.07.015) superimpose a smile on the face at rest and take the RMS
-distance of the surfaces within each third of each side. `surface_rms` is that; it cannot see skin that slides along
-the surface, so `movement_rms`, through correspondence, stands beside it. Thirds are trigeminal, as in `face3d.regions`.
+distance of the surfaces within each third of each side. `third_surface_rms` is that; it cannot see skin that slides
+along the surface, so `third_movement_rms`, through correspondence, stands beside it. Thirds are trigeminal, as in
+`face3d.regions`.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from face3d.landmarks import SIDES
+from face3d.measure_rows import Measure, row
 from face3d.measures import Measures
 from face3d.movement import Anatomy, Movement
 from face3d.norms import Norm, find_norms
@@ -25,62 +29,28 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DEFINITION = "trigeminal third"
+SMILES = ("closed_smile", "open_smile")
+DISTANCES = ("third_movement_rms", "third_surface_rms")
 
 
-@dataclass(frozen=True)
-class Third:
-    """One third of one expression. `treated`, `healthy` RMS in mm; `share` treated / healthy, NaN where unknown."""
-
-    expression: str
-    third: str
-    distance: str
-    treated: float
-    healthy: float
-    share: float
-    published: Norm | None
+def third_rows(moved: Movement, rest: Floats, anatomy: Anatomy) -> Iterator[Measure]:
+    """Both RMS distances (mm) of each third of each side; `rest` (N, 3) mm as the movement was taken from."""
+    weights = _weights(anatomy)
+    values = np.linalg.norm(moved.displacement, axis=1), _surface(moved, rest, anatomy)
+    for name, value in zip(DISTANCES, values, strict=True):
+        for (third, side), weight in weights.items():
+            yield row(name, moved.expression, third, side, _rms(value, weight))
 
 
-def thirds(m: Measures, rest: Floats, anatomy: Anatomy, expression: str = "open_smile") -> tuple[Third, ...]:
-    """Thirds of one expression; `rest` (N, 3) mm as the measures were taken from. Empty where no side is affected, or
-    the expression was not measured."""
-    if m.affected_side not in SIDES or expression not in m.movements:
-        return ()
-    neutral = FaceScan(anatomy.vertices, anatomy.faces)
-    regions = {
-        (r.name, r.side): np.asarray(r.weight, np.float64)
-        for r in landmark_regions(anatomy.vertices, anatomy.landmark_points(anatomy.vertices))
-        if r.definition == DEFINITION and r.side in SIDES
-    }
-    area = vertex_areas(neutral)
-    moved = m.movements[expression]
-    values = {
-        "movement_rms": np.linalg.norm(moved.displacement, axis=1),
-        "surface_rms": _surface(moved, rest, anatomy),
-    }
-    healthy_side = "right" if m.affected_side == "left" else "left"
-    out = []
-    for distance, value in values.items():
-        for name in dict.fromkeys(name for name, _ in regions):
-            treated, healthy = (
-                _rms(value, area * regions[name, side]) for side in (m.affected_side, healthy_side)
-            )  # fmt: skip
-            published = None
-            if distance == "surface_rms":
-                found = find_norms("share_of_healthy_side", expression, name.replace(" ", "_"), kind="outcome")
-                published = found[0] if found else None
-            out.append(Third(
-                expression, name, distance, treated, healthy, treated / healthy if healthy > 0 else math.nan, published
-            ))  # fmt: skip
-    return tuple(out)
-
-
-def thirds_table(rows: tuple[Third, ...]) -> pd.DataFrame:
-    """The same as a table, published shares of treated patients beside it in per cent."""
-    import pandas as pd
-
-    frame = pd.DataFrame([vars(r) for r in rows], columns=list(Third.__dataclass_fields__))
-    frame["published"] = [str(r.published) if r.published else "" for r in rows]
-    return frame
+# An anatomy is compared by identity: its thirds are drawn once.
+@lru_cache(maxsize=4)
+def _weights(anatomy: Anatomy) -> dict[tuple[str, str], Floats]:
+    area = vertex_areas(FaceScan(anatomy.vertices, anatomy.faces))
+    drawn = landmark_regions(anatomy.vertices, anatomy.landmark_points(anatomy.vertices))
+    return {
+        (r.name.replace(" ", "_"), r.side): area * np.asarray(r.weight, np.float64)
+        for r in drawn if r.definition == DEFINITION and r.side in SIDES
+    }  # fmt: skip
 
 
 def _rms(values: Floats, weight: Floats) -> float:
@@ -96,7 +66,50 @@ def _surface(moved: Movement, rest: Floats, anatomy: Anatomy) -> Floats:
     seen = np.isfinite(there).all(axis=1)
     whole = np.asarray(np.isfinite(rest).all(axis=1))
     out = np.full(len(rest), np.nan)
-    filled = np.where(whole[:, None], rest, 0.0)
-    surface = FaceScan(filled, anatomy.faces[whole[anatomy.faces].all(axis=1)])
+    faces = anatomy.faces[whole[anatomy.faces].all(axis=1)]
+    if not len(faces):
+        return out
+    surface = FaceScan(np.where(whole[:, None], rest, 0.0), faces)
     out[seen] = surface_distance(there[seen], surface).distance_mm
     return out
+
+
+@dataclass(frozen=True)
+class Third:
+    """One third of one smile. `treated`, `healthy` RMS in mm; `share` treated / healthy, NaN where unknown."""
+
+    expression: str
+    third: str
+    distance: str
+    treated: float
+    healthy: float
+    share: float
+    published: Norm | None
+
+
+def outcome(m: Measures) -> tuple[Third, ...]:
+    """Affected against healthy side in each third, beside published shares of treated patients (surface distance only:
+    another distance is not compared). Empty where no side is affected or no smile was measured."""
+    if m.affected_side not in SIDES:
+        return ()
+    rows = {(r.measure, r.expression, r.region, r.side): r.value for r in m.rows if r.measure in DISTANCES}
+    out = []
+    for name, expression, third, side in rows:
+        if side != m.affected_side:
+            continue
+        treated = rows[name, expression, third, side]
+        healthy = rows[name, expression, third, "right" if side == "left" else "left"]
+        found = find_norms("share_of_healthy_side", expression, third, kind="outcome")
+        published = found[0] if found and name == "third_surface_rms" else None
+        share = treated / healthy if healthy > 0 else math.nan
+        out.append(Third(expression, third, name, treated, healthy, share, published))
+    return tuple(out)
+
+
+def outcome_table(rows: tuple[Third, ...]) -> pd.DataFrame:
+    """The same as a table."""
+    import pandas as pd
+
+    frame = pd.DataFrame([vars(r) for r in rows], columns=list(Third.__dataclass_fields__))
+    frame["published"] = [str(r.published) if r.published else "" for r in rows]
+    return frame

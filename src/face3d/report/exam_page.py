@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,7 @@ from face3d.scales import ROMAN
 
 if TYPE_CHECKING:
     from face3d.report.pictures import Picture
+    from face3d.thirds import Third
 
 #: Measures that are shown, in the order of a page; everything is in measures.csv.
 _SHOWN: Mapping[str, str] = {
@@ -41,11 +43,12 @@ _WHERE: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-def exam_page(result: ExamResult, maps: Sequence[Picture] = ()) -> str:
-    """The report as HTML; `maps` from `face3d.report.movement_pictures`."""
+def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence[Third] = ()) -> str:
+    """The report as HTML; `maps` from `face3d.report.movement_pictures`, `thirds` from `face3d.thirds.outcome`."""
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     environment.filters["spoken"] = _spoken
     environment.filters["mm"] = lambda v: "–" if v is None else f"{v:.2f}"
+    environment.filters["share"] = lambda v: "–" if not math.isfinite(v) else f"{100 * v:.0f} %"
     environment.filters["data"] = lambda p: Markup("data:image/png;base64," + base64.b64encode(p.png).decode())
     folder = files("face3d.report")
     matrix: dict[str, dict[str, float | None]] = {}
@@ -67,6 +70,7 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = ()) -> str:
         matrix=matrix,
         matrix_regions=regions,
         maps=maps,
+        thirds=[t for t in thirds if t.expression == "open_smile"],
         limit=f"{MOST_MM:g}",
         gradient="linear-gradient(to right," + ",".join(
             hex_of(c) for c in colors_of_length([MOST_MM * i / 8 for i in range(9)])
