@@ -129,11 +129,11 @@ def test_landmarks_of_unseen_movements_lie_within_a_millimetre_an_axis(model: He
 
 
 def test_lip_edges_are_settled_between_detector_and_network():
-    net = Marked({"li": np.array([0.0, -8.0, 0.0]), "sn": np.array([0.0, 5.0, 0.0])}, {"li": 0.8, "sn": 0.8})
+    net = Marked({"li": np.array([0.0, -10.0, 0.0]), "sn": np.array([0.0, 5.0, 0.0])}, {"li": 0.8, "sn": 0.8})
     both = settled(net, {"li": np.zeros(3), "sn": np.zeros(3)})
-    assert np.allclose(both.points["li"], [0.0, -8.0 / 5.0, 0.0])  # 8 mm apart: a fifth of a say
+    assert np.allclose(both.points["li"], [0.0, -10.0 / 17.0, 0.0])  # twice the 5 mm apart: 1 / (1 + 2^4)
     assert np.array_equal(both.points["sn"], net.points["sn"]) and both.confidence["sn"] == 0.8
-    assert both.confidence["li"] == pytest.approx(0.8 * 0.6)
+    assert both.confidence["li"] == pytest.approx(0.8 * (0.5 + 0.5 / 17.0))
 
 
 def test_the_tip_of_a_bump_is_found_from_nearby():

@@ -216,6 +216,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rate", type=float, default=3e-3, help="learning rate at its highest; half of it to go on")
     parser.add_argument("--checkpoint", type=Path, help="go on from here if it exists; kept up to date")
     parser.add_argument("--minutes", type=float, default=60.0, help="stop earlier than --steps at this time")
     args = parser.parse_args()
@@ -229,7 +230,7 @@ def main() -> None:
     if args.checkpoint and args.checkpoint.exists():
         network.load_state_dict(torch.load(args.checkpoint, weights_only=True))
         print("going on from", args.checkpoint)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=3e-3, weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=args.rate, weight_decay=1e-3)
     batches = iter(torch.utils.data.DataLoader(Drawn(depth, marks, 16, args.seed), batch_size=None, num_workers=1))
     start, history = time.time(), []
     for step in range(args.steps):
@@ -237,7 +238,7 @@ def main() -> None:
         if share >= 1:
             break
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * min(1.0, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * share))
+            group["lr"] = args.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * share))
         picture, truth = next(batches)
         loss, distance = loss_of(network(picture), truth)
         optimiser.zero_grad()
