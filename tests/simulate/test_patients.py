@@ -10,7 +10,7 @@ import pytest
 from face3d.exam import EXPRESSIONS
 from face3d.simulate import HeadModel, Patient, Synkinesis, draw_healthy, draw_patient, healthy, treated, with_palsy
 from face3d.simulate.draw import NATURAL_ADULT, natural_surface_rms
-from face3d.simulate.expressions import RECIPES_A, RECIPES_B, recipes_for
+from face3d.simulate.expressions import EXCURSION, RECIPES_A, RECIPES_B, recipes_for
 from face3d.simulate.head import reflected
 from face3d.simulate.palsy_units import UNITS, with_palsy_units
 from face3d.simulate.patients import expression_intensities
@@ -35,6 +35,14 @@ def _way(patient: Patient, mark: str, expression: str) -> np.ndarray:
 def test_recipes_are_the_protocol(model: HeadModel) -> None:
     assert set(RECIPES_A) == set(RECIPES_B) == set(EXPRESSIONS)
     assert all(recipes_for(model)[name] for name in EXPRESSIONS if name != "rest")
+
+
+@pytest.mark.parametrize("name", list(EXCURSION))
+def test_healthy_people_reach_published_excursions(person: Patient, name: str) -> None:
+    mark, way = EXCURSION[name]
+    for side in ("left", "right"):
+        # Lids and jaw add a little to what the recipe was scaled to.
+        assert abs(np.linalg.norm(_way(person, f"{mark}_{side}", name)) - way) < 0.3
 
 
 def test_palsy_units_are_added_once_and_mirror_each_other(model: HeadModel) -> None:

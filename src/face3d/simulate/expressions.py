@@ -1,13 +1,16 @@
 """What a healthy face does when asked for an expression: which units, how strongly, and which nerve drives them.
 
 The recipes name the units of set "a" (ARKit's names, also used by Waters' muscles) and of set "b"; a model takes those
-that it has. Strengths were set so that healthy adults reach published excursions: see tools/amplitudes.py.
+that it has. Healthy adults reach published excursions: see tools/amplitudes.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
+
+import numpy as np
 
 from face3d.simulate.head import HeadModel
 
@@ -16,7 +19,7 @@ BRANCHES = ("temporal", "zygomatic", "buccal", "marginal", "cervical")
 
 RECIPES_A: Mapping[str, Mapping[str, float]] = MappingProxyType({
     "rest": {},
-    "brow_raise": {"browInnerUp": 1.65, "browOuterUp": 1.75, "eyeWide": 0.3},
+    "brow_raise": {"browInnerUp": 0.95, "browOuterUp": 1.0, "eyeWide": 0.3},
     "gentle_eye_closure": {"eyeBlink": 1.0},
     "tight_eye_closure": {"eyeBlink": 1.05, "eyeSquint": 0.7, "cheekSquint": 0.7, "browDown": 0.6, "noseSneer": 0.25,
                           "mouthUpperUp": 0.12},
@@ -31,7 +34,7 @@ RECIPES_A: Mapping[str, Mapping[str, float]] = MappingProxyType({
 
 RECIPES_B: Mapping[str, Mapping[str, float]] = MappingProxyType({
     "rest": {},
-    "brow_raise": {"eyebrows-up": 1.5, "eyebrows-inner-up": 0.5, "eyebrows-extern-up": 0.5, "eye-opened-up": 0.25},
+    "brow_raise": {"eyebrows-up": 0.9, "eyebrows-inner-up": 0.3, "eyebrows-extern-up": 0.3, "eye-opened-up": 0.25},
     "gentle_eye_closure": {"eye-closure": 1.0},
     "tight_eye_closure": {"eye-closure": 1.05, "eyebrows-down": 0.6, "nose-elevation": 0.4, "mouth-elevation": 0.12},
     "closed_smile": {"mouth-corner-puller": 0.65, "mouth-retraction": 0.1},
@@ -73,10 +76,21 @@ SYNKINETIC: Mapping[str, Mapping[str, float]] = MappingProxyType({
 CLOSING = ("eyeBlink", "eye-closure")
 
 
+#: expression -> landmark and the way (mm) that it goes in a mean healthy adult: a recipe's strengths are scaled to it,
+#: since every artist and every drawn muscle has an amplitude of its own. Smile 9.28 +- 2.83 (n = 12) to 13.7 (n = 50),
+#: brow 10.57 +- 2.51 (n = 12; of markers on the brow's most moved part).
+EXCURSION: Mapping[str, tuple[str, float]] = MappingProxyType({
+    "brow_raise": ("sci", 9.0), "open_smile": ("ch", 10.5), "closed_smile": ("ch", 8.0),
+})  # fmt: skip
+#: A set that is further off than this is left where it is: that is not amplitude but another movement.
+MOST_SCALED = 2.5
+
+
+@lru_cache(maxsize=4)
 def recipes_for(model: HeadModel) -> Mapping[str, Mapping[str, float]]:
     """Expression -> unit -> strength, with units that `model` has. Raises ValueError if it can't smile or close an eye.
 
-    The set with more of its units in the model is taken.
+    The set with more of its units in the model is taken, and scaled to `EXCURSION`.
     """
     known = set(model.units)
     found = []
@@ -90,4 +104,12 @@ def recipes_for(model: HeadModel) -> Mapping[str, Mapping[str, float]]:
                 f"the head model has no unit for {needed}: name its movements as in RECIPES_A (ARKit's names), e.g. "
                 f"{', '.join(RECIPES_A[needed])}; it has {', '.join(model.units)}"
             )
+    for name, (mark, way) in EXCURSION.items():
+        if f"{mark}_left" in model.landmarks:
+            ids, weights = model.landmarks[f"{mark}_left"]
+            fields = model.left + model.right
+            moved = sum((s * fields[model.units.index(u)][list(ids)] for u, s in best[name].items()), np.zeros((3, 3)))
+            scale = way / max(float(np.linalg.norm(np.asarray(weights) @ moved)), 1e-9)
+            if 1 / MOST_SCALED < scale < MOST_SCALED:
+                best[name] = {u: s * scale if u in DRIVEN_BY else s for u, s in best[name].items()}
     return MappingProxyType(best)
