@@ -38,12 +38,10 @@ class Patches:
     def __len__(self) -> int:
         return len(self.points)
 
-    def merged(self, size: float) -> tuple[Patches, Ints]:
-        """Coarser patches in cells of `size` mm, and for each of these patches (N,) the number of its cell; a cell
-        whose patches face apart is no patch, so there may be more cells than patches."""
-        cell, count = _cells(self.points, size)
-        sums = _sums(cell, count, self.points, self.normals, self.area)
-        return _coherent(*sums, size), cell
+    def merged(self, size: float) -> Patches:
+        """Coarser patches, in cells of `size` mm."""
+        cell, count = grid_cells(self.points, size)
+        return _coherent(*_sums(cell, count, self.points, self.normals, self.area), size)
 
 
 def surface_patches(vertices: Floats, faces: Ints, size: float) -> Patches:
@@ -67,7 +65,7 @@ def _of_triangles(vertices: Floats, faces: Ints, size: float) -> Patches:
     area = np.sqrt(np.einsum("ij,ij->i", doubled, doubled)) / 2.0
     area[spike] = 0.0
     middle = (a + b + c) / 3.0
-    cell, count = _cells(middle, size)
+    cell, count = grid_cells(middle, size)
     return _coherent(*_sums(cell, count, middle, doubled / np.maximum(2.0 * area, 1e-300)[:, None], area), size)
 
 
@@ -95,7 +93,7 @@ def cross(u: Floats, v: Floats) -> Floats:
 
 
 def _of_points(vertices: Floats, size: float) -> Patches:
-    cell, count = _cells(vertices, size)
+    cell, count = grid_cells(vertices, size)
     total = np.bincount(cell, minlength=count).astype(np.float64)
     points = np.stack([np.bincount(cell, vertices[:, k], count) for k in range(3)], axis=1) / total[:, None]
     near = points[KDTree(points).query(points, k=min(12, len(points)))[1]]
@@ -109,7 +107,7 @@ def _of_points(vertices: Floats, size: float) -> Patches:
     return Patches(points[flat], normals[flat], area[flat], size, _gap(points[flat], size))
 
 
-def _cells(points: Floats, size: float) -> tuple[Ints, int]:
+def grid_cells(points: Floats, size: float) -> tuple[Ints, int]:
     """The grid cell of each point, numbered 0.. in the order of the grid."""
     index = np.floor(points / size).astype(np.int64)
     index -= index.min(axis=0)
