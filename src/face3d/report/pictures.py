@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,9 @@ from face3d.scan import Floats
 
 if TYPE_CHECKING:
     from face3d.analysis import Analysis
+
+#: Values (...) in mm to colours (..., 3) 0..255.
+Colors = Callable[[Floats], Floats]
 
 #: name -> degrees that the camera stands to the subject's left of straight ahead.
 DIRECTIONS: Mapping[str, float] = {
@@ -83,11 +86,13 @@ def pictures_of(analysis: Analysis) -> Pictures:
 
         drawn = KDTree(scan.vertices).query(surface.vertices)[1]
     through = analysis.correspondence
+    wanted: list[tuple[ArrayLike, Colors]] = [(analysis.signed_surface_distance_mm[drawn], colors_of)]
+    if through is not None and through.map is not None:
+        wanted.append((through.asymmetry_mm[drawn], colors_of_size))
+    maps = map_pictures(surface, wanted)
     return Pictures(
-        tuple(map_pictures(surface, analysis.signed_surface_distance_mm[drawn])),
-        ()
-        if through is None or through.map is None
-        else tuple(map_pictures(surface, through.asymmetry_mm[drawn], colors_of_size)),
+        tuple(maps[0]),
+        tuple(maps[1]) if len(maps) > 1 else (),
         plain_picture(
             surface,
             {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()},
@@ -96,18 +101,20 @@ def pictures_of(analysis: Analysis) -> Pictures:
     )
 
 
-def map_pictures(surface: Surface, values: ArrayLike, colors: Callable[[Floats], Floats] = colors_of) -> list[Picture]:
-    """The map of `values` (V,) mm on a surface in the canonical frame, from every direction; NaN stays grey."""
-    values = np.asarray(values, np.float64)[:, None]
-    pictures = []
+def map_pictures(surface: Surface, maps: Sequence[tuple[ArrayLike, Colors]]) -> list[list[Picture]]:
+    """Each map, (V,) mm and the colours of its scale, on a surface in the canonical frame, from every direction; NaN
+    stays grey."""
+    pictures: list[list[Picture]] = [[] for _ in maps]
     for name, degrees in DIRECTIONS.items():
         view = view_from(degrees)
         seen = surface.see(view)
-        shown = surface.interpolate(seen, values)[..., 0]
-        picture = _lit(seen, view, colors(shown), 0.5)
-        lines = _contours(shown, seen, view)
-        picture[lines] = (0.45 * picture[lines]).astype(np.uint8)
-        pictures.append(_picture(name, picture))
+        light = _light(seen, view)
+        for drawn, (values, colors) in zip(pictures, maps, strict=True):
+            shown = surface.interpolate(seen, np.asarray(values, np.float64)[:, None])[..., 0]
+            picture = _lit(seen, light, colors(shown), 0.5)
+            lines = _contours(shown, seen, view)
+            picture[lines] = (0.45 * picture[lines]).astype(np.uint8)
+            drawn.append(_picture(name, picture))
     return pictures
 
 
@@ -121,7 +128,7 @@ def plain_picture(
     view = view_from(DIRECTIONS[name])
     seen = surface.see(view)
     tint = None if colors is None else surface.interpolate(seen, colors.astype(np.float64))
-    picture = _lit(seen, view, tint, 0.9)
+    picture = _lit(seen, _light(seen, view), tint, 0.9)
     x = seen.points[..., 0]
     crossing = np.zeros(x.shape, bool)
     with np.errstate(invalid="ignore"):
@@ -133,12 +140,17 @@ def plain_picture(
     return _picture(name, picture)
 
 
-def _lit(seen: Seen, view: View, tint: Floats | None, contrast: float) -> NDArray[np.uint8]:
-    """Light from the camera: shape stays readable and no side lies in shadow. `contrast` 0..1: how much shading may
-    darken a colour; on a map little, or shape would read as distance."""
-    grey = shaded(seen, view, light=(0.0, 0.25, 1.0), colors=np.full((*seen.faces.shape, 3), 255.0))
-    tone = 1.0 - contrast * (1.0 - grey / 255.0)
-    picture = tone * (np.full_like(tone, 225.0) if tint is None else np.nan_to_num(tint))
+def _light(seen: Seen, view: View) -> Floats:
+    """(H, W, 1) 0..1: light from the camera, so that shape stays readable and no side lies in shadow."""
+    white = np.full((*seen.faces.shape, 3), 255.0)
+    return shaded(seen, view, light=(0.0, 0.25, 1.0), colors=white)[..., :1] / 255.0
+
+
+def _lit(seen: Seen, light: Floats, tint: Floats | None, contrast: float) -> NDArray[np.uint8]:
+    """Colours under that light. `contrast` 0..1: how much it may darken them; on a map little, or shape would read as
+    distance."""
+    tone = 1.0 - contrast * (1.0 - light)
+    picture = tone * (np.full((1, 1, 3), 225.0) if tint is None else np.nan_to_num(tint))
     picture[seen.faces < 0] = 255.0
     return np.round(picture).astype(np.uint8)
 
