@@ -1,11 +1,13 @@
 """Gains change each part by its factor, keep mirror symmetry, and leave alone what they do not know."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from face3d.function import paired
 from face3d.movement import movement
-from face3d.restored import Gain, gains, restored
+from face3d.restored import Gain, anchored, anchors, gains, restored
 from face3d.simulate.head import HeadModel, reflected
 from palsy import face
 
@@ -59,7 +61,25 @@ def test_one_sided_skin_stays_as_it_is() -> None:
     assert (out[alone] == m.displacement[alone]).all()
 
 
+def test_skin_slides_to_where_a_landmark_was_seen() -> None:
+    rest, moved, m = smile(1.0)
+    at_rest, seen = MODEL.landmark_points(rest), MODEL.landmark_points(moved)
+    lossy = replace(m, displacement=0.6 * m.displacement)
+    # A detector that puts every landmark 2 mm too high, at rest and in the smile alike: only movement may count.
+    too_high = np.array([0.0, 2.0, 0.0])
+    high_rest, high_smile = ({k: v + too_high for k, v in marks.items()} for marks in (at_rest, seen))
+    back = anchored(lossy, rest, MODEL, high_rest, high_smile, {"ch": 1.0})
+    true, before, after = (MODEL.landmark_points(x.displacement)["ch_left"] for x in (m, lossy, back))
+    # The path's part along the surface comes back; what lifts off it (a fifth of this smile) does not.
+    assert np.linalg.norm(after - true) < 0.5 * np.linalg.norm(before - true)
+    far = MODEL.regions["forehead_left"] > 0.5
+    assert np.abs(back.displacement - lossy.displacement)[far].max() < 1e-6
+    none = anchored(lossy, rest, MODEL, high_rest, high_smile, {})
+    assert np.abs(none.displacement - lossy.displacement).max() < 1e-12
+
+
 def test_learned_gains_are_sane() -> None:
     for region, gain in gains().items():
         assert 0.7 < gain.shared < 1.6, region
         assert 0.8 < gain.differing < 4.0, region
+    assert all(0 < weight <= 1 for weight in anchors().values())

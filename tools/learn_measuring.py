@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from face3d import examine, repeatability, restored
+from face3d.agreement import detectable_change
 from face3d.function import FULL, paired
 from face3d.measures import Measures, measure_vertices
 from face3d.movement import movement
@@ -37,7 +38,39 @@ def head() -> HeadModel:
     return HeadModel.load("a", "fine")
 
 
-def learn_gains(exams: list[MeasuredExam]) -> dict[str, dict[str, float]]:
+#: Landmarks whose own detected movement is worth hearing, beside the fit's.
+ANCHORS = ("ch", "al", "ps", "pi", "sci", "mb")
+
+
+def learn_anchors(exams: list[MeasuredExam]) -> dict[str, float]:
+    """Weight of a landmark's detected movement against its fitted one, by least squares, where it helps at all."""
+    template = FaceTemplate.load()
+    found: dict[str, list[np.ndarray]] = defaultdict(list)
+    for exam in exams:
+        for e in exam.fitted:
+            if e == "rest":
+                continue
+            moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
+            fit = template.landmark_points(moved.displacement)
+            true = head().landmark_points(exam.true[e] - exam.true["rest"])
+            for name in exam.marks[e]:
+                code = name.rsplit("_", 1)[0]
+                if code in ANCHORS and name in exam.marks["rest"]:
+                    seen = moved.to_rest.apply(exam.marks[e][name]) - exam.marks["rest"][name]
+                    found[code].append(np.stack([true[name] - fit[name], seen - fit[name], true[name] - seen]))
+    weights = {}
+    for code, rows in found.items():
+        r = np.array(rows)
+        r = r[np.isfinite(r).all(axis=(1, 2))]
+        weight = float((r[:, 0] * r[:, 1]).sum() / (r[:, 1] ** 2).sum())
+        rms = [np.sqrt((x**2).sum(axis=1).mean()) for x in (r[:, 0], r[:, 2], r[:, 0] - weight * r[:, 1])]
+        print(f"{code}: off by {rms[0]:.2f} mm fitted, {rms[1]:.2f} detected, {rms[2]:.2f} blended by {weight:.2f}")
+        if weight > 0.1:
+            weights[code] = round(min(weight, 1.0), 2)
+    return weights
+
+
+def learn_gains(exams: list[MeasuredExam], anchors: dict[str, float]) -> dict[str, dict[str, float]]:
     """Least squares of true on fitted amplitude, of the part both sides share and of that by which they differ."""
     template = FaceTemplate.load()
     found: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
@@ -47,6 +80,9 @@ def learn_gains(exams: list[MeasuredExam]) -> dict[str, dict[str, float]]:
                 if e not in exam.fitted:
                     continue
                 moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
+                moved = restored.anchored(
+                    moved, exam.fitted["rest"], template, exam.marks["rest"], exam.marks[e], anchors
+                )
                 fit = paired(template, moved.displacement, region)
                 true = paired(head(), exam.true[e] - exam.true["rest"], region)
                 if fit is not None and true is not None:
@@ -67,29 +103,46 @@ def learn_gains(exams: list[MeasuredExam]) -> dict[str, dict[str, float]]:
 def measured(exam: MeasuredExam, side: str | None) -> tuple[Measures, Measures]:
     """(from the scans, true) measures of one exam; both against `side`, or each as found and as it is."""
     f, t = dict(exam.fitted), dict(exam.true)
-    found = examine.measure_fits(f.pop("rest"), f, FaceTemplate.load(), side, f"s{exam.subject}", str(exam.scan))
+    found = examine.measure_fits(
+        f.pop("rest"), f, FaceTemplate.load(), side, f"s{exam.subject}", str(exam.scan), (), exam.marks
+    )
     true = measure_vertices(t.pop("rest"), t, head(), exam.side, f"s{exam.subject}", "true")
     return found, true
 
 
-def learn_repeatability(exams: list[MeasuredExam], people: str) -> list[repeatability.Repeatability]:
-    """Scatter between two scans of the same face, and distance from the truth."""
-    tables, errors = [], defaultdict(list)
+def learn_repeatability(exams: list[MeasuredExam], people: str, least: int = 10) -> list[repeatability.Repeatability]:
+    """Scatter between two scans of the same face, and distance from the truth.
+
+    Where faces were scanned once, the scatter of that distance between people stands in for it: an upper bound, since
+    what a person's own face does to the fit repeats.
+    """
+    tables, errors, units = [], defaultdict(list), {}
     for exam in exams:
         found, true = measured(exam, exam.side)
         tables.append(found.table)
         known = {(r.measure, r.expression, r.region, r.side): r.value for r in true.rows}
         for r in found.rows:
-            errors[r.measure, r.expression, r.region].append(
-                r.value - known.get((r.measure, r.expression, r.region, r.side), np.nan)
-            )
+            truth = known.get((r.measure, r.expression, r.region, r.side), np.nan)
+            d = (r.value - truth + 180) % 360 - 180 if r.unit == "deg" else r.value - truth
+            if np.isfinite(d):
+                errors[r.measure, r.expression, r.region].append(d)
+            units[r.measure, r.expression, r.region] = r.unit
+    table = pd.concat(tables)
+    if table["visit"].nunique() > 1:
+        rms = {key: round(float(np.sqrt(np.mean(np.square(e)))), 5) for key, e in errors.items()}
+        return [
+            replace(one, error=rms.get((one.measure, one.expression, one.region)))
+            for one in repeatability.repeatability_from(table, people, least)
+        ]
     out = []
-    for one in repeatability.repeatability_from(pd.concat(tables), people):
-        e = np.array(errors[one.measure, one.expression, one.region])
-        if one.unit == "deg":
-            e = (e + 180) % 360 - 180
-        e = e[np.isfinite(e)]
-        out.append(replace(one, error=round(float(np.sqrt(np.mean(e**2))), 5) if len(e) else None))
+    for (m, e, region), values in sorted(errors.items()):
+        if len(values) >= least:
+            sem = float(np.std(values, ddof=1))
+            out.append(repeatability.Repeatability(
+                m, e, region, units[m, e, region], round(sem, 5), round(detectable_change(sem), 5), None, len(values),
+                f"{people}; scatter about the truth between people",
+                round(float(np.sqrt(np.mean(np.square(values)))), 5),
+            ))  # fmt: skip
     return out
 
 
@@ -98,11 +151,17 @@ def main() -> None:
     parser.add_argument("exams", type=Path)
     exams = list(load(parser.parse_args().exams))
     subjects = len({e.subject for e in exams})
-    people = f"{subjects} simulated subjects, stereophotogrammetry, 20,000 points, each scanned twice without moving"
-    gains = learn_gains(exams)
+    scans = len({e.scan for e in exams})
+    people = (
+        f"{subjects} simulated subjects, stereophotogrammetry, 20,000 points, scanned {('once', 'twice')[scans > 1]}"
+    )
+    anchors = learn_anchors(exams)
+    gains = learn_gains(exams, anchors)
     note = f"true over fitted movement, least squares; learned on {people}; tools/learn_measuring.py"
-    (DATA / "movement_gains.json").write_text(json.dumps({"note": note, "gains": gains}, indent=1) + "\n")
-    restored.gains.cache_clear()
+    (DATA / "movement_gains.json").write_text(
+        json.dumps({"note": note, "anchors": anchors, "gains": gains}, indent=1) + "\n"
+    )
+    restored._learned.cache_clear()
     repeatability.write_repeatability(DATA / "repeatability.json", learn_repeatability(exams, people))
 
 

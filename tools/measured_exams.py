@@ -33,7 +33,8 @@ SHORT = ("rest", "brow_raise", "gentle_eye_closure", "open_smile", "snarl", "lip
 
 @dataclass(frozen=True, eq=False)
 class MeasuredExam:
-    """`fitted` and `true` expression -> vertices mm, of the template (NaN unseen) and of `model` ("a", ...)."""
+    """`fitted` and `true` expression -> vertices mm, of the template (NaN unseen) and of the head model; `marks`
+    expression -> landmark -> (3,) mm as detected, in the frame of the fit."""
 
     subject: int
     scan: int
@@ -41,6 +42,7 @@ class MeasuredExam:
     side: str
     fitted: dict[str, Floats]
     true: dict[str, Floats]
+    marks: dict[str, dict[str, Floats]]
 
 
 def patient_of(seed: int, subject: int) -> tuple[Patient, str]:
@@ -74,6 +76,9 @@ def make(out: Path, seed: int, subject: int, scan: int, points: int, expressions
     fitted = {"rest": found.rest, **found.expressions}
     arrays = {f"fitted_{e}": v.astype(np.float32) for e, v in fitted.items()}
     arrays |= {f"true_{e}": patient.vertices(e).astype(np.float32) for e in fitted}
+    for e in fitted:
+        arrays[f"names_{e}"] = np.array(list(found.marks[e]))
+        arrays[f"marks_{e}"] = np.array(list(found.marks[e].values()), np.float32)
     np.savez_compressed(file, **arrays, facts=np.array(json.dumps({"kind": kind, "side": patient.side})))
 
 
@@ -88,7 +93,11 @@ def load(out: Path) -> Iterator[MeasuredExam]:
                 which, _, expression = name.partition("_")
                 if which in parts:
                     parts[which][expression] = data[name].astype(np.float64)
-        yield MeasuredExam(int(subject), int(scan), facts["kind"], facts["side"], parts["fitted"], parts["true"])
+            marks = {
+                e: dict(zip(data[f"names_{e}"].tolist(), data[f"marks_{e}"].astype(np.float64), strict=True))
+                for e in parts["fitted"]
+            }
+        yield MeasuredExam(int(subject), int(scan), facts["kind"], facts["side"], parts["fitted"], parts["true"], marks)
 
 
 def main() -> None:

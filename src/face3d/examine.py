@@ -16,7 +16,7 @@ from face3d.measure_rows import Measure
 from face3d.measures import Measures, measure_movements
 from face3d.movement import Anatomy, movement
 from face3d.repeatability import load_repeatability
-from face3d.restored import restored
+from face3d.restored import anchored, restored
 from face3d.scan import FaceScan, Floats, locked
 from face3d.thirds import SMILES, third_rows
 
@@ -32,19 +32,22 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class FittedExam:
     """Every scan of an exam in correspondence. `rest` (N, 3) and `expressions` name -> (N, 3) mm in the rest scan's
-    canonical head frame, NaN where the scan shows nothing; `fits` by expression, rest included."""
+    canonical head frame, NaN where the scan shows nothing; `fits` and detected `marks` (name -> (3,) mm, in the frame
+    of their own fit) by expression, rest included."""
 
     template: FaceTemplate
     rest: Floats
     expressions: Mapping[str, Floats]
     fits: Mapping[str, TemplateFit]
+    marks: Mapping[str, Mapping[str, Floats]]
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rest", locked(self.rest))
         seen = {name: locked(v) for name, v in self.expressions.items()}
         object.__setattr__(self, "expressions", MappingProxyType(seen))
-        object.__setattr__(self, "fits", MappingProxyType(dict(self.fits)))
+        for name in ("fits", "marks"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
 
 def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, workers: int = 2) -> FittedExam:
@@ -58,9 +61,9 @@ def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, worker
 
     step("rest")
     rest = fit_rest(exam.scan("rest"))
-    fits, notes = {"rest": rest.fit}, list(exam.notes)
+    found, notes = {"rest": rest}, list(exam.notes)
 
-    def fitted(expression: str) -> TemplateFit | Face3DError:
+    def fitted(expression: str) -> Fitted | Face3DError:
         step(expression)
         try:
             return fit_expression(exam.scan(expression), rest)
@@ -68,29 +71,31 @@ def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, worker
             return error
 
     with ThreadPoolExecutor(workers) as pool:
-        for expression, found in zip(
-            exam.expressions[1:], pool.map(fitted, exam.expressions[1:]), strict=True
-        ):  # fmt: skip
-            if isinstance(found, Face3DError):
-                notes.append(f"{expression}: left out: {found}")
+        for expression, one in zip(exam.expressions[1:], pool.map(fitted, exam.expressions[1:]), strict=True):
+            if isinstance(one, Face3DError):
+                notes.append(f"{expression}: left out: {one}")
             else:
-                fits[expression] = found
-    seen = {name: _seen(fit) for name, fit in fits.items()}
+                found[expression] = one
+    seen = {name: _seen(one.fit) for name, one in found.items()}
     neutral = seen.pop("rest")
-    return FittedExam(rest.fit.template, neutral, seen, fits, tuple(notes))
+    fits = {name: one.fit for name, one in found.items()}
+    return FittedExam(rest.fit.template, neutral, seen, fits, {n: one.marks for n, one in found.items()}, tuple(notes))
 
 
 @dataclass(frozen=True, eq=False)
-class Rest:
-    """The rest scan: its fit in the canonical head frame, and the landmarks that were found on it (scan
-    coordinates).
-    """
+class Fitted:
+    """One scan: its fit, and the landmarks that were found on it (scan coordinates)."""
 
     fit: TemplateFit
     found: Detection
 
+    @property
+    def marks(self) -> dict[str, Floats]:
+        """The landmarks that were found, in the fit's head frame."""
+        return {name: self.fit.to_head.apply(point) for name, point in self.found.landmarks.items()}
 
-def fit_rest(scan: FaceScan) -> Rest:
+
+def fit_rest(scan: FaceScan) -> Fitted:
     """The template laid on the rest scan, whose mirror symmetry fixes the head frame."""
     from face3d.clean import clean
     from face3d.detect import detect_landmarks
@@ -104,10 +109,10 @@ def fit_rest(scan: FaceScan) -> Rest:
     plane = superimpose_mirror(cleaned, rough).plane
     head = refined_frame(rough, found.landmarks, plane.normal, plane.point)
     fit = fit_template(cleaned, found.landmarks, found.confidence, found.dense).in_frame(head)
-    return Rest(_believed(fit, scan.name), found)
+    return Fitted(_believed(fit, scan.name), found)
 
 
-def fit_expression(scan: FaceScan, rest: Rest) -> TemplateFit:
+def fit_expression(scan: FaceScan, rest: Fitted) -> Fitted:
     """The template laid on a scan in expression: cleaned, landmarks found (those given by hand win), from rest on."""
     from face3d.clean import clean
     from face3d.detect import detect_landmarks
@@ -116,10 +121,10 @@ def fit_expression(scan: FaceScan, rest: Rest) -> TemplateFit:
     cleaned = clean(scan).scan
     found = detect_landmarks(cleaned)
     landmarks, dense = _as_at_rest(found, rest)
-    return _believed(fit_template(cleaned, landmarks, found.confidence, dense, rest.fit), scan.name)
+    return Fitted(_believed(fit_template(cleaned, landmarks, found.confidence, dense, rest.fit), scan.name), found)
 
 
-def _as_at_rest(found: Detection, rest: Rest) -> tuple[dict[str, Floats], Floats]:
+def _as_at_rest(found: Detection, rest: Fitted) -> tuple[dict[str, Floats], Floats]:
     """The landmarks of an expression, shifted by what the same landmarks are off the fit at rest.
 
     A detector puts a point a millimetre beside where the template has it, on one person in every expression alike:
@@ -180,21 +185,29 @@ def measure_fitted(exam: Exam, fitted: FittedExam, affected_side: str | None = N
     side = affected_side or exam.affected_side
     if side is not None and side not in AFFECTED:
         raise SchemaError(f"affected side {side!r}; expected one of {', '.join(AFFECTED)}")
-    return measure_fits(fitted.rest, fitted.expressions, fitted.template, side, exam.subject, exam.visit, fitted.notes)
+    return measure_fits(
+        fitted.rest, fitted.expressions, fitted.template, side, exam.subject, exam.visit, fitted.notes, fitted.marks
+    )
 
 
 def measure_fits(
     rest: Floats, expressions: Mapping[str, Floats], anatomy: Anatomy, affected_side: str | None = None,
     subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
+    marks: Mapping[str, Mapping[str, Floats]] | None = None,
 ) -> Measures:  # fmt: skip
     """Measures of fitted meshes, arguments as in `measure_vertices`: what a fit loses on average is put back
-    (`face3d.restored`), and every row says how far it may be off (`face3d.repeatability`)."""
+    (`face3d.restored`), and every row says how far it may be off (`face3d.repeatability`). `marks` as in
+    `FittedExam`."""
     movements, said = {}, list(notes)
-    for expression, moved in expressions.items():
+    for expression, vertices in expressions.items():
         try:
-            movements[expression] = restored(movement(expression, rest, moved, anatomy), anatomy)
+            moved = movement(expression, rest, vertices, anatomy)
         except RegistrationError as error:
             said.append(str(error))
+            continue
+        if marks is not None:
+            moved = anchored(moved, rest, anatomy, marks["rest"], marks[expression])
+        movements[expression] = restored(moved, anatomy)
     m = measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(said))
     rows = [*m.rows, *(r for e in SMILES if e in movements for r in third_rows(movements[e], rest, anatomy))]
     return replace(m, rows=tuple(_with_uncertainty(r) for r in rows))

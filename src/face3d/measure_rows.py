@@ -217,7 +217,7 @@ def movement_rows(moved: Movement, rest: Floats, anatomy: Anatomy) -> Iterator[M
             yield row("lip_depression", e, "lower_lip", side, weighted_mean(-d[:, 1], _half_lip(anatomy, side)))
         if e == "cheek_puff":
             yield row("cheek_puff", e, "cheek", side, weighted_mean(
-                (d * _normals(rest, anatomy)).sum(axis=1), anatomy.regions.get(f"cheek_{side}", np.zeros(len(d)))
+                (d * normals(rest, anatomy)).sum(axis=1), anatomy.regions.get(f"cheek_{side}", np.zeros(len(d)))
             ))  # fmt: skip
         for region, weight in anatomy.regions.items():
             if region.endswith(f"_{side}"):
@@ -231,7 +231,7 @@ def _half_lip(anatomy: Anatomy, side: str) -> Floats:
     return weight * np.clip((_outward(side) * anatomy.vertices[:, 0] - 5) / 5, 0, 1)
 
 
-def _normals(vertices: Floats, anatomy: Anatomy) -> Floats:
+def normals(vertices: Floats, anatomy: Anatomy) -> Floats:
     """Outward unit normals (N, 3), area-weighted; NaN beside vertices that were not seen."""
     f = anatomy.faces
     across = np.cross(vertices[f[:, 1]] - vertices[f[:, 0]], vertices[f[:, 2]] - vertices[f[:, 0]])

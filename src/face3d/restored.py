@@ -1,4 +1,4 @@
-"""Movement with its lost share put back.
+"""Movement with its lost share put back: landmarks have their say, then learned gains.
 
 Where skin slides under a smooth surface, a scan holds little evidence of it, and a template fit answers with its
 prior: less movement, and above all less difference between the sides, than there was. How much is lost on average,
@@ -18,6 +18,7 @@ from importlib.resources import files
 import numpy as np
 
 from face3d.function import FUNCTIONAL
+from face3d.measure_rows import normals
 from face3d.movement import Anatomy, Movement
 from face3d.scan import Floats
 
@@ -30,14 +31,52 @@ class Gain:
     differing: float
 
 
+#: mm: how far around a landmark skin follows it; the corner of the mouth and what is attached to it.
+FOLLOWS_MM = 10.0
+
+
 @cache
+def _learned() -> dict[str, dict]:
+    file = files("face3d").joinpath("data/movement_gains.json")
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
 def gains() -> Mapping[str, Gain]:
     """Functional region -> gain, as learned; empty where none were."""
-    file = files("face3d").joinpath("data/movement_gains.json")
-    if not file.is_file():
-        return {}
-    stored = json.loads(file.read_text(encoding="utf-8"))["gains"]
-    return {region: Gain(**values) for region, values in stored.items()}
+    return {region: Gain(**values) for region, values in _learned().get("gains", {}).items()}
+
+
+def anchors() -> Mapping[str, float]:
+    """Landmark (without its side) -> weight of its detected movement against the fitted one, 0..1, as learned."""
+    return _learned().get("anchors", {})
+
+
+def anchored(
+    moved: Movement, rest: Floats, anatomy: Anatomy, marks_at_rest: Mapping[str, Floats], marks: Mapping[str, Floats],
+    by: Mapping[str, float] | None = None,
+) -> Movement:  # fmt: skip
+    """The movement with skin around some landmarks slid toward where these were detected.
+
+    `marks_at_rest`, `marks` name -> (3,) mm as detected at rest and in the expression, in the frames that `rest` (N,
+    3) and the expression's own vertices came in. Only how a landmark moved counts, not where a detector puts it. Skin
+    slides along the surface; it is not lifted.
+    """
+    weights = anchors() if by is None else by
+    fitted = anatomy.landmark_points(moved.displacement)
+    home = anatomy.landmark_points(anatomy.vertices)
+    shift = np.zeros_like(moved.displacement)
+    normal = np.nan_to_num(normals(rest + moved.displacement, anatomy))
+    for name, point in marks.items():
+        weight = weights.get(name.removesuffix("_left").removesuffix("_right"), 0.0)
+        if not weight or name not in marks_at_rest or name not in fitted or not np.isfinite(fitted[name]).all():
+            continue
+        apart = weight * (moved.to_rest.apply(point) - marks_at_rest[name] - fitted[name])
+        near = np.exp(-0.5 * ((anatomy.vertices - home[name]) ** 2).sum(axis=1) / FOLLOWS_MM**2)
+        # One broad normal: those of single vertices turn about in the corner's crease.
+        up = near @ normal
+        up = up / max(float(np.linalg.norm(up)), 1e-12)
+        shift += near[:, None] * (apart - (apart @ up) * up)
+    return replace(moved, displacement=moved.displacement + shift)
 
 
 def restored(moved: Movement, anatomy: Anatomy, by: Mapping[str, Gain] | None = None) -> Movement:
