@@ -119,3 +119,10 @@ def test_wrong_unit_is_an_error():
     scan = face(9)
     with pytest.raises(RegistrationError, match="too small"):
         superimpose_mirror(scan.replace(vertices=scan.vertices / 1000.0), HERE)
+
+
+@pytest.mark.parametrize("axis", [(0, 1, 0), (0, -1, 0), (0, 0, 1), (0, 0, -1)])
+def test_landmarks_ten_degrees_and_eight_millimetres_off_still_lead_there(axis):
+    scan = face(10, noise=0.2, palsy=6.0)
+    far = RigidTransform.from_components([8.0, 0.0, 0.0], Rotation.from_rotvec(np.radians(10.0) * np.array(axis)))
+    assert_close(superimpose_mirror(scan, far).plane, 0.1, 0.1)
