@@ -8,8 +8,8 @@ correspondence anatomical where skin slides:
 - landmarks start it;
 - the person's own relief (brow ridge, lids, lips, folds) is learnt while fitting as a shift along the normal that both
   sides share: it belongs to the skin, so the skin of both sides must carry it along;
-- the prior on what differs between the sides is sparse in space (an L1 norm of the field, iteratively re-weighted):
-  no asymmetry without evidence, and little shrinkage where there is evidence.
+- the prior on what differs between the sides is sparse in space (re-weighted, as Candes 2008): no asymmetry without
+  evidence, and little shrinkage where there is evidence.
 Mirroring the scan mirrors the fit: nothing in it knows left from right.
 """
 

@@ -12,7 +12,7 @@ from face3d.template import FaceTemplate
 
 # Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
 #: Standard deviations of the priors: a unit's intensity common to both sides, and its difference between them.
-UNIT_SD, DIFFERENCE_SD = 0.5, 0.5
+UNIT_SD, DIFFERENCE_SD = 0.4, 0.4
 #: The two sides of the jaw's units differ by no more: it is one bone.
 WHOLE_SD = 0.05
 #: mm and mm: standard deviation and correlation length of the smooth remainder, shared and differing part.
@@ -22,6 +22,9 @@ DIFFERING_SD, DIFFERING_LENGTH = 1.0, 20.0
 SHARED_MODES, DIFFERING_MODES = 160, 140
 #: mm: spacing of the template vertices that are compared with the scan, and of those that carry the sparse prior.
 SPACING, NODES = 3.2, 6.0
+#: Parts of the face that slide over smooth bone and leave little trace in the surface: the sparse prior on differences
+#: between the sides is this much weaker there.
+SLIDING, SLIDING_SHARE = ("forehead", "brow", "upper_lid"), 0.3
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,8 @@ class Basis:
 
     Columns in this order: identity, natural asymmetry, left units, right units, shared remainder, differing
     remainder; `ends` (6,) where each ends. `prior` (P, P) their precision. `nodes` (m, 3, P') float32: what differs
-    between the sides, at vertices spread over the left half, for the columns `odd` (P',).
+    between the sides, at vertices spread over the left half, for the columns `odd` (P',); `node_weights` (m,) of the
+    sparse prior there.
     """
 
     rows: Ints
@@ -38,6 +42,7 @@ class Basis:
     prior: Floats
     nodes: np.ndarray
     odd: Ints
+    node_weights: np.ndarray
     ends: tuple[int, ...]
 
     @property
@@ -62,7 +67,8 @@ def basis_of(t: FaceTemplate) -> Basis:
     half = (here[2] - here[3]) / 2  # a left unit's antisymmetric part; its right counterpart's is the opposite
     return Basis(
         rows, np.concatenate(parts, axis=2), _prior(t, ends),
-        np.concatenate([here[1], half, -half, here[5]], axis=2), np.r_[ends[0] : ends[3], ends[4] : ends[5]], ends,
+        np.concatenate([here[1], half, -half, here[5]], axis=2), np.r_[ends[0] : ends[3], ends[4] : ends[5]],
+        _node_weights(t, nodes), ends,
     )  # fmt: skip
 
 
@@ -84,6 +90,11 @@ def _thinned(t: FaceTemplate, spacing: float) -> Ints:
     left = np.flatnonzero(t.vertices[:, 0] >= 0)
     cell = np.floor(t.vertices[left] / spacing).astype(np.int64)
     return left[np.unique(cell, axis=0, return_index=True)[1]]
+
+
+def _node_weights(t: FaceTemplate, nodes: Ints) -> np.ndarray:
+    sliding = sum(t.regions[f"{part}_{side}"][nodes] for part in SLIDING for side in ("left", "right"))
+    return (1.0 - (1.0 - SLIDING_SHARE) * np.clip(sliding, 0.0, 1.0)).astype(np.float32)
 
 
 def _blocks(t: FaceTemplate, at: Ints) -> list[np.ndarray]:

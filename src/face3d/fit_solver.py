@@ -22,13 +22,14 @@ COARSE_STEPS, FINE_STEPS = 7, 5
 #: mm: scale of the robust weights (Geman-McClure) in the first, in the last coarse and in the fine steps.
 SCALES = (6.0, 1.5, 1.2)
 #: mm: what a distance to the scan is uncertain by: noise, and relief below the template's resolution.
-DISTANCE_SD = 0.35
+DISTANCE_SD = 0.25
 #: mm: what a named landmark, and a dense point beyond its own spread, is uncertain by; all dense points together
 #: count as this many, because their errors go together.
 LANDMARK_SD, DENSE_SD, DENSE_COUNT = 2.5, 3.0, 40
-#: mm: scale of the sparse prior on differences between the sides, where its corner is rounded, and the size (mm) of
-#: the patch of skin that counts as one observation of it.
-SPARSE_SCALE, SPARSE_POWER, SPARSE_CORNERS = 30.0, 0.5, (3.0, 0.15)
+#: The sparse prior on differences d (mm) between the sides weighs d^2 / (SPARSE_SCALE |d|^(2 - SPARSE_POWER)), where
+#: 1 would be the L1 norm; below 0 small differences are held and large ones are free. The corner of |d| at 0 shrinks
+#: from the first number to the second (mm) over the steps, so that nothing is held before it had a chance to move.
+SPARSE_SCALE, SPARSE_POWER, SPARSE_CORNERS = 25.0, -1.0, (3.0, 0.15)
 #: The weight of a normal grows from 0 to 1 between these cosines.
 COSINES = (0.4, 0.8)
 #: mm: a scan element this far beside a template vertex, along the surface, lies across a rim or a gap.
@@ -181,12 +182,13 @@ class Solver:
         gradient += flat.T @ (apart * root[:, None]).ravel()
 
     def _add_sparse(self, prior: Floats, count: int, corner: float) -> None:
-        """L1 norm of what differs between the sides, re-weighted at the present estimate."""
+        """The sparse prior on what differs between the sides, re-weighted at the present estimate (Candes 2008)."""
         use = self.basis.odd < count
         columns, odd = self.basis.nodes[:, :, use], self.basis.odd[use]
         field = columns @ self.estimate[odd].astype(np.float32)
         size = np.sqrt((field**2).sum(axis=1) + corner**2)
-        rows = (columns / np.sqrt(size ** (2.0 - SPARSE_POWER) * SPARSE_SCALE)[:, None, None]).reshape(-1, len(odd))
+        weight = self.basis.node_weights / (SPARSE_SCALE * size ** (2.0 - SPARSE_POWER))
+        rows = (columns * np.sqrt(weight)[:, None, None]).reshape(-1, len(odd))
         prior[np.ix_(odd, odd)] += rows.T @ rows
 
     def _learn_relief(self, normals: Floats) -> None:

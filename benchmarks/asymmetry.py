@@ -1,0 +1,186 @@
+"""Asymmetry through correspondence beside the peers', three ways; see the head of each table for what it shows.
+
+    python benchmarks/asymmetry.py [--faces 8] [--seed 60100] [--peers 3] [--sets a,b,w]
+
+(a) simulated patients of the fitted movement set; (b) patients whose movements another author modelled, and (w) whose
+movements are Waters muscles drawn anew for each person, both fitted with the first set only; (c) the scans of
+`../shared/scans`, where they are: distance to the scan, and agreement with the correspondence that the simpop faces
+share. Palsied faces in expression and healthy, exactly symmetric faces in expression; seeds that no parameter was
+chosen on. Landmarks are found automatically. Ratios are estimated over true where the truth exceeds 2 mm.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+
+from face3d.asymmetry import asymmetry_map, carried
+from face3d.detect import detect_landmarks
+from face3d.errors import Face3DError
+from face3d.fit import TemplateFit, fit_template
+from face3d.quality import fit_quality
+from face3d.scan import FaceScan, Floats
+from face3d.simulate import HeadModel, draw_healthy, draw_patient
+from face3d.simulate.scanners import scan_face
+from face3d.simulate.scanners.simulated import SimulatedScan
+from face3d.simulate.truth import asymmetry_vectors
+from face3d.simulate.waters import with_waters_muscles
+from face3d.superimpose import SymmetryPlane
+from face3d.surface import mirror_distance
+
+EXPRESSIONS = (
+    "open_smile", "brow_raise", "tight_eye_closure", "snarl", "lip_pucker", "lower_lip_depression", "closed_smile",
+)  # fmt: skip
+PARTS = {"mouth": ("commissure",), "brow": ("brow",), "lids": ("upper_lid", "lower_lid")}
+NOT_FACE = ("ear", "neck", "scalp", "eyeball", "mouth_inside")
+SCANS = Path(__file__).parents[2] / "shared" / "scans"
+
+
+def case(kind: str, seed: int, sick: bool) -> tuple[SimulatedScan, Floats, dict[str, np.ndarray]]:
+    """A scan in the head model's frame, the true asymmetry (V, 3) at its vertices, and masks of parts of the face."""
+    rng = np.random.default_rng(seed)
+    model = HeadModel.load("b" if kind == "b" else "a", "fine")
+    if kind == "w":
+        model = with_waters_muscles(model, rng)
+    person = draw_patient(rng, model, int(rng.integers(3, 7))) if sick else draw_healthy(rng, model)
+    person = person if sick else person.replace(asymmetry=np.zeros(len(model.asymmetry)))
+    shape = person.vertices(EXPRESSIONS[seed % len(EXPRESSIONS)])
+    if not sick:
+        shape = (shape + shape[model.opposite] * (-1.0, 1.0, 1.0)) / 2
+    scan = scan_face(model, shape, rng, points=15_000, noise_mm=(0.2, 0.0), pose=False)
+    inside = scan.carry(sum(model.regions[f"{n}_{s}"] for n in NOT_FACE for s in ("left", "right"))) < 0.5
+    masks = {"face": inside}
+    for name, parts in PARTS.items():
+        masks[name] = scan.carry(sum(model.regions[f"{n}_{s}"] for n in parts for s in ("left", "right"))) > 0.5
+    return scan, scan.carry(asymmetry_vectors(model, shape)), masks
+
+
+def ours(scan: FaceScan, movement: str) -> tuple[Floats, float]:
+    found = detect_landmarks(scan)
+    start = time.process_time()
+    fit = fit_template(scan, found.landmarks, found.confidence, found.dense, movement=movement)
+    values, _ = carried(fit, scan, asymmetry_map(fit).vectors_mm)
+    return np.linalg.norm(values, axis=1), time.process_time() - start
+
+
+def closest_point(scan: FaceScan) -> tuple[Floats, float]:
+    """With the true plane."""
+    start = time.process_time()
+    return mirror_distance(
+        scan, SymmetryPlane(np.array([1.0, 0, 0]), np.zeros(3))
+    ).distance_mm, time.process_time() - start
+
+
+def meshmonk(scan: FaceScan) -> tuple[Floats, float]:
+    """Mirror image to original by pyramid registration, with the true plane."""
+    import meshmonk
+
+    start = time.process_time()
+    flip = np.array([-1.0, 1.0, 1.0])
+    v, f = scan.vertices.astype(np.float32), scan.faces.astype(np.int32)
+    mirror, turned = (v * flip).astype(np.float32), np.ascontiguousarray(f[:, ::-1])
+    ones = np.ones(len(v), np.float32)
+    found = meshmonk.pyramid_register(
+        floating_features=meshmonk.features_from_vertices(mirror, turned),
+        target_features=meshmonk.features_from_vertices(v, f),
+        floating_faces=turned, target_faces=f, floating_flags=ones, target_flags=ones,
+    )  # fmt: skip
+    # Vertex i of the mirror image is vertex i, mirrored; where it lands is the opposite place of i.
+    landed = found.aligned_features[:, :3].astype(np.float64)
+    return np.linalg.norm(landed - mirror, axis=1), time.process_time() - start
+
+
+def simulated(kind: str, faces: int, seed: int, peers: int) -> None:
+    titles = {"a": "(a) the fitted movements", "b": "(b) another author's movements", "w": "(w) Waters muscles"}
+    print(f"\n{titles[kind]}: {faces} palsied faces, {max(faces // 2, 2)} healthy; median")
+    print(f"{'method':<16}{'error':>7}{'r':>7}{'slope':>7}{'mouth':>7}{'brow':>7}{'lids':>7}{'false':>7}{'CPU s':>7}")
+    rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for k in range(faces + max(faces // 2, 2)):
+        sick = k < faces
+        scan, truth, masks = case(kind, seed + k + (0 if sick else 500), sick)
+        methods = {"face3d": lambda s: ours(s, "a")}
+        if k < peers or (not sick and k < faces + peers // 2):
+            methods |= {"closest point": closest_point, "meshmonk": meshmonk}
+        for name, method in methods.items():
+            try:
+                found, seconds = method(scan.scan)
+            except Face3DError as error:
+                print(f"  {name}, seed {seed + k}: {error}")
+                rows[name]["failed"].append(1.0)
+                continue
+            numbers = compared(found, np.linalg.norm(truth, axis=1), masks, sick)
+            for key, value in {**numbers, "seconds": seconds}.items():
+                rows[name][key].append(value)
+    for name, row in rows.items():
+        keys = ("error", "r", "slope", "mouth", "brow", "lids", "false", "seconds")
+        cells = "".join(f"{np.nanmedian(row[k]) if row[k] else np.nan:7.2f}" for k in keys)
+        print(f"{name:<16}{cells}   {len(row['error'])} palsied, {len(row['failed'])} failed", flush=True)
+
+
+def compared(found: Floats, true: Floats, masks: dict[str, np.ndarray], sick: bool) -> dict[str, float]:
+    known = masks["face"] & np.isfinite(found) & np.isfinite(true)
+    if not sick:
+        return {"false": float(found[known].mean())}
+    f, t = found[known], true[known]
+    out = {
+        "error": float(np.abs(f - t).mean()), "r": float(np.corrcoef(f, t)[0, 1]),
+        "slope": float((f * t).sum() / (t * t).sum()),
+    }  # fmt: skip
+    for name in PARTS:
+        at = known & masks[name] & (true > 2.0)
+        if at.sum() > 30:
+            out[name] = float(found[at].mean() / true[at].mean())
+    return out
+
+
+def real() -> None:
+    from face3d.clean import clean
+    from face3d.io import read_scan
+
+    if not SCANS.exists():
+        print(f"\n(c) skipped: {SCANS} is not there")
+        return
+    print("\n(c) scans: mean distance of the template to the scan, mm; share of the template on the scan; quality")
+    fits: dict[str, tuple[TemplateFit, FaceScan]] = {}
+    for path in sorted(SCANS.glob("*.obj")):
+        scan = clean(read_scan(path)).scan
+        found = detect_landmarks(scan)
+        fit = fit_template(scan, found.landmarks, found.confidence, found.dense)
+        quality = fit_quality(fit)
+        print(f"{path.stem:<20}{np.nanmean(np.abs(fit.residual_mm)):6.3f}{1 - quality.uncovered:6.2f}  {quality.light}")
+        fits[path.stem] = fit, scan
+    names = [n for n in fits if n.startswith("simpop") and len(fits[n][1].vertices) == 7160]
+    off = []
+    for one in names:
+        fit, scan = fits[one]
+        for other in names:
+            if other != one:
+                there, code = carried(fit, scan, fits[other][0].vertices_mm)
+                target = fits[other][0].to_head.apply(fits[other][1].vertices)
+                off.append(np.linalg.norm(there - target, axis=1)[code == 0])
+    if off:
+        every = np.concatenate(off)
+        print(f"simpop pairs, distance to the shared topology's own correspondence: median {np.median(every):.2f} mm, "
+              f"p95 {np.quantile(every, 0.95):.2f} mm")  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=60100)
+    parser.add_argument("--peers", type=int, default=3, help="on how many palsied faces the peers run")
+    parser.add_argument("--sets", default="a,b,w,c")
+    options = parser.parse_args()
+    for kind in options.sets.split(","):
+        if kind == "c":
+            real()
+        else:
+            simulated(kind, options.faces, options.seed, options.peers)
+
+
+if __name__ == "__main__":
+    main()
