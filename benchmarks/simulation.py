@@ -29,20 +29,20 @@ def main() -> None:
     """Print the table."""
     definition = Definition(seed=1, subjects=3)
     first, second, third = (Subject(definition, n) for n in range(3))
-    scan_face(first.surface.model, first.vertices("rest"), first.stream("warm"))  # imports, the model's chart
+    scan_face(first.model, first.vertices("rest"), first.stream("warm"))  # imports, the model's chart
 
     def scans() -> None:
         for name in MOVEMENTS:
-            scan_face(second.surface.model, second.vertices(name), second.stream(name))
+            scan_face(second.model, second.vertices(name), second.stream(name))
 
     def files() -> None:
         with tempfile.TemporaryDirectory() as folder:
             write_exam(Path(folder), third)
 
     def frames(person: Subject, level: str) -> str:
-        patient = person.surface if level == "fine" else person.patient
+        patient, model = person.patient, person.model if level == "fine" else person.patient.model
         motion = person.motion("open_smile", 60.0)
-        for _ in motion.frames(patient.model, patient.identity, patient.asymmetry):
+        for _ in motion.frames(model, patient.identity, patient.asymmetry):
             pass
         return f"{len(motion)} frames = {motion.time[-1]:.1f} s of motion"
 

@@ -48,7 +48,7 @@ def test_the_exam_reads_and_its_truth_belongs_to_it(written):
         # Asymmetry in the file is what the model's vertices say, through their opposites.
         vertices = subject.vertices(expression)
         assert np.allclose(model, vertices, atol=1e-4)
-        vectors = asymmetry_vectors(subject.surface.model, vertices)
+        vectors = asymmetry_vectors(subject.model, vertices)
         carried = np.einsum("nk,nkd->nd", weights, vectors[arrays["faces"][face]])
         assert np.allclose(arrays[f"{expression}.asymmetry"], carried, atol=0.02)
         # The plane is the head frame's x = 0, in the scan's coordinates.
@@ -125,7 +125,7 @@ def test_every_movement_set_gives_a_subject():
         apart = np.linalg.norm(subject.vertices("open_smile")[: len(base)] - base, axis=1)
         # Subdivision rounds sharp rims off; skin elsewhere moves by some tenths of a millimetre.
         assert np.median(apart) < 0.5
-        assert np.quantile(apart, 0.95) < 2.0
+        assert np.quantile(apart, 0.95) < 1.2
 
 
 def test_motion_of_a_subject_starts_and_ends_at_their_rest():

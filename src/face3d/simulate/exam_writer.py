@@ -29,7 +29,7 @@ def write_exam(folder: Path, subject: Subject) -> None:
         write_scan(folder / f"{expression}.ply", scan.scan)
         scans[expression] = scan
         vertices = subject.vertices(expression)
-        asymmetry = scan.carry(asymmetry_vectors(subject.surface.model, vertices))
+        asymmetry = scan.carry(asymmetry_vectors(subject.model, vertices))
         arrays |= {
             f"{expression}.face": scan.face.astype(np.int32),
             f"{expression}.weights": scan.weights.astype(np.float16),
@@ -42,15 +42,15 @@ def write_exam(folder: Path, subject: Subject) -> None:
     }  # fmt: skip
     if subject.definition.sequences:
         manifest["sequences"] = _write_sequences(folder, subject, arrays)
-    arrays["faces"] = subject.surface.model.faces.astype(np.int32)
-    arrays["opposite"] = subject.surface.model.opposite.astype(np.int32)
+    arrays["faces"] = subject.model.faces.astype(np.int32)
+    arrays["opposite"] = subject.model.opposite.astype(np.int32)
     _write_json(folder / "exam.json", manifest)
     _write_json(folder / TRUTH, _truth(subject, scans))
     write_bytes(folder / TRUTH_ARRAYS, pack_arrays(arrays))
 
 
 def _scan(folder: Path, subject: Subject, expression: str) -> SimulatedScan:
-    definition, head = subject.definition, subject.surface.model
+    definition, head = subject.definition, subject.model
     vertices, rng = subject.vertices(expression), subject.stream(f"scan {expression}")
     if definition.scanner == "depth_camera":
         frame = scan_depth_camera(vertices, head.faces, rng, landmarks=head.landmark_points(vertices))

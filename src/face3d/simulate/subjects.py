@@ -37,9 +37,9 @@ class Subject:
         return draw_patient(self.definition.stream(self.number, "patient"), self._head("base"))
 
     @cached_property
-    def surface(self) -> Patient:
-        """The same patient on the fine head model: what is scanned."""
-        return self.patient.replace(model=with_palsy_units(self._head("fine")))
+    def model(self) -> HeadModel:
+        """The fine head model: what is scanned is a shape of it."""
+        return with_palsy_units(self._head("fine"))
 
     @cached_property
     def truth(self) -> Truth:
@@ -49,7 +49,7 @@ class Subject:
     @cached_property
     def skin(self) -> Skin | None:
         """Their skin, where the benchmark has colour."""
-        return draw_skin(self.surface.model, self.stream("skin")) if self.definition.color else None
+        return draw_skin(self.model, self.stream("skin")) if self.definition.color else None
 
     def stream(self, purpose: str) -> Any:
         """The subject's random stream for one purpose."""
@@ -93,8 +93,9 @@ class Subject:
         }  # fmt: skip
 
     def vertices(self, expression: str) -> Floats:
-        """The surface (V, 3) that is scanned, fine head model, mm, canonical head frame."""
-        return self.surface.vertices(expression)
+        """The surface (V, 3) that is scanned, on `model`, mm, canonical head frame: the truth's own intensities."""
+        patient = self.patient
+        return self.model.shape(patient.identity, patient.asymmetry, *expression_intensities(patient, expression))
 
     def _head(self, level: str) -> HeadModel:
         if self.movement == "waters":

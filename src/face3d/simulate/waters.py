@@ -16,6 +16,7 @@ import scipy.sparse as sp
 from face3d.scan import Floats, Ints
 from face3d.simulate.head import HeadModel, reflected
 from face3d.simulate.scanners.noise import vertex_normals
+from face3d.simulate.subdivision import loop_subdivision
 
 # Between people: strength by 15 %, origins by 4 mm, insertions by 1.5 mm, reach by 10 % (standard deviations; our
 # choice).
@@ -61,7 +62,13 @@ MUSCLES: dict[str, tuple[Muscle, ...]] = {
 
 def with_waters_muscles(head: HeadModel, rng: np.random.Generator) -> HeadModel:
     """`head` (movement set "a") with the muscular units of one person; units that are not muscles of expression (jaw,
-    gaze, lips rolled) stay. Left and right are exact mirror images."""
+    gaze, lips rolled) stay. Left and right are exact mirror images. The embedded model's fine level gets the fields of
+    its base level, subdivided: with the same `rng`, one person at both."""
+    base = HeadModel.load("a")
+    finer = loop_subdivision(base.faces, len(base.vertices), base.opposite)
+    if np.array_equal(head.faces, finer.faces):
+        left = finer.apply(with_waters_muscles(base, rng).left)
+        return replace(head, left=left, right=reflected(left, head.opposite))
     v, marks = head.vertices, head.landmark_points(head.vertices)
     face = _Face(v, _broad_normals(v, head.faces), _upper_share(head, marks), _left_share(v))
     left = np.array(head.left)
