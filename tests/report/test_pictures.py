@@ -1,6 +1,7 @@
 """Pictures show what was measured, where it is, and the subject's left on the right."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from PIL import Image
 from face3d.analysis import Analysis
 from face3d.render import Surface
 from face3d.report.colors import UNMEASURED, colors_of
-from face3d.report.pictures import DIRECTIONS, Picture, map_pictures, plain_picture
+from face3d.report.pictures import DIRECTIONS, Picture, map_pictures, pictures_of, plain_picture
 
 
 def pixels(picture: Picture) -> np.ndarray:
@@ -59,3 +60,9 @@ def test_landmarks_are_dots_on_the_plain_picture(dome: Analysis) -> None:
     # (-38 mm) is 8 mm below the middle (-30 mm), in a picture 250 mm high.
     assert abs(np.mean(changed[0]) - (0.5 + 8 / 250) * bare.shape[0]) < 2
     assert abs(np.mean(changed[1]) - 0.5 * bare.shape[1]) < 2
+
+
+def test_a_scan_wound_the_wrong_way_round_is_drawn_as_bright(dome: Analysis) -> None:
+    turned = replace(dome, scan=dome.scan.replace(faces=dome.scan.faces[:, ::-1]))
+    bright, same = (pixels(pictures_of(a).surface_distance[2]) for a in (dome, turned))
+    assert np.abs(bright - same).mean() < 1.0

@@ -79,7 +79,7 @@ def pictures_of(analysis: Analysis) -> Pictures:
     from face3d.detect import surface_of
 
     scan = analysis.scan.moved(analysis.head)
-    surface = surface_of(scan, [])
+    surface = _facing_out(surface_of(scan, []))
     drawn = np.arange(len(scan.vertices))
     if not len(scan.faces):  # a point cloud is drawn as the surface through its points
         from scipy.spatial import KDTree
@@ -99,6 +99,15 @@ def pictures_of(analysis: Analysis) -> Pictures:
             None if scan.colors is None else scan.colors[drawn],
         ),
     )
+
+
+def _facing_out(surface: Surface) -> Surface:
+    """A surface that shows its back from the front is wound the wrong way round: turned, or it would be drawn dark."""
+    front = looking((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), CENTRE, FRAME_MM[0], (95, 125))
+    seen = surface.see(front)
+    if 2 * np.count_nonzero(seen.inside) <= np.count_nonzero(seen.faces >= 0):
+        return surface
+    return Surface(surface.vertices, surface.faces[:, ::-1])
 
 
 def map_pictures(surface: Surface, maps: Sequence[tuple[ArrayLike, Colors]]) -> list[list[Picture]]:
