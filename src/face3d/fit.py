@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
+from face3d.errors import RegistrationError
 from face3d.fit_basis import basis_of
 from face3d.fit_solver import SCALES, Marks, Solver, vertex_normals
 from face3d.scan import FaceScan, Floats, locked
@@ -32,6 +33,8 @@ from face3d.template import FaceTemplate
 REST_PRECISION = 400.0
 #: Steps of averaging over neighbours that what remains to the scan goes through before it is added to the shape.
 FINISH = 3
+#: A half face in cells of the surfels' size has some thousands.
+LEAST_SURFELS = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +94,13 @@ def fit_template(
         base, prior = rest.vertices_mm, prior.copy()
         still = np.r_[0 : basis.ends[1], basis.ends[3] : basis.ends[4]]
         prior[still, still] = REST_PRECISION
-    solver = Solver(template, basis, Surfels.of(scan), marks, base, prior)
+    surfels = Surfels.of(scan)
+    if len(surfels.points) < LEAST_SURFELS:
+        raise RegistrationError(
+            f"{scan.name}: {len(surfels.points)} surface elements with a normal, {LEAST_SURFELS} are needed to lay a "
+            "face on them; the scan is too small or broken, or its unit is wrong"
+        )
+    solver = Solver(template, basis, surfels, marks, base, prior)
     solver.run()
     shape = solver.shape
     normals = vertex_normals(shape, template.faces)
