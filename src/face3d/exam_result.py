@@ -45,7 +45,7 @@ class MeasurePart(_Part):
     side: Literal["left", "right", "both"]
     value: Number
     unit: str
-    uncertainty: Number = Field(description="one standard deviation, from repeated simulated scans; null if unknown")
+    uncertainty: Number = Field(description="root mean square error on simulated faces of known truth; null if unknown")
     status: str = Field(description='"ok", or why there is no value')
     source: str
 
