@@ -48,7 +48,7 @@ DEMOFACE = ("en_right", "en_left", "prn", "ch_right", "ch_left")
 
 
 def palsied_faces(count: int, seed: int) -> list[tuple[FaceScan, dict[str, Floats], RigidTransform]]:
-    """(scan named by its expression, true landmarks, scan coordinates -> head frame): one side weak, all expressions."""
+    """(scan named by its expression, true landmarks, scan coordinates -> head frame): one side weak."""
     rng, model, made = np.random.default_rng(seed), HeadModel.load("b", "fine"), []
     for i in range(count):
         expression, chosen = list(EXPRESSIONS.items())[i % len(EXPRESSIONS)]

@@ -18,7 +18,7 @@ from importlib import resources
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.spatial.transform import RigidTransform, Rotation
 
@@ -131,19 +131,24 @@ def network() -> HalfFaceNetwork:
     return HalfFaceNetwork(weights)
 
 
-def peaks(output: Singles, prior: Floats, reach: float = 12.0) -> tuple[Floats, Floats]:
+# pixels: how far the detector's guess reaches. Brows and chin are round: many places look alike there.
+_REACH = np.array([5.0 if mark in ("mb", "sci", "lb", "g", "pg", "gn") else 12.0 for mark in MARKS])
+
+
+def peaks(output: Singles, prior: Floats, reach: ArrayLike = 12.0) -> tuple[Floats, Floats]:
     """(K, 3) x, y and how far it stands out, all in pixels, and (K,) how sure 0..1, from the network's output.
 
-    `prior` (K, 2): where the detector saw them. A Gaussian of `reach` pixels around it (none where NaN) decides between
-    two lookalikes, but does not draw the result: that is the mean within 3 cells (6 pixels) of the best cell. How sure:
-    the share of the probability that lies there.
+    `prior` (K, 2): where the detector saw them. A Gaussian of `reach` pixels, (K,) or one for all, around it (none
+    where NaN) decides between two lookalikes, but does not draw the result: that is the mean within 3 cells (6 pixels)
+    of the best cell. How sure: the share of the probability that lies there.
     """
     k, (height, width) = len(output) // 2, output.shape[1:]
     heat, out = output[:k].astype(np.float64), output[k:]
     yy, xx = np.mgrid[:height, :width]
     x, y = 2.0 * xx + 0.5, 2.0 * yy + 0.5
     away = (x - prior[:, 0, None, None]) ** 2 + (y - prior[:, 1, None, None]) ** 2
-    best = (heat - np.nan_to_num(away) / (2 * reach**2)).reshape(k, -1).argmax(axis=1)
+    spread = np.broadcast_to(np.asarray(reach, np.float64), k)[:, None, None]
+    best = (heat - np.nan_to_num(away) / (2 * spread**2)).reshape(k, -1).argmax(axis=1)
     share = np.exp(heat - heat.max(axis=(1, 2), keepdims=True))
     near = (np.abs(yy - (best // width)[:, None, None]) <= 3) & (np.abs(xx - (best % width)[:, None, None]) <= 3)
     sure = np.where(near, share, 0.0).sum(axis=(1, 2)) / share.sum(axis=(1, 2))
@@ -166,8 +171,8 @@ def marked(surface: Surface, to_head: RigidTransform, scale: float, prior: Mappi
     """All landmarks of `MARKS` that the network sees on the surface.
 
     `to_head`, `scale`: the rough head frame and the face's size over the average one's. `prior`: where the detector saw
-    them, mm in scan coordinates; missing names are searched all over. A midline landmark is the mean of what the two
-    halves say of it, each as much as it is sure.
+    them, mm in scan coordinates; missing names are searched all over. Each landmark is what the views agree on, for
+    one on the midline those of both halves.
     """
     votes: dict[str, list[tuple[Floats, float]]] = {}
     for side in SIDES:
@@ -183,7 +188,9 @@ def marked(surface: Surface, to_head: RigidTransform, scale: float, prior: Mappi
     confidence: dict[str, float] = {}
     for name, vote in votes.items():
         points, sure = np.array([v[0] for v in vote]), np.array([v[1] for v in vote])
-        found[name] = sure @ points / sure.sum()
+        # The middle one of the views that are about as sure as the surest: where the network wavers between two
+        # places, a mean would lie somewhere between them.
+        found[name] = np.median(points[sure >= 0.5 * sure.max()], axis=0)
         spread = float(np.sqrt(sure @ ((points - found[name]) ** 2).sum(axis=1) / sure.sum()))
         confidence[name] = float(sure.mean()) / (1.0 + (spread / 2.0) ** 2)
     return Marked(found, confidence)
@@ -194,11 +201,17 @@ COLOUR_EDGES = ("ls", "li", "cph")
 # mm between detector and network at which each has half a say. On faces whose lips have an edge to see they differ by
 # 2 to 4 mm, on real scans without one by up to 9, and then it is the detector that people agree with.
 _HALFWAY = 5.0
+_LOST = 0.02  # confidence below which a mark is a guess
 
 
 def settled(precise: Marked, detected: Mapping[str, Floats]) -> Marked:
-    """The network's landmarks, and on the lips' colour edges the less of them the further the detector is from them."""
-    points, confidence = dict(precise.points), dict(precise.confidence)
+    """The network's landmarks, and on the lips' colour edges the less of them the further the detector is from them.
+
+    Where the network is lost, its mark outside of what it sees for instance, there is none, and the detector's stays.
+    """
+    kept = [name for name, sure in precise.confidence.items() if sure >= _LOST or name not in detected]
+    points = {name: precise.points[name] for name in kept}
+    confidence = {name: precise.confidence[name] for name in kept}
     for name in points.keys() & detected.keys():
         if name.split("_")[0] in COLOUR_EDGES:
             share = 1.0 / (1.0 + (float(np.linalg.norm(points[name] - detected[name])) / _HALFWAY) ** 4)
@@ -239,7 +252,7 @@ def _looked(seen: Seen, view: View, guess: Floats, flipped: bool) -> tuple[Float
         depth = depth[:, ::-1]
         guess[:, 0] = view.size[0] - 1 - guess[:, 0]
     picture, base = channels(depth)
-    places, sure = peaks(network()(np.asarray(picture, np.float32)), guess)
+    places, sure = peaks(network()(np.asarray(picture, np.float32)), guess, _REACH)
     height = at_pixels(base, places[:, :2]) + places[:, 2]
     if flipped:
         places[:, 0] = view.size[0] - 1 - places[:, 0]
