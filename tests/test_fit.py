@@ -12,6 +12,7 @@ from face3d.action_units import action_units
 from face3d.asymmetry import asymmetry_map, carried
 from face3d.errors import RegistrationError
 from face3d.fit import TemplateFit, fit_template
+from face3d.fit_solver import laid_on
 from face3d.mirror import mirrored
 from face3d.quality import fit_quality
 from face3d.scan import FaceScan, Floats
@@ -77,8 +78,11 @@ def test_the_mirrored_scan_gives_the_mirrored_fit() -> None:
     flipped = mirrored(scan.replace(landmarks=marks))
     fit, other = fitted(1, 0.8, 0.1), fit_template(flipped, flipped.landmarks, movement="a")
     back = other.template.reflected(other.vertices_mm)
-    # Not to the last bit: the scan's cells lie elsewhere in the mirror.
-    assert np.median(np.linalg.norm(back - fit.vertices_mm, axis=1)) < 0.5
+    # Not to the last bit: the scan's cells lie elsewhere in the mirror. The frames differ by a rigid motion.
+    back = laid_on(back, fit.vertices_mm, fit.template.area).apply(back)
+    assert np.median(np.linalg.norm(back - fit.vertices_mm, axis=1)) < 0.4
+    one, two = asymmetry_map(fit).magnitude_mm, asymmetry_map(other).magnitude_mm
+    assert np.nanmean(np.abs(one - two)) < 0.25
     assert np.abs(other.left - fit.right).max() < 0.2
 
 

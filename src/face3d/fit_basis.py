@@ -12,7 +12,7 @@ from face3d.template import FaceTemplate
 
 # Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
 #: Standard deviations of the priors: a unit's intensity common to both sides, and its difference between them.
-UNIT_SD, DIFFERENCE_SD = 0.4, 0.4
+UNIT_SD, DIFFERENCE_SD = 0.5, 0.5
 #: The two sides of the jaw's units differ by no more: it is one bone.
 WHOLE_SD = 0.05
 #: mm and mm: standard deviation and correlation length of the smooth remainder, shared and differing part.
