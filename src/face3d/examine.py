@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from face3d.detect import Detection
     from face3d.exam import Exam
     from face3d.fit import TemplateFit
+    from face3d.surfels import Surfels
     from face3d.template import FaceTemplate
 
 
@@ -60,13 +61,13 @@ def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, worker
     from concurrent.futures import ThreadPoolExecutor
 
     step("rest")
-    rest = fit_rest(exam.scan("rest"))
+    rest = fit_rest(see_scan(exam.scan("rest"), at_rest=True))
     found, notes = {"rest": rest}, list(exam.notes)
 
     def fitted(expression: str) -> Fitted | Face3DError:
         step(expression)
         try:
-            return fit_expression(exam.scan(expression), rest)
+            return fit_expression(see_scan(exam.scan(expression)), rest)
         except Face3DError as error:
             return error
 
@@ -83,6 +84,16 @@ def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, worker
 
 
 @dataclass(frozen=True, eq=False)
+class SeenScan:
+    """What fitting needs of a scan: its cleaned surface as elements, the landmarks that were found (scan coordinates),
+    and, of a rest scan, scan coordinates -> canonical head frame by its mirror symmetry."""
+
+    surfels: Surfels
+    found: Detection
+    head: RigidTransform | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Fitted:
     """One scan: its fit, and the landmarks that were found on it (scan coordinates)."""
 
@@ -95,33 +106,42 @@ class Fitted:
         return {name: self.fit.to_head.apply(point) for name, point in self.found.landmarks.items()}
 
 
-def fit_rest(scan: FaceScan) -> Fitted:
-    """The template laid on the rest scan, whose mirror symmetry fixes the head frame."""
+def see_scan(scan: FaceScan, at_rest: bool = False) -> SeenScan:
+    """A scan cleaned, with its landmarks (those given by hand win); the mirror symmetry of a rest scan fixes the head
+    frame."""
     from face3d.clean import clean
     from face3d.detect import detect_landmarks
-    from face3d.fit import fit_template
     from face3d.pose import head_frame, refined_frame
     from face3d.superimpose import superimpose_mirror
+    from face3d.surfels import Surfels
 
     cleaned = clean(scan).scan
     found = detect_landmarks(cleaned)
-    rough = head_frame(found.landmarks, found.confidence)
-    plane = superimpose_mirror(cleaned, rough).plane
-    head = refined_frame(rough, found.landmarks, plane.normal, plane.point)
-    fit = fit_template(cleaned, found.landmarks, found.confidence, found.dense).in_frame(head)
-    return Fitted(_believed(fit, scan.name), found)
+    head = None
+    if at_rest:
+        rough = head_frame(found.landmarks, found.confidence)
+        plane = superimpose_mirror(cleaned, rough).plane
+        head = refined_frame(rough, found.landmarks, plane.normal, plane.point)
+    return SeenScan(Surfels.of(cleaned), found, head)
 
 
-def fit_expression(scan: FaceScan, rest: Fitted) -> Fitted:
-    """The template laid on a scan in expression: cleaned, landmarks found (those given by hand win), from rest on."""
-    from face3d.clean import clean
-    from face3d.detect import detect_landmarks
+def fit_rest(seen: SeenScan) -> Fitted:
+    """The template laid on the rest scan, in its head frame."""
     from face3d.fit import fit_template
 
-    cleaned = clean(scan).scan
-    found = detect_landmarks(cleaned)
-    landmarks, dense = _as_at_rest(found, rest)
-    return Fitted(_believed(fit_template(cleaned, landmarks, found.confidence, dense, rest.fit), scan.name), found)
+    assert seen.head is not None
+    found = seen.found
+    fit = fit_template(seen.surfels, found.landmarks, found.confidence, found.dense).in_frame(seen.head)
+    return Fitted(_believed(fit, seen.surfels.name), found)
+
+
+def fit_expression(seen: SeenScan, rest: Fitted) -> Fitted:
+    """The template laid on a scan in expression, from rest on."""
+    from face3d.fit import fit_template
+
+    landmarks, dense = _as_at_rest(seen.found, rest)
+    fit = fit_template(seen.surfels, landmarks, seen.found.confidence, dense, rest.fit)
+    return Fitted(_believed(fit, seen.surfels.name), seen.found)
 
 
 def _as_at_rest(found: Detection, rest: Fitted) -> tuple[dict[str, Floats], Floats]:

@@ -72,14 +72,14 @@ class TemplateFit:
 
 
 def fit_template(
-    scan: FaceScan,
+    scan: FaceScan | Surfels,
     landmarks: Mapping[str, ArrayLike],
     confidence: Mapping[str, float] | None = None,
     dense: ArrayLike | None = None,
     rest: TemplateFit | None = None,
     movement: str = "ab",
 ) -> TemplateFit:
-    """Lay the template on `scan`.
+    """Lay the template on `scan`, or on its surface elements where they were made before.
 
     `landmarks` name -> (3,) and `dense` (478, 3; NaN where unknown) in scan coordinates, mm; `confidence` name -> 0..1.
     `rest`: the fit of the same person's rest scan; shape is then taken from it and movement is relative to it.
@@ -94,7 +94,7 @@ def fit_template(
         base, prior = rest.vertices_mm, prior.copy()
         still = np.r_[0 : basis.ends[1], basis.ends[3] : basis.ends[4]]
         prior[still, still] = REST_PRECISION
-    surfels = Surfels.of(scan)
+    surfels = scan if isinstance(scan, Surfels) else Surfels.of(scan)
     if len(surfels.points) < LEAST_SURFELS:
         raise RegistrationError(
             f"{scan.name}: {len(surfels.points)} surface elements with a normal, {LEAST_SURFELS} are needed to lay a "

@@ -24,11 +24,12 @@ _MOST_STEPS = 8
 
 @dataclass(frozen=True, eq=False)
 class Surfels:
-    """`points`, `normals` (N, 3) in the scan's coordinates, mm; `tree` over the points."""
+    """`points`, `normals` (N, 3) in the scan's coordinates, mm; `tree` over the points; `name` of the scan."""
 
     points: Floats
     normals: Floats
     tree: KDTree
+    name: str = ""
 
     @classmethod
     def of(cls, scan: FaceScan, cell: float = CELL) -> Surfels:
@@ -45,7 +46,7 @@ class Surfels:
         length = np.linalg.norm(normals, axis=1)
         good = length > _LEAST_UNITY
         points, normals = points[good], normals[good] / length[good, None]
-        return cls(points, normals, KDTree(points))
+        return cls(points, normals, KDTree(points), scan.name)
 
 
 def _filled(v: Floats, n: Floats, faces: Ints, cell: float) -> tuple[Floats, Floats]:
