@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -33,21 +33,22 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, eq=False)
 class FittedExam:
     """Every scan of an exam in correspondence. `rest` (N, 3) and `expressions` name -> (N, 3) mm in the rest scan's
-    canonical head frame, NaN where the scan shows nothing; `fits` and detected `marks` (name -> (3,) mm, in the frame
-    of their own fit) by expression, rest included."""
+    canonical head frame, NaN where the scan shows nothing; `fits`, detected `marks` (name -> (3,) mm, in the frame of
+    their own fit) and what was `seen` of each scan, by expression, rest included."""
 
     template: FaceTemplate
     rest: Floats
     expressions: Mapping[str, Floats]
     fits: Mapping[str, TemplateFit]
     marks: Mapping[str, Mapping[str, Floats]]
+    seen: Mapping[str, SeenScan]
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rest", locked(self.rest))
-        seen = {name: locked(v) for name, v in self.expressions.items()}
-        object.__setattr__(self, "expressions", MappingProxyType(seen))
-        for name in ("fits", "marks"):
+        moved = {name: locked(v) for name, v in self.expressions.items()}
+        object.__setattr__(self, "expressions", MappingProxyType(moved))
+        for name in ("fits", "marks", "seen"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
 
@@ -58,29 +59,42 @@ def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, worker
     be used is left out with a note; a rest scan that cannot be used raises (`ScanError`, `LandmarkError`,
     `RegistrationError`). The result does not depend on `workers`.
     """
+
+    def see(expression: str) -> SeenScan:
+        step(expression)
+        return see_scan(exam.scan(expression), at_rest=expression == "rest")
+
+    return fit_seen(exam.expressions, see, exam.notes, workers)
+
+
+def fit_seen(
+    expressions: Sequence[str], see: Callable[[str], SeenScan], notes: Sequence[str] = (), workers: int = 1
+) -> FittedExam:
+    """The same for scans that `see` gives by expression; "rest" is one of `expressions`."""
     from concurrent.futures import ThreadPoolExecutor
 
-    step("rest")
-    rest = fit_rest(see_scan(exam.scan("rest"), at_rest=True))
-    found, notes = {"rest": rest}, list(exam.notes)
+    seen = {"rest": see("rest")}
+    rest = fit_rest(seen["rest"])
+    found, said = {"rest": rest}, list(notes)
 
-    def fitted(expression: str) -> Fitted | Face3DError:
-        step(expression)
+    def fitted(expression: str) -> tuple[SeenScan, Fitted] | Face3DError:
         try:
-            return fit_expression(see_scan(exam.scan(expression)), rest)
+            one = see(expression)
+            return one, fit_expression(one, rest)
         except Face3DError as error:
             return error
 
+    others = [e for e in expressions if e != "rest"]
     with ThreadPoolExecutor(workers) as pool:
-        for expression, one in zip(exam.expressions[1:], pool.map(fitted, exam.expressions[1:]), strict=True):
+        for expression, one in zip(others, pool.map(fitted, others), strict=True):
             if isinstance(one, Face3DError):
-                notes.append(f"{expression}: left out: {one}")
+                said.append(f"{expression}: left out: {one}")
             else:
-                found[expression] = one
-    seen = {name: _seen(one.fit) for name, one in found.items()}
-    neutral = seen.pop("rest")
-    fits = {name: one.fit for name, one in found.items()}
-    return FittedExam(rest.fit.template, neutral, seen, fits, {n: one.marks for n, one in found.items()}, tuple(notes))
+                seen[expression], found[expression] = one
+    shown = {name: _seen(one.fit) for name, one in found.items()}
+    neutral = shown.pop("rest")
+    fits, marks = {name: one.fit for name, one in found.items()}, {name: one.marks for name, one in found.items()}
+    return FittedExam(rest.fit.template, neutral, shown, fits, marks, seen, tuple(said))
 
 
 @dataclass(frozen=True, eq=False)
