@@ -1,0 +1,1 @@
+"""Grading severity by networks over point sets: examples, networks, training, evaluation, explanation."""

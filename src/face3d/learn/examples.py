@@ -1,0 +1,258 @@
+"""An examination as a network sees it: small arrays of fixed shape, with what is known of its grade.
+
+Made once for each exam (`example_of`), stored beside it or in a folder of its own, and streamed from disk; what was
+not scanned or not seen is NaN. Everything is in the rest scan's canonical head frame, mm, with the head's own motion
+taken out on the region that is stable in each expression, or, for the raw points, in the rough head frame that the
+landmarks of each scan give.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from face3d.errors import RegistrationError, SchemaError
+from face3d.exam import EXPRESSIONS
+from face3d.learn.grid import MARKS, Grid, grid_of
+from face3d.learn.points import farthest_points
+from face3d.scales import REGIONS, EfaceItems
+from face3d.scan import Floats
+
+if TYPE_CHECKING:
+    from face3d.exam import Exam, Grades
+    from face3d.examine import FittedExam
+
+#: All scans of the protocol, rest first, and those that show a movement.
+SCANS = tuple(EXPRESSIONS)
+MOVEMENTS = SCANS[1:]
+#: Points kept of each raw scan, evenly spread over the face by farthest-point sampling; networks take fewer of them.
+POINTS = 1024
+#: mm: the face around the nose's root; beyond it come hair, ears and neck.
+REACH_MM = 105.0
+EFACE = tuple(f.name for f in fields(EfaceItems))
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is known of an exam: `house_brackmann` 1..6, `side` "left", "right", "none", `severity` 0..1,
+    `region_function` (5,) of `REGIONS`, `resting` (3,) eye, nasolabial, mouth, `voluntary` (5,) 1..5 and `synkinesis`
+    (5,) 0..3 of the Sunnybrook form, `composite`, `eface` (15,). None or NaN where nobody said."""
+
+    house_brackmann: int | None = None
+    side: str | None = None
+    severity: float = np.nan
+    region_function: tuple[float, ...] = (np.nan,) * 5
+    resting: tuple[float, ...] = (np.nan,) * 3
+    voluntary: tuple[float, ...] = (np.nan,) * 5
+    synkinesis: tuple[float, ...] = (np.nan,) * 5
+    composite: float = np.nan
+    eface: tuple[float, ...] = (np.nan,) * len(EFACE)
+
+
+@dataclass(frozen=True, eq=False)
+class Example:
+    """One exam. N nodes of the template grid, L detected landmarks (`MARKS`), U movement units, E = 9 movements.
+
+    `rest` (N, 3), `normals` (N, 3) of the face at rest; `moves` (E, N, 3) rest to expression; `marks` (L, 3) detected
+    at rest, `mark_moves` (E, L, 3); `units` (1 + E, U, 2) left and right intensities, `units_se` the same; `quality`
+    (1 + E, Q) the fits' numbers (`face3d.quality`); `points` (1 + E, POINTS, 6) raw points and normals. `measures`
+    name -> value, without regard to which side is affected; `facts` what it comes from (subject, scanner, ...).
+    """
+
+    rest: Floats
+    normals: Floats
+    moves: Floats
+    marks: Floats
+    mark_moves: Floats
+    units: Floats
+    units_se: Floats
+    quality: Floats
+    points: Floats
+    measures: Mapping[str, float]
+    labels: Labels = Labels()
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def subject(self) -> str:
+        return str(self.facts.get("subject", ""))
+
+    @property
+    def shown(self) -> np.ndarray:
+        """(1 + E,) bool: which scans of the protocol there are."""
+        return np.isfinite(self.quality).all(axis=1)
+
+    def without(self, expressions: Sequence[str]) -> Example:
+        """The same exam as if some expressions had not been scanned."""
+        gone = [SCANS.index(e) for e in expressions]
+        if 0 in gone:
+            raise ValueError("rest cannot be left out: every movement is measured from it")
+        changed = {}
+        for name in ("moves", "mark_moves", "units", "units_se", "quality", "points"):
+            array = getattr(self, name).copy()
+            array[[g - 1 for g in gone] if name in ("moves", "mark_moves") else gone] = np.nan
+            changed[name] = array
+        kept = {k: v for k, v in self.measures.items() if k.split("|")[1] not in expressions}
+        return replace(self, measures=kept, **changed)
+
+
+_ARRAYS = ("rest", "normals", "moves", "marks", "mark_moves", "units", "units_se", "quality", "points")
+_FLIP = np.array([-1.0, 1.0, 1.0])
+
+
+def mirrored(example: Example, grid: Grid) -> Example:
+    """The mirror image of the exam: sides swap in all that has one. Measures by side swap their names."""
+    marks = np.array([MARKS.index(_swapped(name)) for name in MARKS])
+    points = example.points * np.tile(_FLIP, 2)
+    side = {"left": "right", "right": "left"}.get(example.labels.side or "", example.labels.side)
+    return replace(
+        example,
+        rest=example.rest[grid.opposite] * _FLIP, normals=example.normals[grid.opposite] * _FLIP,
+        moves=example.moves[:, grid.opposite] * _FLIP, marks=example.marks[marks] * _FLIP,
+        mark_moves=example.mark_moves[:, marks] * _FLIP, units=example.units[..., ::-1],
+        units_se=example.units_se[..., ::-1], points=points,
+        measures={_swapped(k, "|"): v for k, v in example.measures.items()},
+        labels=replace(example.labels, side=side),
+    )  # fmt: skip
+
+
+def _swapped(name: str, joint: str = "_") -> str:
+    for here, there in (("left", "right"), ("right", "left")):
+        if name.endswith(joint + here):
+            return name.removesuffix(here) + there
+    return name
+
+
+def example_of(fitted: FittedExam, labels: Labels | None = None, facts: Mapping[str, Any] | None = None) -> Example:
+    """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN."""
+    from face3d.examine import measure_fits
+    from face3d.fit_solver import vertex_normals
+    from face3d.movement import movement
+    from face3d.quality import fit_quality
+
+    template = fitted.template
+    grid = grid_of(template)
+    e, n, u = len(MOVEMENTS), len(grid.nodes), len(template.units)
+    moves, mark_moves = np.full((e, n, 3), np.nan), np.full((e, len(MARKS), 3), np.nan)
+    units, units_se = np.full((1 + e, u, 2), np.nan), np.full((1 + e, u, 2), np.nan)
+    quality, points = np.full((1 + e, 6), np.nan), np.full((1 + e, POINTS, 6), np.nan)
+    at_rest = _marks(fitted.marks["rest"])
+    for k, name in enumerate(SCANS):
+        if name not in fitted.fits:
+            continue
+        fit = fitted.fits[name]
+        units[k] = np.stack([fit.left, fit.right], axis=1)
+        units_se[k] = np.stack([fit.left_se, fit.right_se], axis=1)
+        quality[k] = fit_quality(fit).numbers
+        points[k] = raw_points(fitted.seen[name].surfels, fitted.seen[name].found)
+        if k:
+            try:
+                moved = movement(name, fitted.rest, fitted.expressions[name], template)
+            except RegistrationError:
+                continue
+            moves[k - 1] = grid.means(moved.displacement)
+            mark_moves[k - 1] = moved.to_rest.apply(_marks(fitted.marks[name])) - at_rest
+    m = measure_fits(fitted.rest, fitted.expressions, template, "none", notes=fitted.notes, marks=fitted.marks)
+    measures = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in m.rows}
+    normals = grid.means(vertex_normals(fitted.fits["rest"].vertices_mm, template.faces))
+    return Example(
+        grid.means(fitted.rest), normals, moves, at_rest, mark_moves, units, units_se, quality, points, measures,
+        labels or Labels(), dict(facts or {}),
+    )  # fmt: skip
+
+
+def _marks(found: Mapping[str, Floats]) -> Floats:
+    return np.array([found.get(name, np.full(3, np.nan)) for name in MARKS])
+
+
+def raw_points(surfels: Any, found: Any) -> Floats:
+    """(POINTS, 6) positions and normals of a scan in the head frame of its landmarks, evenly spread over the face."""
+    from face3d.pose import head_frame
+
+    head = head_frame(found.landmarks, found.confidence)
+    at = head.apply(surfels.points)
+    near = np.flatnonzero((at**2).sum(axis=1) < REACH_MM**2)
+    if not len(near):
+        return np.full((POINTS, 6), np.nan)
+    at, normals = at[near], head.rotation.apply(surfels.normals[near])
+    # From the foremost on; repeated when there are fewer.
+    chosen = np.resize(farthest_points(at, POINTS, int(at[:, 2].argmax())), POINTS)
+    return np.concatenate([at[chosen], normals[chosen]], axis=1)
+
+
+def labels_of(grades: Grades | None, affected_side: str | None = None) -> Labels:
+    """What a clinician entered, as labels."""
+    if grades is None:
+        return Labels(side=affected_side)
+    s = grades.sunnybrook
+    return Labels(
+        grades.house_brackmann, affected_side,
+        resting=(np.nan,) * 3 if s is None else (s.eye, s.nasolabial, s.mouth),
+        voluntary=(np.nan,) * 5 if s is None else tuple(s.voluntary),
+        synkinesis=(np.nan,) * 5 if s is None else tuple(s.synkinesis),
+        composite=float(s.composite) if s is not None else float(grades.sunnybrook_composite or np.nan),
+        eface=(np.nan,) * len(EFACE) if grades.eface is None else tuple(asdict(grades.eface).values()),
+    )  # fmt: skip
+
+
+def labels_from_truth(truth: Mapping[str, Any]) -> Labels:
+    """The labels of a simulated exam, from its truth.json or the facts stored with it."""
+    items = truth.get("sunnybrook_items", truth["sunnybrook"])
+    eface = truth.get("eface_items", truth.get("eface", {}))
+    function = truth.get("region_function") or {r: truth[f"function_{r}"] for r in REGIONS}
+    composite = truth["composite"] if "composite" in truth else truth["sunnybrook"]
+    return Labels(
+        int(truth["house_brackmann"]), truth["side"], float(truth["severity"]),
+        tuple(float(function[r]) for r in REGIONS), tuple(float(items[k]) for k in ("eye", "nasolabial", "mouth")),
+        tuple(float(x) for x in items["voluntary"]), tuple(float(x) for x in items["synkinesis"]), float(composite),
+        tuple(np.nan if eface.get(k) is None else float(eface[k]) for k in EFACE),
+    )  # fmt: skip
+
+
+def write_example(path: Path, example: Example) -> None:
+    """Stores an example, whole or not at all. Half precision: 0.06 mm at 100 mm for raw points, finer for the rest."""
+    from face3d.io.write import write_bytes
+
+    arrays = {k: np.asarray(getattr(example, k), np.float16 if k == "points" else np.float32) for k in _ARRAYS}
+    notes = {"labels": asdict(example.labels), "facts": dict(example.facts), "measures": dict(example.measures)}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, notes=np.array(json.dumps(notes)), **arrays)  # type: ignore[arg-type]
+    write_bytes(path, buffer.getvalue())
+
+
+def read_example(path: Path) -> Example:
+    """Raises `SchemaError` that names the file."""
+    try:
+        with np.load(path) as data:
+            arrays = {k: data[k].astype(np.float32) for k in _ARRAYS}
+            notes = json.loads(str(data["notes"]))
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise SchemaError(f"{path}: not an example of an exam ({error}); delete it, it is made anew") from error
+    known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in notes["labels"].items()}
+    labels = Labels(**known)
+    return Example(**arrays, measures=notes["measures"], labels=labels, facts=notes["facts"])
+
+
+def read_examples(folder: Path) -> Iterator[Example]:
+    """All stored examples of a folder, in the order of their names, one at a time."""
+    return map(read_example, sorted(folder.glob("*.npz")))
+
+
+def example_from_exam(exam: Exam, workers: int = 2) -> Example:
+    """An exam fitted and made an example, labelled with its clinician's grades or, when simulated, with its truth."""
+    from face3d.examine import fit_exam
+
+    labels = labels_of(exam.grades, exam.affected_side)
+    facts: dict[str, Any] = {"subject": exam.subject, "visit": exam.visit, "device": exam.device}
+    source = exam.source.parent if exam.source is not None and exam.source.is_file() else exam.source
+    if source is not None and (source / "truth.json").is_file():
+        truth = json.loads((source / "truth.json").read_text(encoding="utf-8"))
+        labels = labels_from_truth(truth)
+        facts |= {k: truth[k] for k in ("movement", "state", "age_years", "male", "split") if k in truth}
+    return example_of(fit_exam(exam, workers=workers), labels, facts)
