@@ -8,6 +8,7 @@ bias cancels.
 from __future__ import annotations
 
 import functools
+import itertools
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -46,6 +47,7 @@ _FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as 
 _COARSE_PIXELS, _FINE_PIXELS = 256, 320  # the network inside looks at 256 x 256 of the face's surroundings
 _LIGHT = (0.0, 0.5, 1.0)  # from in front and above: the light of photographs; straight on, brows and lids go flat
 _BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
+_NOISY_BLUR_MM = 2.0  # where no face is found: depth cameras make waves as wide as lips
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,14 +84,16 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
     notes: list[str] = []
     surface = surface_of(scan, notes)
     with Detector() as detector:
-        to_head = _find(detector, surface)
-        if to_head is None:  # wound the wrong way round, its outside looks like an inside
-            turned = Surface(surface.vertices, surface.faces[:, ::-1])
-            to_head = _find(detector, turned)
+        to_head, blur = None, _BLUR_MM
+        for blur, wound in itertools.product((_BLUR_MM, _NOISY_BLUR_MM), (1, -1)):
+            # Wound the wrong way round, a surface's outside looks like an inside.
+            tried = surface if wound == 1 else Surface(surface.vertices, surface.faces[:, ::-1])
+            to_head = _find(detector, tried, blur)
             if to_head is not None:
-                surface = turned
-                if len(scan.faces):
+                if wound == -1 and len(scan.faces):
                     notes.append("the faces are wound clockwise seen from outside: turned round to look for landmarks")
+                surface = tried
+                break
         if to_head is None and len(scan.landmarks) >= 4:
             to_head = head_frame(scan.landmarks)
             notes.append("the detector found no face; the view was set by the landmarks given by hand")
@@ -101,7 +105,7 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
                 f"and the units are right, give landmarks by hand (--landmarks FILE; at least en_left, en_right, "
                 f"ch_left, ch_right and prn)"
             )
-        count, points, trust = _vote(detector, surface, to_head)
+        count, points, trust = _vote(detector, surface, to_head, blur)
     landmarks, confidence = named(points, trust)
     precise = settled(marked(surface, to_head, face_scale(points), landmarks), landmarks)
     landmarks.update(precise.points)
@@ -216,17 +220,17 @@ def _coarse_views(surface: Surface) -> Iterator[View]:
         yield looking(direction, up, middle, width, (_COARSE_PIXELS, _COARSE_PIXELS))
 
 
-def _find(detector: Detector, surface: Surface) -> RigidTransform | None:
+def _find(detector: Detector, surface: Surface, blur_mm: float) -> RigidTransform | None:
     """Scan coordinates -> head frame of the first face that holds when looked at again, or None."""
     for view in _coarse_views(surface):
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, _LIGHT, blur_mm=_BLUR_MM)
+        picture = shaded(seen, view, _LIGHT, blur_mm=blur_mm)
         for quarters in range(4):
             turned = np.rot90(picture, quarters)
             pixels = detector.pixels(turned)
             if pixels is None:
                 continue
-            to_head = _settle(detector, surface, lifted(_unturned(pixels, quarters, turned.shape[0]), seen))
+            to_head = _settle(detector, surface, lifted(_unturned(pixels, quarters, turned.shape[0]), seen), blur_mm)
             if to_head is not None:
                 return to_head
     return None
@@ -281,7 +285,7 @@ def _head_view(to_head: RigidTransform, yaw: float, pitch: float, pixels: int) -
     return View(turn.as_matrix().T, centre, _FACE_WIDTH_MM, (pixels, pixels))
 
 
-def _settle(detector: Detector, surface: Surface, points: Floats) -> RigidTransform | None:
+def _settle(detector: Detector, surface: Surface, points: Floats, blur_mm: float) -> RigidTransform | None:
     """Looks again from the front until the frame stays; None when that is no face."""
     to_head = _head_frame(points)
     for _ in range(6):
@@ -289,7 +293,7 @@ def _settle(detector: Detector, surface: Surface, points: Floats) -> RigidTransf
             return None
         view = _head_view(to_head, 0, 0, _COARSE_PIXELS)
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, _LIGHT, blur_mm=_BLUR_MM)
+        picture = shaded(seen, view, _LIGHT, blur_mm=blur_mm)
         both = [p for p in (detector.pixels(picture, flipped) for flipped in (False, True)) if p is not None]
         if not both:
             return None
@@ -304,13 +308,15 @@ def _settle(detector: Detector, surface: Surface, points: Floats) -> RigidTransf
     return to_head
 
 
-def _vote(detector: Detector, surface: Surface, to_head: RigidTransform) -> tuple[int, Floats, Floats]:
+def _vote(
+    detector: Detector, surface: Surface, to_head: RigidTransform, blur_mm: float
+) -> tuple[int, Floats, Floats]:  # fmt: skip
     """Every voting view's points, and their weighted median in the head frame."""
     votes, weights, count = [], [], 0
     for yaw, pitch in _VOTING:
         view = _head_view(to_head, yaw, pitch, _FINE_PIXELS)
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, _LIGHT, blur_mm=_BLUR_MM)
+        picture = shaded(seen, view, _LIGHT, blur_mm=blur_mm)
         for flipped in (False, True):
             pixels = detector.pixels(picture, flipped)
             if pixels is None:

@@ -73,24 +73,26 @@ def fit_seen(
     """The same for scans that `see` gives by expression; "rest" is one of `expressions`."""
     from concurrent.futures import ThreadPoolExecutor
 
-    seen = {"rest": see("rest")}
-    rest = fit_rest(seen["rest"])
-    found, said = {"rest": rest}, list(notes)
-
-    def fitted(expression: str) -> tuple[SeenScan, Fitted] | Face3DError:
-        try:
-            one = see(expression)
-            return one, fit_expression(one, rest)
-        except Face3DError as error:
-            return error
+    from threadpoolctl import threadpool_limits
 
     others = [e for e in expressions if e != "rest"]
-    with ThreadPoolExecutor(workers) as pool:
-        for expression, one in zip(others, pool.map(fitted, others), strict=True):
-            if isinstance(one, Face3DError):
-                said.append(f"{expression}: left out: {one}")
-            else:
-                seen[expression], found[expression] = one
+    # One BLAS thread a worker: two in each of two workers take twice the time, and how many there are must not show in
+    # the last digits.
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+        seeing = {e: pool.submit(see, e) for e in ("rest", *others)}
+        try:
+            rest = fit_rest(seeing["rest"].result())
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+        # Queued behind all the seeing, so that no worker waits for what nobody works at.
+        fitting = {e: pool.submit(lambda one: fit_expression(one.result(), rest), seeing[e]) for e in others}
+        found, seen, said = {"rest": rest}, {"rest": seeing["rest"].result()}, list(notes)
+        for e, one in fitting.items():
+            try:
+                found[e], seen[e] = one.result(), seeing[e].result()
+            except Face3DError as error:
+                said.append(f"{e}: left out: {error}")
     shown = {name: _seen(one.fit) for name, one in found.items()}
     neutral = shown.pop("rest")
     fits, marks = {name: one.fit for name, one in found.items()}, {name: one.marks for name, one in found.items()}
