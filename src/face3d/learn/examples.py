@@ -86,7 +86,7 @@ class Example:
     @property
     def shown(self) -> np.ndarray:
         """(1 + E,) bool: which scans of the protocol there are."""
-        return np.isfinite(self.quality).all(axis=1)
+        return np.asarray(np.isfinite(self.quality).all(axis=1))
 
     def without(self, expressions: Sequence[str]) -> Example:
         """The same exam as if some expressions had not been scanned."""

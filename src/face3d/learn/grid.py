@@ -46,7 +46,7 @@ class Grid:
     def means(self, field: Floats) -> Floats:
         """(N, ...) a field (V, ...) at the nodes: means of what is known around each, NaN where less than half is."""
         flat = np.asarray(field, np.float64).reshape(len(field), -1)
-        known = np.isfinite(flat).all(axis=1)
+        known = np.asarray(np.isfinite(flat).all(axis=1))
         total = self.gather @ np.where(known[:, None], flat, 0.0)
         share = self.gather @ known.astype(np.float64)
         mean = total / np.maximum(share, 1e-12)[:, None]
@@ -67,7 +67,7 @@ class Grid:
 def grid_of(template: FaceTemplate) -> Grid:
     """The grid of a template; the same on every machine."""
     at, opposite = template.vertices, template.opposite
-    paired = np.asarray(opposite != np.arange(len(at)), bool)
+    paired: np.ndarray = np.not_equal(opposite, np.arange(len(at)))
     middle, left = np.flatnonzero(~paired), np.flatnonzero((at[:, 0] > 0) & paired)
     pairs = left[farthest_points(at[left], PAIRS, _nearest(at[left], at.mean(axis=0)))]
     line = middle[farthest_points(at[middle], MIDDLE, 0)]
