@@ -11,7 +11,7 @@ def test_taylor_2014_as_published():
     assert (norm.mean, norm.sd, norm.n) == (0.6253, 0.16, 350)
     assert norm.z(0.6253) == 0.0 and norm.z(0.7853) == pytest.approx(1.0) and norm.z(0.4653) == pytest.approx(-1.0)
     assert norm.range_text == "0.31-0.94"
-    for word in ("3dMD", "healthy adults", "without a midplane", "10.1597/13-353", "crop"):
+    for word in ("3dMD", "healthy adults", "without a midplane", "Taylor", "10.1597/13-353", "crop"):
         assert word in norm.text
 
 

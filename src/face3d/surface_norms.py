@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from functools import cache
-from importlib.resources import files
+
+from face3d.norms import MIRROR_RMS, find_norms, methods
 
 
 @dataclass(frozen=True)
 class SurfaceNorm:
     """Mean and SD (mm) of a region's RMS in a healthy population, with the method it was found by."""
 
-    region: str
-    side: str
-    definition: str
-    distance: str
     mean: float
     sd: float
     n: int
@@ -43,12 +38,13 @@ class SurfaceNorm:
 
 
 def surface_norm(region: str, side: str, definition: str, distance: str) -> SurfaceNorm | None:
-    """The norm of exactly this quantity, None where none was published."""
-    return _norms().get((region, side, definition, distance))
-
-
-@cache
-def _norms() -> dict[tuple[str, str, str, str], SurfaceNorm]:
-    text = (files("face3d") / "data" / "surface_norms.json").read_text(encoding="utf-8")
-    norms = [SurfaceNorm(**entry) for entry in json.loads(text)["norms"]]
-    return {(n.region, n.side, n.definition, n.distance): n for n in norms}
+    """The norm of exactly this quantity, None where none was published. All norms are in `data/norms.json`."""
+    if (region, side, definition, distance) != ("face", "both", "face", "surface distance"):
+        return None
+    for norm in find_norms("surface_rms", "rest", region):
+        if norm.method == MIRROR_RMS and norm.mean is not None and norm.sd is not None:
+            return SurfaceNorm(
+                norm.mean, norm.sd, norm.n or 0, f"{norm.population}, {norm.device}, at rest",
+                methods()[norm.method], norm.note or "", f"{norm.source}, doi:{norm.doi}",
+            )  # fmt: skip
+    return None
