@@ -28,6 +28,7 @@ from face3d.scan import Floats
 if TYPE_CHECKING:
     from face3d.exam import Exam, Grades
     from face3d.examine import FittedExam
+    from face3d.measures import Measures
 
 #: All scans of the protocol, rest first, and those that show a movement.
 SCANS = tuple(EXPRESSIONS)
@@ -63,7 +64,8 @@ class Example:
     `rest` (N, 3), `normals` (N, 3) of the face at rest; `moves` (E, N, 3) rest to expression; `marks` (L, 3) detected
     at rest, `mark_moves` (E, L, 3); `units` (1 + E, U, 2) left and right intensities, `units_se` the same; `quality`
     (1 + E, Q) the fits' numbers (`face3d.quality`); `points` (1 + E, POINTS, 6) raw points and normals. `measures`
-    name -> value, without regard to which side is affected; `facts` what it comes from (subject, scanner, ...).
+    name -> value, without regard to which side is affected; `facts` what it comes from (subject, scanner, ...);
+    `rules` what published rules make of the measures (`face3d.estimates`), with the side found by measuring.
     """
 
     rest: Floats
@@ -78,6 +80,7 @@ class Example:
     measures: Mapping[str, float]
     labels: Labels = Labels()
     facts: Mapping[str, Any] = field(default_factory=dict)
+    rules: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def subject(self) -> str:
@@ -110,7 +113,8 @@ def mirrored(example: Example, grid: Grid) -> Example:
     """The mirror image of the exam: sides swap in all that has one. Measures by side swap their names."""
     marks = np.array([MARKS.index(_swapped(name)) for name in MARKS])
     points = example.points * np.tile(_FLIP, 2)
-    side = {"left": "right", "right": "left"}.get(example.labels.side or "", example.labels.side)
+    other = {"left": "right", "right": "left"}
+    side, by_rule = (other.get(s or "", s) for s in (example.labels.side, example.rules.get("side")))
     return replace(
         example,
         rest=example.rest[grid.opposite] * _FLIP, normals=example.normals[grid.opposite] * _FLIP,
@@ -118,7 +122,7 @@ def mirrored(example: Example, grid: Grid) -> Example:
         mark_moves=example.mark_moves[:, marks] * _FLIP, units=example.units[..., ::-1],
         units_se=example.units_se[..., ::-1], points=points,
         measures={_swapped(k, "|"): v for k, v in example.measures.items()},
-        labels=replace(example.labels, side=side),
+        labels=replace(example.labels, side=side), rules=example.rules and {**example.rules, "side": by_rule},
     )  # fmt: skip
 
 
@@ -129,8 +133,11 @@ def _swapped(name: str, joint: str = "_") -> str:
     return name
 
 
-def example_of(fitted: FittedExam, labels: Labels | None = None, facts: Mapping[str, Any] | None = None) -> Example:
-    """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN."""
+def example_of(
+    fitted: FittedExam, labels: Labels | None = None, facts: Mapping[str, Any] | None = None, raw: bool = True
+) -> Example:  # fmt: skip
+    """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `raw` False
+    leaves out what only baselines and networks on raw scans look at: raw points and measures."""
     from face3d.examine import measure_fits
     from face3d.fit_solver import vertex_normals
     from face3d.movement import movement
@@ -150,7 +157,8 @@ def example_of(fitted: FittedExam, labels: Labels | None = None, facts: Mapping[
         units[k] = np.stack([fit.left, fit.right], axis=1)
         units_se[k] = np.stack([fit.left_se, fit.right_se], axis=1)
         quality[k] = fit_quality(fit).numbers
-        points[k] = raw_points(fitted.seen[name].surfels, fitted.seen[name].found)
+        if raw:
+            points[k] = raw_points(fitted.seen[name].surfels, fitted.seen[name].found)
         if k:
             try:
                 moved = movement(name, fitted.rest, fitted.expressions[name], template)
@@ -158,13 +166,29 @@ def example_of(fitted: FittedExam, labels: Labels | None = None, facts: Mapping[
                 continue
             moves[k - 1] = grid.means(moved.displacement)
             mark_moves[k - 1] = moved.to_rest.apply(_marks(fitted.marks[name])) - at_rest
-    m = measure_fits(fitted.rest, fitted.expressions, template, "none", notes=fitted.notes, marks=fitted.marks)
-    measures = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in m.rows}
+    measures, rules = {}, {}
+    if raw:
+        m = measure_fits(fitted.rest, fitted.expressions, template, "none", notes=fitted.notes, marks=fitted.marks)
+        measures = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in m.rows}
+        rules = _rules(fitted, m)
     normals = grid.means(vertex_normals(fitted.fits["rest"].vertices_mm, template.faces))
     return Example(
         grid.means(fitted.rest), normals, moves, at_rest, mark_moves, units, units_se, quality, points, measures,
-        labels or Labels(), dict(facts or {}),
+        labels or Labels(), dict(facts or {}), rules,
     )  # fmt: skip
+
+
+def _rules(fitted: FittedExam, m: Measures) -> dict[str, Any]:
+    from face3d.estimates import estimate_scales
+    from face3d.measures import measure_movements
+
+    sided = measure_movements(fitted.rest, m.movements, fitted.template)
+    scales = estimate_scales(sided)
+    return {
+        "house_brackmann": scales.house_brackmann, "severity": sided.severity, "side": sided.affected_side,
+        "region_function": tuple(sided.region_function[r] for r in REGIONS),
+        "composite": scales.sunnybrook.composite if scales.sunnybrook is not None else None,
+    }  # fmt: skip
 
 
 def _marks(found: Mapping[str, Floats]) -> Floats:
@@ -221,6 +245,7 @@ def write_example(path: Path, example: Example) -> None:
 
     arrays = {k: np.asarray(getattr(example, k), np.float16 if k == "points" else np.float32) for k in _ARRAYS}
     notes = {"labels": asdict(example.labels), "facts": dict(example.facts), "measures": dict(example.measures)}
+    notes["rules"] = dict(example.rules)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, notes=np.array(json.dumps(notes)), **arrays)  # type: ignore[arg-type]
     write_bytes(path, buffer.getvalue())
@@ -236,7 +261,8 @@ def read_example(path: Path) -> Example:
         raise SchemaError(f"{path}: not an example of an exam ({error}); delete it, it is made anew") from error
     known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in notes["labels"].items()}
     labels = Labels(**known)
-    return Example(**arrays, measures=notes["measures"], labels=labels, facts=notes["facts"])
+    rules = notes.get("rules", {})
+    return Example(**arrays, measures=notes["measures"], labels=labels, facts=notes["facts"], rules=rules)
 
 
 def read_examples(folder: Path) -> Iterator[Example]:

@@ -1,0 +1,220 @@
+"""The grade of an exam by the shipped networks: how severe, which side, how sure, and when not to be believed.
+
+An estimate from geometry, learned on simulated patients; for research. The networks' own probabilities are calibrated
+on held-out training subjects; where the exam is unlike those, or the networks are unsure, the grade abstains and says
+why. The rule-based estimate (`face3d.estimates`) stands beside it as an explainable second opinion.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from face3d.errors import WeightsError
+from face3d.extras import require
+from face3d.scales import REGIONS, ROMAN
+from face3d.scan import Floats, locked
+
+if TYPE_CHECKING:
+    from face3d.exam import Exam
+    from face3d.examine import FittedExam
+    from face3d.learn.doubts import Usual
+    from face3d.learn.examples import Example
+
+LABEL = "estimate by a network trained on simulated patients, not a clinician's grade"
+SIDES = ("left", "right", "none")
+
+
+@dataclass(frozen=True)
+class SunnybrookEstimate:
+    """Sunnybrook scores as a network estimates them; not whole numbers. `composite` = voluntary - resting -
+    synkinesis, 0..100."""
+
+    resting: float
+    voluntary: float
+    synkinesis: float
+    composite: float
+
+
+@dataclass(frozen=True, eq=False)
+class Grade:
+    """`house_brackmann` 1..6, the most probable of `probabilities` (6,); `likely` the grades that hold the true one in
+    nine exams of ten; `severity` 0..1 (share of brow and mouth movement lost) with its standard error; `side` "left",
+    "right" or "none"; `region_function` region -> 0..1, share of the healthy side's movement; `sunnybrook`, `eface`
+    estimates of their items. `abstained` True when this should not be believed, with the `reason`. `example`: what the
+    networks saw."""
+
+    house_brackmann: int
+    probabilities: Floats
+    likely: tuple[int, ...]
+    severity: float
+    severity_se: float
+    side: str
+    region_function: Mapping[str, float]
+    sunnybrook: SunnybrookEstimate
+    eface: Mapping[str, float]
+    abstained: bool
+    reason: str
+    example: Example = field(repr=False)
+    label: str = LABEL
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "probabilities", locked(self.probabilities))
+        for name in ("region_function", "eface"):
+            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+
+    @property
+    def confidence(self) -> float:
+        """Calibrated probability of the grade given."""
+        return float(self.probabilities[self.house_brackmann - 1])
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it."""
+        return {
+            "house_brackmann": self.house_brackmann, "probabilities": [round(float(p), 4) for p in self.probabilities],
+            "likely": list(self.likely), "severity": self.severity, "severity_se": self.severity_se, "side": self.side,
+            "region_function": dict(self.region_function), "sunnybrook": vars(self.sunnybrook) | {},
+            "eface": dict(self.eface), "abstained": self.abstained, "reason": self.reason, "label": self.label,
+        }  # fmt: skip
+
+    def to_text(self) -> str:
+        """A summary for the terminal."""
+        likely = ", ".join(ROMAN[g - 1] for g in self.likely)
+        side = "no side" if self.side == "none" else f"the {self.side} side"
+        lines = [
+            f"House-Brackmann {ROMAN[self.house_brackmann - 1]} ({self.confidence:.0%}; 90 %: {likely}), {side}; "
+            f"severity {self.severity:.2f} ± {self.severity_se:.2f}; Sunnybrook {self.sunnybrook.composite:.0f}",
+            ", ".join(f"{r.replace('_', ' ')} {v:.0%}" for r, v in self.region_function.items()),
+            self.label,
+        ]
+        if self.abstained:
+            lines.insert(0, f"ABSTAINED, don't believe the following: {self.reason}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Learned on held-out training subjects: `temperature` of the grade's probabilities, `mass` that a set of grades
+    must have to hold the true one nine times of ten (conformal), `unsure` the expected error in grades above which one
+    exam of ten lies, `severity_se` of the severity."""
+
+    temperature: float
+    mass: float
+    unsure: float
+    severity_se: float
+
+
+def grade(exam: Exam | FittedExam | Example) -> Grade:
+    """The grade of an exam, of one that has been fitted, or of an example.
+
+    Raises what fitting raises when the rest scan cannot be used (`ScanError`, `LandmarkError`, `RegistrationError`),
+    `MissingExtraError` without the `learn` extra, `WeightsError` when the shipped weights are not those that were
+    trained.
+    """
+    from face3d.exam import Exam
+    from face3d.examine import fit_exam
+    from face3d.learn.examples import Example, example_of
+
+    if isinstance(exam, Example):
+        return grade_examples([exam])[0]
+    facts: dict[str, Any] = {}
+    if isinstance(exam, Exam):
+        facts = {"subject": exam.subject, "affected_side": exam.affected_side, **exam.clinical}
+        exam = fit_exam(exam)
+    return grade_examples([example_of(exam, facts=facts, raw=False)])[0]
+
+
+def grade_examples(examples: Sequence[Example]) -> list[Grade]:
+    """The grades of several exams at once."""
+    require("torch")
+    import torch
+
+    from face3d.learn.doubts import certain_doubts
+    from face3d.learn.examples import EFACE
+    from face3d.learn.grid import grid_of
+    from face3d.learn.naming import named
+    from face3d.learn.networks import batch_of
+    from face3d.learn.weights import load_grader
+    from face3d.template import FaceTemplate
+
+    grid = grid_of(FaceTemplate.load())
+    calibration, usual = shipped_calibration()
+    with torch.inference_mode():
+        batch = batch_of(examples)
+        members = [{k: v.numpy() for k, v in net(batch)._asdict().items()} for net in load_grader()]
+    mean = {k: np.mean([m[k] for m in members], axis=0) for k in members[0]}
+    spread = np.std([m["severity"] for m in members], axis=0)
+    grades = []
+    for i, example in enumerate(examples):
+        p = tempered(mean["grade_probabilities"][i], calibration.temperature)
+        best = int(p.argmax()) + 1
+        doubts = certain_doubts(example, named(example)) + usual.doubts(example, grid)
+        if expected_error(p) > calibration.unsure:
+            doubts.append(
+                f"the networks are unsure: expected error {expected_error(p):.2f} grades, limit {calibration.unsure:.2f}"
+            )
+        side = SIDES[int(mean["side_logits"][i].argmax())]
+        function = mean["function"][i]
+        ill = function.min(axis=0) if side == "none" else function[SIDES.index(side)]
+        resting, voluntary, unasked = (
+            mean["resting"][i].sum() * 5.0, mean["voluntary"][i].sum() * 4.0, mean["synkinesis"][i].sum()
+        )  # fmt: skip
+        composite = float(np.clip(voluntary - resting - unasked, 0.0, 100.0))
+        grades.append(
+            Grade(
+                best, p, likely_grades(p, calibration.mass), float(mean["severity"][i]),
+                float(np.hypot(spread[i], calibration.severity_se)), side,
+                {r: float(v) for r, v in zip(REGIONS, ill, strict=True)},
+                SunnybrookEstimate(float(resting), float(voluntary), float(unasked), composite),
+                {k: float(v) for k, v in zip(EFACE, mean["eface"][i], strict=True)},
+                bool(doubts), "; ".join(doubts), example,
+            )
+        )  # fmt: skip
+    return grades
+
+
+def tempered(probabilities: Floats, temperature: float) -> Floats:
+    """Probabilities (..., 6) with their logarithms divided by a temperature (Guo 2017)."""
+    logit = np.log(np.clip(probabilities, 1e-9, 1.0)) / temperature
+    p = np.exp(logit - logit.max(axis=-1, keepdims=True))
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def expected_error(p: Floats) -> float:
+    """By how many grades the most probable grade is off, in expectation."""
+    return float(p @ np.abs(np.arange(len(p)) - p.argmax()))
+
+
+def likely_grades(p: Floats, mass: float) -> tuple[int, ...]:
+    """The fewest most probable grades that hold `mass` together."""
+    order = np.argsort(-p, kind="stable")
+    count = int(np.searchsorted(np.cumsum(p[order]), mass - 1e-12)) + 1
+    return tuple(sorted(int(k) + 1 for k in order[:count]))
+
+
+@cache
+def shipped_calibration() -> tuple[Calibration, Usual]:
+    """As learned by tools/calibrate_grading.py. Raises `WeightsError` when the files are missing or damaged."""
+    from face3d.learn.doubts import Usual
+
+    data = files("face3d").joinpath("data")
+    try:
+        note = json.loads(data.joinpath("grading.json").read_text(encoding="utf-8"))
+        with data.joinpath("grading.npz").open("rb") as stream, np.load(stream) as arrays:
+            usual = Usual(
+                note["usual"]["low"], note["usual"]["high"], arrays["mean"], arrays["axes"], arrays["scale"],
+                arrays["cloud"], note["usual"]["far"],
+            )  # fmt: skip
+        return Calibration(**note["calibration"]), usual
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(f"grading.json, grading.npz: cannot be read ({error}); reinstall face3d") from error
+
+
+
