@@ -18,6 +18,7 @@ from face3d.function import FULL, paired
 from face3d.landmarks import SIDES
 from face3d.measures import Measures, measure_movements
 from face3d.movement import Movement
+from face3d.pose import head_frame, refined_frame
 from face3d.scales import REGIONS, Sunnybrook
 from face3d.scan import Floats
 from face3d.simulate.expressions import recipes_for
@@ -63,12 +64,29 @@ def true_movement(patient: Patient, expression: str, rest: Floats | None = None)
     return Movement(expression, moved, ("canonical head frame",), 0.0, RigidTransform.identity())
 
 
+def true_measures(
+    model: HeadModel, rest: Floats, expressions: Mapping[str, Floats], side: str, subject: str = ""
+) -> Measures:
+    """Every measure of an exact face: `rest` and `expressions` (V, 3) mm in the model's coordinates, head at rest.
+
+    Directions are those of the canonical head frame as landmarks define it, here the true ones: the model's own axes
+    are pitched against it by 6 degrees. The symmetry plane is x = 0 in both.
+    """
+    marks = model.landmark_points(rest)
+    frame = refined_frame(head_frame(marks), marks, (1.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    there = frame.apply(rest)
+    movements = {
+        name: Movement(name, frame.apply(v) - there, ("canonical head frame",), 0.0, RigidTransform.identity())
+        for name, v in expressions.items()
+    }
+    return measure_movements(there, movements, model, side, subject, "true")
+
+
 def truth_of(patient: Patient) -> Truth:
     """The truth about a patient's examination with every expression of the protocol."""
-    rest = patient.vertices("rest")
     names = [name for name in recipes_for(patient.model) if name != "rest"]
-    movements = {name: true_movement(patient, name, rest) for name in names}
-    found = measure_movements(rest, movements, patient.model, patient.side)
+    faces = {name: patient.vertices(name) for name in names}
+    found = true_measures(patient.model, patient.vertices("rest"), faces, patient.side)
     healthy = patient.side not in SIDES
     function = {r: 1.0 if healthy else found.region_function[r] for r in REGIONS}
     return Truth(
