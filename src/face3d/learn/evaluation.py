@@ -1,0 +1,284 @@
+"""How well exams are graded: agreement, error, detection, side, calibration and abstention, by subject.
+
+Every figure comes with a percentile interval from drawing whole subjects with replacement, so that two scans of one
+person never count as two people. Where a label or an answer is missing the exam does not count for that figure.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from face3d.agreement import Estimate, bootstrap_by_subject, confusion, kappa_of_table
+from face3d.learn.predictions import Predictions, Truth
+from face3d.scales import ROMAN, HouseBands
+from face3d.scan import Floats, Ints
+
+GRADES = range(1, 7)
+#: Bins of equal width over confidence, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599).
+BINS = 10
+#: An exam this near (severity) to a border of House's bands may fall on either side of it by measurement noise alone.
+NEAR_BAND = 0.05
+#: Groups smaller than this are not reported.
+LEAST_GROUP = 5
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """`figures` by name, which `METRICS` explains; `table` (6, 6) counts, rows true grades, columns predicted; `recall` of each grade;
+    `reliability` (B, 3) mean confidence, share right, exams of each bin; `coverage` (n, 2) share of exams kept, the
+    surest first, and the mean absolute error of the grade among them; `groups` group -> value -> figures."""
+
+    exams: int
+    subjects: int
+    figures: Mapping[str, Estimate]
+    table: Floats
+    recall: tuple[Estimate, ...]
+    reliability: Floats
+    coverage: Floats
+    groups: Mapping[str, Mapping[str, Mapping[str, Estimate]]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it: numbers, and None for what could not be computed."""
+        return {
+            "exams": self.exams, "subjects": self.subjects,
+            "figures": {k: _plain(e) | {"text": METRICS[k][0]} for k, e in self.figures.items()},
+            "confusion": self.table.astype(int).tolist(), "recall": [_plain(r) for r in self.recall],
+            "reliability": [[_number(v) for v in row] for row in self.reliability],
+            "coverage": [[_number(v) for v in row] for row in self.coverage],
+            "groups": {
+                g: {value: {k: _plain(e) for k, e in row.items()} for value, row in rows.items()}
+                for g, rows in self.groups.items()
+            },
+        }  # fmt: skip
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_dict(), indent=1)
+
+    def to_text(self) -> str:
+        """The table for a terminal."""
+        lines = [f"{self.exams} exams of {self.subjects} subjects; intervals 95 %, by subject", ""]
+        for name, e in self.figures.items():
+            if math.isfinite(e.value):
+                lines.append(f"{METRICS[name][0]:<46}{e.value:>8.3f}   [{e.low:.3f}, {e.high:.3f}]   n = {e.n}")
+        lines += ["", "true grade, and how often each was given" + " " * 14 + "recall"]
+        lines.append("      " + "".join(f"{r:>6}" for r in ROMAN))
+        for k, row in enumerate(self.table):
+            r = self.recall[k]
+            said = f"   {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" if math.isfinite(r.value) else ""
+            lines.append(f"{ROMAN[k]:>6}" + "".join(f"{int(v):>6}" for v in row) + said)
+        for group, values in self.groups.items():
+            lines += ["", f"{group:<28}{'exams':>6}   exact   kappa     MAE"]
+            for value, e in values.items():
+                shown = "".join(f"{e[k].value:>8.3f}" for k in GROUP_FIGURES)
+                lines.append(f"  {value:<26}{e['exact'].n:>6}{shown}")
+        return "\n".join(lines)
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _plain(e: Estimate) -> dict[str, Any]:
+    return {"value": _number(e.value), "low": _number(e.low), "high": _number(e.high), "n": e.n}
+
+
+# ---------------------------------------------------------------- single figures
+
+
+def auc(score: Floats, positive: np.ndarray) -> float:
+    """Area under the ROC curve: how often a positive scores higher than a negative, ties half (Mann & Whitney)."""
+    from scipy.stats import rankdata
+
+    known = np.isfinite(score)
+    ranks, yes = rankdata(score[known]), np.asarray(positive, bool)[known]
+    k, n = int(yes.sum()), len(yes)
+    if k in (0, n):
+        return math.nan
+    return float((ranks[yes].sum() - k * (k + 1) / 2) / (k * (n - k)))
+
+
+def calibration_error(confidence: Floats, right: np.ndarray, bins: int = BINS) -> float:
+    """Expected calibration error: mean gap between confidence and share right over bins of equal width, weighted by
+    their exams (Guo et al. 2017). Biased upward by small bins."""
+    curve = reliability(confidence, right, bins)
+    total = curve[:, 2].sum()
+    return float((curve[:, 2] * np.abs(curve[:, 0] - curve[:, 1])).sum() / total) if total else math.nan
+
+
+def reliability(confidence: Floats, right: np.ndarray, bins: int = BINS) -> Floats:
+    """(B, 3) mean confidence, share right and number of exams of each bin that is not empty."""
+    known = np.isfinite(confidence)
+    c, r = confidence[known], np.asarray(right, np.float64)[known]
+    place = np.clip(np.ceil(c * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(place, minlength=bins).astype(np.float64)
+    there = count > 0
+    sums = [np.bincount(place, v, bins)[there] / count[there] for v in (c, r)]
+    return np.stack([*sums, count[there]], axis=1)
+
+
+def coverage_curve(doubt: Floats, error: Floats) -> Floats:
+    """(n, 2) share of exams kept when the most doubtful are left out, ascending, and the mean error of those kept.
+    Equal doubts are left out together."""
+    known = np.isfinite(doubt) & np.isfinite(error)
+    order = np.argsort(doubt[known], kind="stable")
+    sorted_doubt, e = doubt[known][order], error[known][order]
+    if not len(e):
+        return np.empty((0, 2))
+    kept = np.arange(1, len(e) + 1)
+    last = np.r_[np.diff(sorted_doubt) > 0, True]
+    return np.stack([kept / len(e), np.cumsum(e) / kept], axis=1)[last]
+
+
+def _errors(p: Predictions, t: Truth) -> Floats:
+    e = np.abs(p.grade - t.grade)
+    return e[np.isfinite(e)]
+
+
+def _mean(values: Floats) -> float:
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if len(known) else math.nan
+
+
+def _kappa(p: Predictions, t: Truth) -> float:
+    known = np.isfinite(p.grade + t.grade)
+    if known.sum() < 2:
+        return math.nan
+    return kappa_of_table(confusion(t.grade[known], p.grade[known], GRADES)).value
+
+
+def _detection(p: Predictions, t: Truth) -> float:
+    score = p.severity if np.isfinite(p.severity).any() else 1.0 - p.probabilities[:, 0]
+    known = np.isfinite(t.grade)
+    return auc(score[known], t.grade[known] > 1)
+
+
+def _side(p: Predictions, t: Truth, least: int) -> float:
+    asked = (t.grade >= least) & np.isin(t.side, ("left", "right")) & (p.side != "")
+    return _mean((p.side[asked] == t.side[asked]).astype(np.float64))
+
+
+def _right(p: Predictions, t: Truth) -> tuple[Floats, np.ndarray]:
+    """Confidence in the grade given, NaN where there is none or no truth, and whether it was right."""
+    column = np.nan_to_num(p.grade, nan=1.0).astype(int) - 1
+    confidence = p.probabilities[np.arange(len(column)), column]
+    return np.where(np.isfinite(p.grade + t.grade), confidence, np.nan), p.grade == t.grade
+
+
+def _brier(p: Predictions, t: Truth) -> float:
+    truth = t.grade[:, None] == np.arange(1, 7)[None]
+    score = ((p.probabilities - truth) ** 2).sum(axis=1)
+    return _mean(np.where(np.isfinite(t.grade), score, np.nan))
+
+
+def _spread(p: Predictions, t: Truth) -> float:
+    e = (p.severity - t.severity)[np.isfinite(p.severity - t.severity)]
+    return float(e.std(ddof=1)) if len(e) > 1 else math.nan
+
+
+def _at_coverage(p: Predictions, t: Truth, share: float) -> float:
+    """1 - MAE of the surest `share` of exams / MAE of all."""
+    curve = coverage_curve(p.expected_error, np.abs(p.grade - t.grade))
+    if not len(curve) or curve[-1, 1] == 0:
+        return math.nan
+    return 1.0 - float(np.interp(share, curve[:, 0], curve[:, 1])) / float(curve[-1, 1])
+
+
+def _near_band(p: Predictions, t: Truth) -> float:
+    """Share of the wrong grades whose true severity lies within `NEAR_BAND` of a band's border."""
+    b = HouseBands()
+    borders = 1.0 - np.array([b.normal, b.mild, b.moderate, b.moderately_severe, b.severe])
+    wrong = np.isfinite(p.grade + t.grade + t.severity) & (p.grade != t.grade)
+    return _mean((np.abs(t.severity[wrong][:, None] - borders).min(axis=1) <= NEAR_BAND).astype(np.float64))
+
+
+#: name -> (what it is, which way is good, how it is computed)
+METRICS: Mapping[str, tuple[str, str, Callable[[Predictions, Truth], float]]] = {
+    "exact": ("House-Brackmann, exact", "higher", lambda p, t: _mean((_errors(p, t) == 0).astype(float))),
+    "within_one": ("House-Brackmann, within one", "higher", lambda p, t: _mean((_errors(p, t) <= 1).astype(float))),
+    "kappa": ("House-Brackmann, quadratic kappa", "higher", _kappa),
+    "mae": ("House-Brackmann, MAE in grades", "lower", lambda p, t: _mean(_errors(p, t))),
+    "auc": ("healthy against palsy, ROC-AUC", "higher", _detection),
+    "side": ("side, II-VI", "higher", lambda p, t: _side(p, t, 2)),
+    "side_iii": ("side, III-VI", "higher", lambda p, t: _side(p, t, 3)),
+    "severity_sd": ("severity, SD of the error", "lower", _spread),
+    "severity_bias": ("severity, mean error", "zero", lambda p, t: _mean(p.severity - t.severity)),
+    "function": ("region function, MAE", "lower", lambda p, t: _mean(np.abs(p.function - t.function).ravel())),
+    "composite": ("Sunnybrook composite, MAE", "lower", lambda p, t: _mean(np.abs(p.composite - t.composite))),
+    "ece": ("calibration error (ECE, 10 bins)", "lower", lambda p, t: calibration_error(*_right(p, t))),
+    "brier": ("Brier score (0 to 2)", "lower", _brier),
+    "kept_90": ("MAE saved by leaving out a tenth", "higher", lambda p, t: _at_coverage(p, t, 0.9)),
+    "abstained": ("share abstained", "neither", lambda p, t: float(np.mean(p.abstained))),
+    "near_band": ("wrong grades within 0.05 of a band's border", "neither", _near_band),
+}  # fmt: skip
+GROUP_FIGURES = ("exact", "kappa", "mae")
+
+
+# ---------------------------------------------------------------- all of them
+
+
+def evaluate(
+    predicted: Predictions, truth: Truth, rng: np.random.Generator, groups: Mapping[str, Sequence[str]] | None = None,
+    samples: int = 1000, names: Sequence[str] = tuple(METRICS),
+) -> Evaluation:  # fmt: skip
+    """All figures (`names` of `METRICS`) of predictions against the truth, with intervals by subject.
+
+    `groups` group -> value of each exam, "" unknown. Every figure sees the same draws of subjects. Raises ValueError
+    when the two are not of the same exams or there is none.
+    """
+    if len(predicted.grade) != len(truth.grade) or not len(truth.grade):
+        raise ValueError(
+            f"{len(predicted.grade)} predictions for {len(truth.grade)} exams; expected as many, 1 or more"
+        )
+    seed = int(rng.integers(2**63))
+
+    def interval(statistic: Callable[[Ints], float], rows: Ints | None = None) -> Estimate:
+        index = np.arange(len(truth.grade)) if rows is None else rows
+        draw = np.random.default_rng(seed)
+        return bootstrap_by_subject(lambda i: statistic(index[i]), truth.subject[index], draw, samples)
+
+    def figure(name: str, rows: Ints | None = None) -> Estimate:
+        of = METRICS[name][2]
+        if math.isnan(of(predicted, truth) if rows is None else of(predicted.rows(rows), truth.rows(rows))):
+            count = len(truth.grade) if rows is None else len(rows)
+            return Estimate(math.nan, math.nan, math.nan, count)
+        return interval(lambda i: of(predicted.rows(i), truth.rows(i)), rows)
+
+    known = np.isfinite(predicted.grade + truth.grade)
+    right = predicted.grade == truth.grade
+    recall = []
+    for g in GRADES:
+        rows = np.flatnonzero(known & (truth.grade == g))
+        nobody = Estimate(math.nan, math.nan, math.nan, 0)
+        recall.append(interval(lambda i: float(right[i].mean()), rows) if len(rows) else nobody)
+    return Evaluation(
+        len(truth.grade), len(np.unique(truth.subject)),
+        {k: figure(k) for k in names},
+        confusion(truth.grade[known], predicted.grade[known], GRADES) if known.any() else np.zeros((6, 6)),
+        tuple(recall), reliability(*_right(predicted, truth)),
+        coverage_curve(predicted.expected_error, np.abs(predicted.grade - truth.grade)),
+        {
+            group: {
+                value: {k: figure(k, np.flatnonzero(np.asarray(values) == value)) for k in GROUP_FIGURES}
+                for value in sorted(set(values))
+                if value and sum(v == value for v in values) >= LEAST_GROUP
+            }
+            for group, values in (groups or {}).items()
+        },
+    )  # fmt: skip
+
+
+def difference(
+    name: str, a: Predictions, b: Predictions, truth: Truth, rng: np.random.Generator, samples: int = 2000
+) -> Estimate:  # fmt: skip
+    """Figure of `a` minus that of `b` on the same exams, the two drawn together, so that the interval is of the
+    difference."""
+    of = METRICS[name][2]
+    return bootstrap_by_subject(
+        lambda i: of(a.rows(i), truth.rows(i)) - of(b.rows(i), truth.rows(i)), truth.subject, rng, samples
+    )

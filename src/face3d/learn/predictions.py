@@ -1,0 +1,134 @@
+"""What was said of exams and what is true of them, as columns: from grades, from rules, and from labels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from face3d.scales import REGIONS
+from face3d.scan import Floats, Ints
+
+if TYPE_CHECKING:
+    from face3d.grading import Grade
+    from face3d.learn.examples import Example
+
+T = TypeVar("T", bound=Any)
+
+
+class _Rows:
+    """Columns of equal length."""
+
+    def rows(self: T, index: Ints | np.ndarray) -> T:
+        """The same for some of the exams, in any order, repeated or not."""
+        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions(_Rows):
+    """What was said of n exams; NaN (or side "") where nothing was said.
+
+    `probabilities` (n, 6) of grades I..VI; `grade` (n,) 1..6; `severity` (n,) 0..1; `side` (n,) "left", "right",
+    "none"; `function` (n, 5) of `REGIONS`, 0..1; `composite` (n,) Sunnybrook; `abstained` (n,) bool.
+    """
+
+    probabilities: Floats
+    grade: Floats
+    severity: Floats
+    side: np.ndarray
+    function: Floats
+    composite: Floats
+    abstained: np.ndarray
+
+    @classmethod
+    def of(cls, count: int, **known: Any) -> Predictions:
+        """Predictions of `count` exams of which only some columns are known. The grade is the most probable one."""
+        columns: dict[str, Any] = {
+            "probabilities": np.full((count, 6), np.nan), "grade": np.full(count, np.nan),
+            "severity": np.full(count, np.nan), "side": np.full(count, "", object),
+            "function": np.full((count, 5), np.nan), "composite": np.full(count, np.nan),
+            "abstained": np.zeros(count, bool),
+        }  # fmt: skip
+        if "probabilities" in known and "grade" not in known:
+            p = np.asarray(known["probabilities"], np.float64)
+            known["grade"] = np.where(np.isfinite(p).all(axis=1), 1.0 + np.nan_to_num(p).argmax(axis=1), np.nan)
+        for name, value in known.items():
+            columns[name] = np.asarray(value, columns[name].dtype)
+        return cls(**columns)
+
+    @property
+    def expected_error(self) -> Floats:
+        """(n,) expected distance of the grade from the true one by the model's own probabilities: its doubt."""
+        apart = np.abs(np.arange(1, 7)[None] - self.grade[:, None])
+        return (self.probabilities * apart).sum(axis=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth(_Rows):
+    """What is known of n exams: as in `Predictions`, and whose they are. NaN, or side "", where nobody said."""
+
+    subject: np.ndarray
+    grade: Floats
+    severity: Floats
+    side: np.ndarray
+    function: Floats
+    composite: Floats
+
+
+def truth_of(examples: Sequence[Example]) -> Truth:
+    """The labels of examples. An exam without a subject's name counts as one of its own."""
+    labels = [e.labels for e in examples]
+    return Truth(
+        np.array([e.subject or f"exam {k}" for k, e in enumerate(examples)], object),
+        np.array([np.nan if v.house_brackmann is None else v.house_brackmann for v in labels], np.float64),
+        np.array([v.severity for v in labels], np.float64),
+        np.array([v.side or "" for v in labels], object),
+        np.array([v.region_function for v in labels], np.float64).reshape(-1, len(REGIONS)),
+        np.array([v.composite for v in labels], np.float64),
+    )  # fmt: skip
+
+
+def groups_of(examples: Sequence[Example]) -> dict[str, list[str]]:
+    """Group -> value of each exam, from its facts: scanner, kind of movement, age, sex; "" where unknown."""
+    facts = [e.facts for e in examples]
+
+    def age(years: Any) -> str:
+        if years is None or not math.isfinite(float(years)):
+            return ""
+        return next((f"under {y}" for y in (40, 60) if float(years) < y), "60 and over")
+
+    def sex(male: Any) -> str:
+        return "" if male is None else ("male" if float(male) > 0.5 else "female")
+
+    return {
+        "scanner": [str(f.get("scanner") or f.get("device") or "") for f in facts],
+        "movement": [str(f.get("kind") or f.get("movement") or "") for f in facts],
+        "age": [age(f.get("age_years")) for f in facts],
+        "sex": [sex(f.get("male")) for f in facts],
+    }
+
+
+def of_grades(grades: Sequence[Grade]) -> Predictions:
+    """What `face3d.grading` said."""
+    return Predictions.of(
+        len(grades),
+        probabilities=[g.probabilities for g in grades], grade=[g.house_brackmann for g in grades],
+        severity=[g.severity for g in grades], side=[g.side for g in grades],
+        function=[[g.region_function[r] for r in REGIONS] for g in grades],
+        composite=[g.sunnybrook.composite for g in grades], abstained=[g.abstained for g in grades],
+    )  # fmt: skip
+
+
+def of_rules(examples: Sequence[Example]) -> Predictions:
+    """What published rules make of the measures (`face3d.estimates`): a grade without probabilities."""
+    nothing = {"region_function": (np.nan,) * len(REGIONS)}
+    rules = [{k: v for k, v in e.rules.items() if v is not None} or nothing for e in examples]
+    return Predictions.of(
+        len(examples),
+        grade=[r.get("house_brackmann", np.nan) for r in rules], severity=[r.get("severity", np.nan) for r in rules],
+        side=[r.get("side", "") for r in rules], composite=[r.get("composite", np.nan) for r in rules],
+        function=[r.get("region_function", nothing["region_function"]) for r in rules],
+    )  # fmt: skip
