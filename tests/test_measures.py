@@ -62,6 +62,12 @@ def test_function_and_side(function: float, affected: str) -> None:
     assert m.value("brow_raise_ratio", "brow_raise") == pytest.approx(function, abs=0.05)
 
 
+def test_the_healthy_side_pulls_the_mouth_over() -> None:
+    pulled = [measured(f, 5, "right")[2].value("overaction", "open_smile", "left") for f in (0.9, 0.5, 0.0)]
+    assert 0 < pulled[0] < pulled[1] < pulled[2]
+    assert not [r for r in measured(1.0)[2].rows if r.measure == "overaction"]  # none affected: none healthier
+
+
 def test_healthy_face_has_no_affected_side_and_full_closure() -> None:
     _, _, m = measured(1.0, 2)
     assert m.affected_side == "none"

@@ -128,7 +128,7 @@ def _on_side(measures: Measures, side: str) -> dict[tuple[str, str, str, str], M
     rows = {(r.measure, r.expression, r.region, r.side): r for r in measures.rows}
     if measures.affected_side == side:
         return rows
-    rows = {k: r for k, r in rows.items() if k[0] not in ("function", "synkinesis", "severity")}
+    rows = {k: r for k, r in rows.items() if k[0] not in ("function", "synkinesis", "severity", "overaction")}
     for name, expressions in RATIOS.items():
         for e in expressions:
             sides = {r.side: r for r in rows.values() if (r.measure, r.expression) == (name, e) and r.side in SIDES}

@@ -50,6 +50,7 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType({
     "nasal_base": Definition("mm", "length of the alar base's (ac) movement"),
     "lip_depression": Definition("mm", "downward movement of a half of the lower lip"),
     "pucker": Definition("mm", "movement of the mouth corner toward the midline"),
+    "overaction": Definition("mm", "movement of the lips' midline (ls, li) over to the healthy side, which pulls more"),
     "cheek_puff": Definition("mm", "mean movement of the cheek along its outward normal at rest"),
     "displacement": Definition("mm", "root mean square length of a region's movement", "Alagha 2022"),
     "third_movement_rms": Definition("mm", "root mean square movement of a trigeminal third, through correspondence"),
@@ -223,6 +224,20 @@ def movement_rows(moved: Movement, rest: Floats, anatomy: Anatomy) -> Iterator[M
             if region.endswith(f"_{side}"):
                 value = math.sqrt(m) if (m := weighted_mean(length**2, weight)) >= 0 else math.nan
                 yield row("displacement", e, region.removesuffix(f"_{side}"), side, value)
+
+
+#: expression -> point of the lips' midline that an unopposed healthy side pulls over
+MIDLINE_PULLED: Mapping[str, str] = {"closed_smile": "ls", "open_smile": "ls", "lower_lip_depression": "li"}
+
+
+def overaction_row(moved: Movement, anatomy: Anatomy, healthy: str) -> Measure | None:
+    """How far the healthy side pulls the mouth over; negative where it gives way. None in expressions that don't
+    tell."""
+    e = moved.expression
+    if e not in MIDLINE_PULLED:
+        return None
+    middle = anatomy.landmark_points(moved.displacement)[MIDLINE_PULLED[e]]
+    return row("overaction", e, "mouth", healthy, _outward(healthy) * middle[0])
 
 
 def _half_lip(anatomy: Anatomy, side: str) -> Floats:

@@ -23,7 +23,7 @@ import numpy as np
 from face3d.errors import RegistrationError
 from face3d.function import ASKED, FULL, Pair, pairs, synkinesis, weaker_side
 from face3d.landmarks import SIDES
-from face3d.measure_rows import LEAST_FOR_RATIO, Measure, movement_rows, rest_rows, row
+from face3d.measure_rows import LEAST_FOR_RATIO, Measure, movement_rows, overaction_row, rest_rows, row
 from face3d.movement import Anatomy, Movement, movement
 from face3d.scales import REGIONS, severity
 from face3d.scan import Floats
@@ -131,6 +131,9 @@ def measure_movements(
     rows += _ratio_rows(rows, side)
     function = {region: _function(region, found, rows, side) for region in REGIONS}
     rows += _function_rows(found, function, side)
+    if side in SIDES:
+        healthy = SIDES[1 - SIDES.index(side)]
+        rows += [r for m in movements.values() if (r := overaction_row(m, anatomy, healthy)) is not None]
     for s in [side] if side in SIDES else SIDES:
         rows += [row("synkinesis", e, region, s, value) for (e, region), value in unasked[s].items()]
     brow, mouth = function["brow"], function["mouth"]
