@@ -47,7 +47,7 @@ _FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as 
 _COARSE_PIXELS, _FINE_PIXELS = 256, 320  # the network inside looks at 256 x 256 of the face's surroundings
 _LIGHT = (0.0, 0.5, 1.0)  # from in front and above: the light of photographs; straight on, brows and lids go flat
 _BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
-_NOISY_BLUR_MM = 2.0  # where no face is found: depth cameras make waves as wide as lips
+_NOISY_BLUR_MM = 2.5  # where no face is found: depth cameras make waves as wide as lips
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,16 +84,14 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
     notes: list[str] = []
     surface = surface_of(scan, notes)
     with Detector() as detector:
-        to_head, blur = None, _BLUR_MM
-        for blur, wound in itertools.product((_BLUR_MM, _NOISY_BLUR_MM), (1, -1)):
-            # Wound the wrong way round, a surface's outside looks like an inside.
-            tried = surface if wound == 1 else Surface(surface.vertices, surface.faces[:, ::-1])
-            to_head = _find(detector, tried, blur)
+        to_head, blur = _find(detector, surface)
+        if to_head is None:  # wound the wrong way round, its outside looks like an inside
+            turned = Surface(surface.vertices, surface.faces[:, ::-1])
+            to_head, blur = _find(detector, turned)
             if to_head is not None:
-                if wound == -1 and len(scan.faces):
+                surface = turned
+                if len(scan.faces):
                     notes.append("the faces are wound clockwise seen from outside: turned round to look for landmarks")
-                surface = tried
-                break
         if to_head is None and len(scan.landmarks) >= 4:
             to_head = head_frame(scan.landmarks)
             notes.append("the detector found no face; the view was set by the landmarks given by hand")
@@ -220,20 +218,22 @@ def _coarse_views(surface: Surface) -> Iterator[View]:
         yield looking(direction, up, middle, width, (_COARSE_PIXELS, _COARSE_PIXELS))
 
 
-def _find(detector: Detector, surface: Surface, blur_mm: float) -> RigidTransform | None:
-    """Scan coordinates -> head frame of the first face that holds when looked at again, or None."""
-    for view in _coarse_views(surface):
+def _find(detector: Detector, surface: Surface) -> tuple[RigidTransform | None, float]:
+    """Scan coordinates -> head frame of the first face that holds when looked at again, or None, and the blur (mm) with
+    which it was seen."""
+    for view, blur in itertools.product(_coarse_views(surface), (_BLUR_MM, _NOISY_BLUR_MM)):
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, _LIGHT, blur_mm=blur_mm)
         for quarters in range(4):
-            turned = np.rot90(picture, quarters)
+            # The light comes from above in the picture as it is shown: lit from below a face is hardly seen as one.
+            light = Rotation.from_euler("z", -90 * quarters, degrees=True).apply(_LIGHT)
+            turned = np.rot90(shaded(seen, view, light, blur_mm=blur), quarters)
             pixels = detector.pixels(turned)
             if pixels is None:
                 continue
-            to_head = _settle(detector, surface, lifted(_unturned(pixels, quarters, turned.shape[0]), seen), blur_mm)
+            to_head = _settle(detector, surface, lifted(_unturned(pixels, quarters, turned.shape[0]), seen), blur)
             if to_head is not None:
-                return to_head
-    return None
+                return to_head, blur
+    return None, _BLUR_MM
 
 
 def _unturned(pixels: Floats, quarters: int, size: int) -> Floats:
