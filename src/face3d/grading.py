@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from face3d.examine import FittedExam
     from face3d.learn.doubts import Usual
     from face3d.learn.examples import Example
+    from face3d.learn.heads import Grader
 
 LABEL = "estimate by a network trained on simulated patients, not a clinician's grade"
 SIDES = ("left", "right", "none")
@@ -140,39 +141,37 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     from face3d.learn.examples import EFACE
     from face3d.learn.grid import grid_of
     from face3d.learn.naming import named
-    from face3d.learn.networks import batch_of
-    from face3d.learn.weights import load_grader
+    from face3d.learn.networks import batch_of, mean_outputs
     from face3d.template import FaceTemplate
 
     grid = grid_of(FaceTemplate.load())
     calibration, usual = shipped_calibration()
     with torch.inference_mode():
-        batch = batch_of(examples)
-        members = [{k: v.numpy() for k, v in net(batch)._asdict().items()} for net in load_grader()]
-    mean = {k: np.mean([m[k] for m in members], axis=0) for k in members[0]}
-    spread = np.std([m["severity"] for m in members], axis=0)
+        batch = batch_of(examples, points=False)
+        members = [network(batch) for network in shipped_grader()]
+        said = mean_outputs(members)
+        composite = said.composite.numpy()
+        mean = {k: v.numpy() for k, v in said._asdict().items()}
+    spread = np.std([m.severity.numpy() for m in members], axis=0)
     grades = []
     for i, example in enumerate(examples):
         p = tempered(mean["grade_probabilities"][i], calibration.temperature)
         best = int(p.argmax()) + 1
         doubts = certain_doubts(example, named(example)) + usual.doubts(example, grid)
         if expected_error(p) > calibration.unsure:
-            doubts.append(
-                f"the networks are unsure: expected error {expected_error(p):.2f} grades, limit {calibration.unsure:.2f}"
-            )
+            error, limit = expected_error(p), calibration.unsure
+            doubts.append(f"the networks are unsure: expected error {error:.2f} grades, limit {limit:.2f}")
         side = SIDES[int(mean["side_logits"][i].argmax())]
         function = mean["function"][i]
         ill = function.min(axis=0) if side == "none" else function[SIDES.index(side)]
-        resting, voluntary, unasked = (
-            mean["resting"][i].sum() * 5.0, mean["voluntary"][i].sum() * 4.0, mean["synkinesis"][i].sum()
-        )  # fmt: skip
-        composite = float(np.clip(voluntary - resting - unasked, 0.0, 100.0))
+        scores = 5 * mean["resting"][i].sum(), 4 * mean["voluntary"][i].sum(), mean["synkinesis"][i].sum()
+        resting, voluntary, unasked = (float(v) for v in scores)
         grades.append(
             Grade(
                 best, p, likely_grades(p, calibration.mass), float(mean["severity"][i]),
                 float(np.hypot(spread[i], calibration.severity_se)), side,
                 {r: float(v) for r, v in zip(REGIONS, ill, strict=True)},
-                SunnybrookEstimate(float(resting), float(voluntary), float(unasked), composite),
+                SunnybrookEstimate(resting, voluntary, unasked, float(composite[i])),
                 {k: float(v) for k, v in zip(EFACE, mean["eface"][i], strict=True)},
                 bool(doubts), "; ".join(doubts), example,
             )
@@ -200,6 +199,14 @@ def likely_grades(p: Floats, mass: float) -> tuple[int, ...]:
 
 
 @cache
+def shipped_grader() -> Sequence[Grader]:
+    """The networks that ship with face3d."""
+    from face3d.learn.weights import load_grader
+
+    return tuple(load_grader())
+
+
+@cache
 def shipped_calibration() -> tuple[Calibration, Usual]:
     """As learned by tools/calibrate_grading.py. Raises `WeightsError` when the files are missing or damaged."""
     from face3d.learn.doubts import Usual
@@ -215,6 +222,3 @@ def shipped_calibration() -> tuple[Calibration, Usual]:
         return Calibration(**note["calibration"]), usual
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"grading.json, grading.npz: cannot be read ({error}); reinstall face3d") from error
-
-
-

@@ -134,10 +134,12 @@ def _swapped(name: str, joint: str = "_") -> str:
 
 
 def example_of(
-    fitted: FittedExam, labels: Labels | None = None, facts: Mapping[str, Any] | None = None, raw: bool = True
+    fitted: FittedExam, labels: Labels | None = None, facts: Mapping[str, Any] | None = None,
+    measures: Measures | None = None, raw: bool = True,
 ) -> Example:  # fmt: skip
-    """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `raw` False
-    leaves out what only baselines and networks on raw scans look at: raw points and measures."""
+    """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `measures` of
+    the exam are taken now where they are not given; `raw` False leaves out the points of raw scans, at which the
+    shipped networks do not look."""
     from face3d.examine import measure_fits
     from face3d.fit_solver import vertex_normals
     from face3d.movement import movement
@@ -166,15 +168,12 @@ def example_of(
                 continue
             moves[k - 1] = grid.means(moved.displacement)
             mark_moves[k - 1] = moved.to_rest.apply(_marks(fitted.marks[name])) - at_rest
-    measures, rules = {}, {}
-    if raw:
-        m = measure_fits(fitted.rest, fitted.expressions, template, "none", notes=fitted.notes, marks=fitted.marks)
-        measures = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in m.rows}
-        rules = _rules(fitted, m)
+    m = measures or measure_fits(fitted.rest, fitted.expressions, template, "none", marks=fitted.marks)
+    values = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in m.rows}
     normals = grid.means(vertex_normals(fitted.fits["rest"].vertices_mm, template.faces))
     return Example(
-        grid.means(fitted.rest), normals, moves, at_rest, mark_moves, units, units_se, quality, points, measures,
-        labels or Labels(), dict(facts or {}), rules,
+        grid.means(fitted.rest), normals, moves, at_rest, mark_moves, units, units_se, quality, points, values,
+        labels or Labels(), dict(facts or {}), _rules(fitted, m),
     )  # fmt: skip
 
 
