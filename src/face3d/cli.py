@@ -239,6 +239,44 @@ def simulate(
 
 
 @app.command()
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help='"shipped", "rules", or weights that `face3d train` wrote.')
+    ],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Folder of exams with grades, a benchmark, or examples.")
+    ],
+    out: Out = None,
+    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.")] = 0,
+    json: Json = False,
+) -> int:
+    """Say how well a model grades: agreement, error, side, calibration, by grade and group, with intervals.
+
+    Exams are fitted once and kept in --out. Of a benchmark only the subjects that it keeps for testing count.
+    """
+    import tempfile
+
+    from face3d.exam_outputs import EVALUATION, REPORT, write_evaluation
+    from face3d.extras import require
+    from face3d.progress import steps
+
+    require("torch")
+    from face3d.learn.dataset import example_files
+    from face3d.learn.evaluation import evaluate_examples
+
+    with steps(2) as step, tempfile.TemporaryDirectory() as scratch:
+        files = example_files(data, Path(scratch) if out is None else out / "examples", step, tests=True)
+        step("evaluating")
+        evaluation, predicted, truth = evaluate_examples(model, files, seed)
+    print(evaluation.to_json() if json else evaluation.to_text())
+    if out is not None:
+        write_evaluation(evaluation, predicted, truth, model, data.name, out)
+        if not json:
+            print(f"report: {out / REPORT}; numbers: {out / EVALUATION}")
+    return 0
+
+
+@app.command()
 def doctor(json: Json = False) -> int:
     """Say what this machine lacks, and the line that mends it."""
     from face3d import doctor as ward

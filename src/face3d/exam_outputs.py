@@ -1,4 +1,4 @@
-"""What `face3d exam --out` and `face3d compare --out` leave behind; each file appears whole or not at all."""
+"""What `face3d exam`, `compare` and `evaluate` leave behind with --out; each file appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from face3d.comparison import Comparison
     from face3d.exam import Grades
     from face3d.exam_result import CompareResult, ExamResult
+    from face3d.learn.evaluation import Evaluation
+    from face3d.learn.predictions import Predictions, Truth
     from face3d.measures import Measures
     from face3d.report.pictures import Picture
 
 RESULT, MEASURES, REPORT, CHANGES, THIRDS = "result.json", "measures.csv", "report.html", "changes.csv", "thirds.csv"
+EVALUATION = "evaluation.json"
 
 
 def write_exam(
@@ -55,6 +58,14 @@ def write_comparison(c: Comparison, folder: Path) -> CompareResult:
     result = compare_result(c)
     _write(folder, {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False)})
     return result
+
+
+def write_evaluation(e: Evaluation, predicted: Predictions, truth: Truth, model: str, data: str, folder: Path) -> None:
+    """Writes evaluation.json and report.html into `folder`. Raises `OutputError`."""
+    from face3d.report.evaluation_page import evaluation_page
+
+    name = {"shipped": "the shipped grader", "rules": "the rule-based estimate"}.get(model, model)
+    _write(folder, {EVALUATION: e.to_json(), REPORT: evaluation_page(e, predicted, truth, name, data)})
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:

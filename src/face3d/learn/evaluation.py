@@ -10,12 +10,15 @@ import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from face3d.agreement import Estimate, bootstrap_by_subject, confusion, kappa_of_table
-from face3d.learn.predictions import Predictions, Truth
+from face3d.errors import SchemaError
+from face3d.learn.examples import read_example
+from face3d.learn.predictions import Predictions, Truth, by_model, groups_of, truth_of
 from face3d.scales import ROMAN, HouseBands
 from face3d.scan import Floats, Ints
 
@@ -30,9 +33,10 @@ LEAST_GROUP = 5
 
 @dataclass(frozen=True, eq=False)
 class Evaluation:
-    """`figures` by name, which `METRICS` explains; `table` (6, 6) counts, rows true grades, columns predicted; `recall` of each grade;
-    `reliability` (B, 3) mean confidence, share right, exams of each bin; `coverage` (n, 2) share of exams kept, the
-    surest first, and the mean absolute error of the grade among them; `groups` group -> value -> figures."""
+    """`figures` by name, which `METRICS` explains; `table` (6, 6) counts, rows true grades, columns predicted;
+    `recall` of each grade; `reliability` (B, 3) mean confidence, share right, exams of each bin; `coverage` (n, 2)
+    share of exams kept, the surest first, and the mean absolute error of the grade among them; `groups` group -> value
+    -> figures."""
 
     exams: int
     subjects: int
@@ -73,7 +77,7 @@ class Evaluation:
             said = f"   {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" if math.isfinite(r.value) else ""
             lines.append(f"{ROMAN[k]:>6}" + "".join(f"{int(v):>6}" for v in row) + said)
         for group, values in self.groups.items():
-            lines += ["", f"{group:<28}{'exams':>6}   exact   kappa     MAE"]
+            lines += ["", f"{group:<28}{'people':>6}   exact   kappa     MAE"]
             for value, e in values.items():
                 shown = "".join(f"{e[k].value:>8.3f}" for k in GROUP_FIGURES)
                 lines.append(f"  {value:<26}{e['exact'].n:>6}{shown}")
@@ -282,3 +286,15 @@ def difference(
     return bootstrap_by_subject(
         lambda i: of(a.rows(i), truth.rows(i)) - of(b.rows(i), truth.rows(i)), truth.subject, rng, samples
     )
+
+
+def evaluate_examples(model: str, files: Sequence[Path], seed: int = 0) -> tuple[Evaluation, Predictions, Truth]:
+    """Stored examples graded by a model (`by_model`), and how well. Raises `SchemaError` when none has a grade."""
+    examples = [read_example(file) for file in files]
+    truth = truth_of(examples)
+    if not np.isfinite(truth.grade).any():
+        raise SchemaError(
+            f"{files[0].parent}: no exam says its House-Brackmann grade; enter it in exam.json, grades.house_brackmann"
+        )
+    predicted = by_model(model, examples)
+    return evaluate(predicted, truth, np.random.default_rng(seed), groups_of(examples)), predicted, truth

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -15,8 +16,11 @@ from face3d.scan import Floats, Ints
 if TYPE_CHECKING:
     from face3d.grading import Grade
     from face3d.learn.examples import Example
+    from face3d.learn.heads import Outputs
 
 T = TypeVar("T", bound=Any)
+#: Exams that go through the networks at a time.
+_AT_ONCE = 32
 
 
 class _Rows:
@@ -132,3 +136,41 @@ def of_rules(examples: Sequence[Example]) -> Predictions:
         side=[r.get("side", "") for r in rules], composite=[r.get("composite", np.nan) for r in rules],
         function=[r.get("region_function", nothing["region_function"]) for r in rules],
     )  # fmt: skip
+
+
+def of_outputs(outputs: Outputs) -> Predictions:
+    """What networks said, before it is calibrated; region function is that of the side that they call ill, or of the
+    weaker side where they call neither."""
+    from face3d.learn.heads import SIDES
+
+    o = {name: value.detach().cpu().double().numpy() for name, value in outputs._asdict().items()}
+    side, n = o["side_logits"].argmax(axis=1), len(o["severity"])
+    weaker = np.where(side < 2, side, o["function"].mean(axis=2).argmin(axis=1))
+    return Predictions.of(
+        n, probabilities=o["grade_probabilities"], severity=o["severity"], side=np.array(SIDES, object)[side],
+        function=o["function"][np.arange(n), weaker], composite=outputs.composite.detach().cpu().numpy(),
+    )  # fmt: skip
+
+
+def by_model(model: str, examples: Sequence[Example]) -> Predictions:
+    """What a model says: "rules", "shipped" (calibrated, and abstaining where it should), or a file of weights as
+    `face3d train` leaves it. Raises `WeightsError` for a file that is none."""
+    if model == "rules":
+        return of_rules(examples)
+    if model == "shipped":
+        from face3d.grading import grade_examples
+
+        return of_grades(grade_examples(examples))
+    import torch
+
+    from face3d.learn.networks import batch_of, mean_outputs
+    from face3d.learn.weights import load_grader
+
+    networks = load_grader(Path(model))
+    said = []
+    for k in range(0, len(examples), _AT_ONCE):
+        with torch.inference_mode():
+            batch = batch_of(examples[k : k + _AT_ONCE])
+            said.append(of_outputs(mean_outputs([network(batch) for network in networks])))
+    columns = {f.name: np.concatenate([getattr(p, f.name) for p in said]) for f in fields(Predictions)}
+    return Predictions(**columns)

@@ -1,0 +1,120 @@
+"""Charts of a report, as SVG: axes, lines, dots, and a table of counts. Colours are those of the page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from markupsafe import Markup, escape
+from numpy.typing import ArrayLike
+
+INK, SOFT, LINE, ACCENT, WARM = "#1c2126", "#5b6670", "#d5dade", "#146e8c", "#c76728"
+
+
+@dataclass(eq=False)
+class Chart:
+    """A plane with axes to draw on. `x`, `y` ranges; ticks as (value, text)."""
+
+    x: tuple[float, float]
+    y: tuple[float, float]
+    x_name: str
+    y_name: str
+    x_ticks: Sequence[tuple[float, str]]
+    y_ticks: Sequence[tuple[float, str]]
+    size: tuple[float, float] = (320.0, 270.0)
+    _drawn: list[str] = field(default_factory=list, init=False)
+
+    #: left, right, top, bottom of the plane within the picture
+    _MARGINS = (52.0, 12.0, 10.0, 46.0)
+
+    def at(self, x: ArrayLike, y: ArrayLike) -> list[tuple[float, float]]:
+        """Picture coordinates of points (n,)."""
+        left, right, top, bottom = self._MARGINS
+        width, height = self.size[0] - left - right, self.size[1] - top - bottom
+        u = left + (np.asarray(x, np.float64) - self.x[0]) / (self.x[1] - self.x[0]) * width
+        v = top + (self.y[1] - np.asarray(y, np.float64)) / (self.y[1] - self.y[0]) * height
+        return list(zip(np.atleast_1d(u).tolist(), np.atleast_1d(v).tolist(), strict=True))
+
+    def line(self, x: ArrayLike, y: ArrayLike, color: str = ACCENT, width: float = 2.0, dash: str = "") -> None:
+        points = " ".join(f"{u:.1f},{v:.1f}" for u, v in self.at(x, y))
+        dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        self._drawn.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="{width}"{dashed}/>')
+
+    def dots(
+        self, x: ArrayLike, y: ArrayLike, radius: ArrayLike = 3.0, color: str = ACCENT, solid: bool = True
+    ) -> None:
+        fill = f'fill="{color}" fill-opacity="0.55"' if solid else f'fill="none" stroke="{color}" stroke-width="1.4"'
+        radii = np.broadcast_to(np.asarray(radius, np.float64), np.shape(np.atleast_1d(x)))
+        for (u, v), r in zip(self.at(x, y), radii.tolist(), strict=True):
+            self._drawn.append(f'<circle cx="{u:.1f}" cy="{v:.1f}" r="{r:.1f}" {fill}/>')
+
+    def svg(self, label: str) -> Markup:
+        """The picture; `label` says it in words."""
+        left, right, top, bottom = self._MARGINS
+        width, height = self.size
+        parts = [f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}">']
+        for value, words in self.x_ticks:
+            ((u, _),) = self.at(value, self.y[0])
+            parts.append(f'<line x1="{u:.1f}" y1="{top}" x2="{u:.1f}" y2="{height - bottom}" stroke="{LINE}"/>')
+            parts.append(_words(u, height - bottom + 15, words))
+        for value, words in self.y_ticks:
+            ((_, v),) = self.at(self.x[0], value)
+            parts.append(f'<line x1="{left}" y1="{v:.1f}" x2="{width - right}" y2="{v:.1f}" stroke="{LINE}"/>')
+            parts.append(_words(left - 6, v + 4, words, "end"))
+        parts.append(_words((left + width - right) / 2, height - 8, self.x_name, size=12))
+        middle = (top + height - bottom) / 2
+        parts.append(
+            f'<text transform="translate(13 {middle:.1f}) rotate(-90)" font-size="12" fill="{SOFT}" '
+            f'text-anchor="middle">{escape(self.y_name)}</text>'
+        )
+        return Markup("".join([*parts, *self._drawn, "</svg>"]))
+
+
+def _words(x: float, y: float, words: str, anchor: str = "middle", size: int = 11, color: str = SOFT) -> str:
+    return (
+        f'<text x="{x:.1f}" y="{y:.1f}" font-size="{size}" fill="{color}" text-anchor="{anchor}">{escape(words)}</text>'
+    )
+
+
+def counts(table: ArrayLike, names: Sequence[str], rows: str, columns: str, label: str) -> Markup:
+    """Counts (C, C) as squares, the darker the larger the share of their row; `rows`, `columns` name the axes."""
+    t = np.asarray(table, np.float64)
+    cell, left, top = 36.0, 46.0, 40.0
+    side = cell * len(t)
+    width, height = left + side + 8, top + side + 8
+    share = t / np.maximum(t.sum(axis=1, keepdims=True), 1)
+    parts = [f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}">']
+    parts.append(_words(left + side / 2, 12, columns, size=12))
+    parts.append(
+        f'<text transform="translate(13 {top + side / 2:.1f}) rotate(-90)" font-size="12" fill="{SOFT}" '
+        f'text-anchor="middle">{escape(rows)}</text>'
+    )
+    for i, name in enumerate(names):
+        parts.append(_words(left + (i + 0.5) * cell, top - 6, name, color=INK))
+        parts.append(_words(left - 8, top + (i + 0.5) * cell + 4, name, "end", color=INK))
+        for j in range(len(t)):
+            x, y = left + j * cell, top + i * cell
+            parts.append(
+                f'<rect x="{x:g}" y="{y:g}" width="{cell - 1:g}" height="{cell - 1:g}" fill="{ACCENT}" '
+                f'fill-opacity="{0.05 + 0.85 * share[i, j]:.2f}"/>'
+            )
+            if t[i, j]:
+                ink = "#fff" if share[i, j] > 0.5 else INK
+                parts.append(_words(x + cell / 2, y + cell / 2 + 4, f"{t[i, j]:g}", size=12, color=ink))
+    return Markup("".join([*parts, "</svg>"]))
+
+
+def interval(value: float, low: float, high: float, span: tuple[float, float]) -> Markup:
+    """A value with its interval on a line from `span[0]` to `span[1]`, for a cell of a table."""
+    width, height = 150.0, 14.0
+
+    def x(v: float) -> float:
+        return 4 + (min(max(v, span[0]), span[1]) - span[0]) / (span[1] - span[0]) * (width - 8)
+
+    return Markup(
+        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" aria-hidden="true">'
+        f'<line x1="4" y1="7" x2="{width - 4:g}" y2="7" stroke="{LINE}"/>'
+        f'<line x1="{x(low):.1f}" y1="7" x2="{x(high):.1f}" y2="7" stroke="{ACCENT}" stroke-width="3"/>'
+        f'<circle cx="{x(value):.1f}" cy="7" r="4" fill="{INK}"/></svg>'
+    )
