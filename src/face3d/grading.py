@@ -19,6 +19,7 @@ import numpy as np
 
 from face3d.errors import WeightsError
 from face3d.extras import require
+from face3d.learn.calibration import Calibration, expected_error, likely_grades, tempered
 from face3d.scales import REGIONS, ROMAN
 from face3d.scan import Floats, locked
 
@@ -100,18 +101,6 @@ class Grade:
         return "\n".join(lines)
 
 
-@dataclass(frozen=True)
-class Calibration:
-    """Learned on held-out training subjects: `temperature` of the grade's probabilities, `mass` that a set of grades
-    must have to hold the true one nine times of ten (conformal), `unsure` the expected error in grades above which one
-    exam of ten lies, `severity_se` of the severity."""
-
-    temperature: float
-    mass: float
-    unsure: float
-    severity_se: float
-
-
 def grade(exam: Exam | FittedExam | Example) -> Grade:
     """The grade of an exam, of one that has been fitted, or of an example.
 
@@ -168,7 +157,7 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
         resting, voluntary, unasked = (float(v) for v in scores)
         grades.append(
             Grade(
-                best, p, likely_grades(p, calibration.mass), float(mean["severity"][i]),
+                best, p, likely_grades(p, calibration.least), float(mean["severity"][i]),
                 float(np.hypot(spread[i], calibration.severity_se)), side,
                 {r: float(v) for r, v in zip(REGIONS, ill, strict=True)},
                 SunnybrookEstimate(resting, voluntary, unasked, float(composite[i])),
@@ -177,25 +166,6 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
             )
         )  # fmt: skip
     return grades
-
-
-def tempered(probabilities: Floats, temperature: float) -> Floats:
-    """Probabilities (..., 6) with their logarithms divided by a temperature (Guo 2017)."""
-    logit = np.log(np.clip(probabilities, 1e-9, 1.0)) / temperature
-    p = np.exp(logit - logit.max(axis=-1, keepdims=True))
-    return p / p.sum(axis=-1, keepdims=True)
-
-
-def expected_error(p: Floats) -> float:
-    """By how many grades the most probable grade is off, in expectation."""
-    return float(p @ np.abs(np.arange(len(p)) - p.argmax()))
-
-
-def likely_grades(p: Floats, mass: float) -> tuple[int, ...]:
-    """The fewest most probable grades that hold `mass` together."""
-    order = np.argsort(-p, kind="stable")
-    count = int(np.searchsorted(np.cumsum(p[order]), mass - 1e-12)) + 1
-    return tuple(sorted(int(k) + 1 for k in order[:count]))
 
 
 @cache

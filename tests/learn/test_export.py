@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_doubts import exam
 
 from face3d.learn.export import export_onnx
-from test_doubts import exam
 
 torch = pytest.importorskip("torch")
 onnxruntime = pytest.importorskip("onnxruntime")

@@ -1,0 +1,57 @@
+"""Probabilities that mean what they say: temperature, sets of likely grades, and when to be called unsure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from face3d.scan import Floats
+
+#: Share of exams whose true grade lies in the set of likely ones, and share that are sure enough to be graded.
+COVERED, GRADED = 0.9, 0.9
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Learned on subjects that were held out: `temperature` of the grade's probabilities (Guo 2017), `least` the
+    probability from which on a grade is a likely one (conformal, Sadinle 2019), `unsure` the expected error in grades
+    above which the least sure tenth of exams lies, `severity_se` the standard error of the severity."""
+
+    temperature: float
+    least: float
+    unsure: float
+    severity_se: float
+
+    @classmethod
+    def learned(cls, probabilities: Floats, grades: Sequence[int], severity_error: Floats) -> Calibration:
+        """From held-out `probabilities` (n, 6), true `grades` (n,) 1..6 and errors of the severity (n,)."""
+        p, true = np.asarray(probabilities, np.float64), np.asarray(grades, np.int64) - 1
+        temperatures = np.geomspace(0.4, 4.0, 121)
+        rows = np.arange(len(p))
+        loss = [-np.log(np.clip(tempered(p, t)[rows, true], 1e-9, 1)).mean() for t in temperatures]
+        temperature = float(temperatures[int(np.argmin(loss))])
+        q = tempered(p, temperature)
+        rank = max(int(np.floor((1 - COVERED) * (len(p) + 1))), 1)
+        least = float(np.sort(q[rows, true])[rank - 1])
+        unsure = float(np.quantile([expected_error(one) for one in q], GRADED))
+        error = np.asarray(severity_error, np.float64)
+        return cls(temperature, least, unsure, float(np.sqrt((error**2).mean())))
+
+
+def tempered(probabilities: Floats, temperature: float) -> Floats:
+    """Probabilities (..., 6) with their logarithms divided by a temperature."""
+    logit = np.log(np.clip(probabilities, 1e-9, 1.0)) / temperature
+    p = np.exp(logit - logit.max(axis=-1, keepdims=True))
+    return p / p.sum(axis=-1, keepdims=True)
+
+
+def expected_error(p: Floats) -> float:
+    """By how many grades the most probable grade is off, in expectation."""
+    return float(p @ np.abs(np.arange(len(p)) - p.argmax()))
+
+
+def likely_grades(p: Floats, least: float) -> tuple[int, ...]:
+    """The grades that are as probable as `least`, and always the most probable one."""
+    return tuple(int(k) + 1 for k in np.flatnonzero((p >= least) | (p == p.max())))
