@@ -21,7 +21,7 @@ import numpy as np
 from face3d.errors import Face3DError
 from face3d.examine import fit_seen
 from face3d.scan import Floats
-from seen_exams import load_one
+from seen_exams import SHORT, load_one
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,14 +41,14 @@ class StoredFit:
         return self.facts["side"]
 
 
-def make(seen: Path, out: Path) -> Path | None:
-    """Fits and stores one exam; None, and why, where its rest scan cannot be fitted."""
+def make(seen: Path, out: Path, short: bool = False) -> Path | None:
+    """Fits and stores one exam, or its `SHORT` expressions; None, and why, where its rest scan cannot be fitted."""
     target = out / seen.name
     if target.exists():
         return target
     exam = load_one(seen)
     try:
-        found = fit_seen(tuple(exam.scans), exam.scans.__getitem__)
+        found = fit_seen([e for e in exam.scans if e in SHORT or not short], exam.scans.__getitem__)
     except (Face3DError, KeyError) as error:
         print(f"{seen.name}: left out: {error}", flush=True)
         return None
@@ -90,12 +90,13 @@ def main() -> None:
     parser.add_argument("--seen", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--most", type=int, help="no more than the first so many exams")
+    parser.add_argument("--short", action="store_true", help="seven expressions instead of ten")
     parser.add_argument("--part", default="0/1", help="k/n: every n-th exam from the k-th")
     a = parser.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     part, parts = (int(x) for x in a.part.split("/"))
     for seen in sorted(a.seen.glob("*.npz"))[part : a.most : parts]:
-        make(seen, a.out)
+        make(seen, a.out, a.short)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,14 @@
-"""Learns from measured simulated exams what measuring loses and how well it repeats.
+"""Learns from fitted simulated exams what measuring loses, and how well it repeats.
 
-    python tools/measured_exams.py --out exams --subjects 36 --scans 2 --seed 1
-    python tools/learn_measuring.py exams
+    python tools/seen_exams.py --out seen --subjects 90 --seed 11
+    python tools/fitted_exams.py --seen seen --out fits
+    python tools/seen_exams.py --out twice --subjects 18 --seed 13 --scans 2 --short --scanner stereophotogrammetry
+    python tools/fitted_exams.py --seen twice --out fits-twice
+    python tools/learn_measuring.py fits fits-twice
 
 Writes src/face3d/data/movement_gains.json and repeatability.json. Figures are published from another seed's exams
-(`benchmarks/examination.py`), never from those that were learned from.
+(`benchmarks/examination.py`), never from those that were learned from. Faces that an application moved (fixed mesh)
+teach nothing here: their errors are the application's.
 """
 
 from __future__ import annotations
@@ -12,7 +16,8 @@ from __future__ import annotations
 import argparse
 import json
 from collections import defaultdict
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -20,16 +25,22 @@ import numpy as np
 import pandas as pd
 
 from face3d import examine, repeatability, restored
-from face3d.agreement import detectable_change
 from face3d.function import FULL, paired
-from face3d.measures import Measures, measure_vertices
+from face3d.measure_rows import fissure
+from face3d.measures import Measures
 from face3d.movement import movement
 from face3d.simulate import HeadModel
+from face3d.simulate.truth import true_measures
 from face3d.template import FaceTemplate
-from measured_exams import MeasuredExam, load
+from face3d.witnesses import CLOSING, Lids, lid_points
+from fitted_exams import StoredFit, stored
 
 DATA = Path(__file__).parents[1] / "src/face3d/data"
 REGIONS = ("brow", "eye", "midface", "mouth", "lower_lip")
+#: Landmarks whose own detected movement is worth hearing, beside the fit's.
+ANCHORS = ("ch", "al", "ac", "ps", "pi", "sci", "mb")
+#: Expressions that the repeated scans leave out, and the one whose repeatability stands in.
+LIKE = {"closed_smile": "open_smile", "tight_eye_closure": "gentle_eye_closure", "cheek_puff": "lip_pucker"}
 
 
 @lru_cache
@@ -38,53 +49,94 @@ def head() -> HeadModel:
     return HeadModel.load("a", "fine")
 
 
-#: Landmarks whose own detected movement is worth hearing, beside the fit's.
-ANCHORS = ("ch", "al", "ps", "pi", "sci", "mb")
-
-
-def learn_anchors(exams: list[MeasuredExam]) -> dict[str, float]:
-    """Weight of a landmark's detected movement against its fitted one, by least squares, where it helps at all."""
+def learn_anchors(exams: Iterable[StoredFit]) -> dict[str, float]:
+    """Weight of a landmark's detected movement against its fitted one, by robust least squares, where it helps."""
     template = FaceTemplate.load()
     found: dict[str, list[np.ndarray]] = defaultdict(list)
     for exam in exams:
-        for e in exam.fitted:
-            if e == "rest":
-                continue
+        for e in set(exam.fitted) - {"rest"}:
             moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
             fit = template.landmark_points(moved.displacement)
-            true = head().landmark_points(exam.true[e] - exam.true["rest"])
+            true = movement(e, exam.true["rest"], exam.true[e], head())
+            # Into the fitted face's frame: head frames of truth and fit differ by a degree, landmarks by less.
+            turn = _turn(exam)
+            there = {k: turn @ v for k, v in head().landmark_points(true.displacement).items()}
             for name in exam.marks[e]:
                 code = name.rsplit("_", 1)[0]
                 if code in ANCHORS and name in exam.marks["rest"]:
                     seen = moved.to_rest.apply(exam.marks[e][name]) - exam.marks["rest"][name]
-                    found[code].append(np.stack([true[name] - fit[name], seen - fit[name], true[name] - seen]))
+                    if np.linalg.norm(seen - fit[name]) <= restored.MISTAKEN_MM:
+                        found[code].append(np.stack([there[name] - fit[name], seen - fit[name]]))
     weights = {}
     for code, rows in found.items():
         r = np.array(rows)
-        r = r[np.isfinite(r).all(axis=(1, 2))]
-        weight = float((r[:, 0] * r[:, 1]).sum() / (r[:, 1] ** 2).sum())
-        rms = [np.sqrt((x**2).sum(axis=1).mean()) for x in (r[:, 0], r[:, 2], r[:, 0] - weight * r[:, 1])]
-        print(f"{code}: off by {rms[0]:.2f} mm fitted, {rms[1]:.2f} detected, {rms[2]:.2f} blended by {weight:.2f}")
+        missed, offered = r[np.isfinite(r).all(axis=(1, 2))].transpose(1, 0, 2)
+        weight = slope(missed.ravel(), offered.ravel())
+        off = [np.linalg.norm(missed - w * offered, axis=1) for w in (0.0, 1.0, weight)]
+        print(f"{code}: off by {np.median(off[0]):.2f} mm fitted, {np.median(off[1]):.2f} detected, "
+              f"{np.median(off[2]):.2f} blended by {weight:.2f}")  # fmt: skip
         if weight > 0.1:
             weights[code] = round(min(weight, 0.6), 2)  # neither source is heard alone
     return weights
 
 
-def gain(true: np.ndarray, fitted: np.ndarray) -> float:
-    """Factor of `fitted` by robust least squares, held toward 1 as by ten people of gain 1, and never below: a fit
-    loses movement, and one failed fit among few must not take some away from everyone."""
-    weight = np.ones(len(true))
-    factor = 1.0
+def _turn(exam: StoredFit) -> np.ndarray:
+    """(3, 3): directions of the true face at rest -> of the fitted one."""
+    from face3d.movement import align
+
+    true, fit = head().landmark_points(exam.true["rest"]), FaceTemplate.load().landmark_points(exam.fitted["rest"])
+    names = [n for n in true if n in fit and np.isfinite(fit[n]).all()]
+    pair = np.array([true[n] for n in names]), np.array([fit[n] for n in names])
+    return align(*pair, np.ones(len(names)))[0].rotation.as_matrix()
+
+
+def slope(true: np.ndarray, offered: np.ndarray) -> float:
+    """Factor that turns `offered` into `true`, by least squares whose weight falls with the square of what is left."""
+    weight, factor = np.ones(len(true)), 1.0
     for _ in range(10):
-        factor = float((weight * true) @ fitted / max((weight * fitted) @ fitted, 1e-12))
-        off = np.abs(true - factor * fitted)
+        factor = float((weight * true) @ offered / max((weight * offered) @ offered, 1e-12))
+        off = np.abs(true - factor * offered)
         reach = 2.0 * 1.48 * max(float(np.median(off)), 1e-6)
         weight = np.minimum(1.0, reach / np.maximum(off, 1e-12)) ** 2
-    held = 1.0 + (factor - 1.0) * len(true) / (len(true) + 10.0)
+    return factor
+
+
+def learn_lids(exams: Iterable[StoredFit]) -> Lids:
+    """Share of the detector and rounding of the edges with the least mean error of all fissures and closure gaps."""
+    template = FaceTemplate.load()
+    seen: list[tuple] = []
+    for exam in exams:
+        rest, true_rest = template.landmark_points(exam.fitted["rest"]), head().landmark_points(exam.true["rest"])
+        for e in exam.fitted:
+            fit, marks = rest, exam.marks[e]
+            if e != "rest":
+                moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
+                fit = template.landmark_points(exam.fitted["rest"] + moved.displacement)
+                marks = {k: moved.to_rest.apply(v) for k, v in marks.items()}
+            true = head().landmark_points(exam.true[e])
+            seen.append((fit, marks, rest, e in CLOSING, {s: fissure(true, true_rest, s) for s in ("left", "right")}))
+    best, least = Lids(0.5, 0.0), np.inf
+    for share in np.arange(0, 1.01, 0.1):
+        for edge in np.arange(0, 1.01, 0.1):
+            lids = Lids(round(float(share), 2), round(float(edge), 2))
+            off = []
+            for fit, marks, rest, closing, true in seen:
+                points = lid_points(fit, marks, rest, lids, closing)
+                off += [fissure(points, rest, s) - t for s, t in true.items() if f"ps_{s}" in points]
+            if (error := float(np.mean(np.abs(off)))) < least:
+                best, least = lids, error
+    print(f"lids: {best}, mean error {least:.2f} mm of {len(off)}")
+    return best
+
+
+def gain(true: np.ndarray, fitted: np.ndarray) -> float:
+    """Factor of `fitted`, held toward 1 as by ten people of gain 1, and never below: a fit loses movement, and one
+    failed fit among few must not take some away from everyone."""
+    held = 1.0 + (slope(true, fitted) - 1.0) * len(true) / (len(true) + 10.0)
     return round(float(np.clip(held, 1.0, 2.0)), 3)
 
 
-def learn_gains(exams: list[MeasuredExam], anchors: dict[str, float]) -> dict[str, dict[str, float]]:
+def learn_gains(exams: Iterable[StoredFit], anchors: dict[str, float]) -> dict[str, dict[str, float]]:
     """Gains of the part of a movement that both sides share, and of that by which they differ."""
     template = FaceTemplate.load()
     found: dict[str, list[tuple[float, float, float, float]]] = defaultdict(list)
@@ -111,69 +163,66 @@ def learn_gains(exams: list[MeasuredExam], anchors: dict[str, float]) -> dict[st
     return gains
 
 
-def measured(exam: MeasuredExam, side: str | None) -> tuple[Measures, Measures]:
-    """(from the scans, true) measures of one exam; both against `side`, or each as found and as it is."""
-    f, t = dict(exam.fitted), dict(exam.true)
+def measured(exam: StoredFit, side: str | None) -> tuple[Measures, Measures]:
+    """(from the scans against `side` or the side found, true) measures of one exam."""
+    f, t = dict(exam.fitted), {e: exam.true[e] for e in exam.fitted}
+    name = f"s{exam.subject}"
     found = examine.measure_fits(
-        f.pop("rest"), f, FaceTemplate.load(), side, f"s{exam.subject}", str(exam.scan), (), exam.marks
-    )
-    true = measure_vertices(t.pop("rest"), t, head(), exam.side, f"s{exam.subject}", "true")
-    return found, true
+        f.pop("rest"), f, FaceTemplate.load(), side, name, str(exam.scan), (), exam.marks
+    )  # fmt: skip
+    return found, true_measures(head(), t.pop("rest"), t, exam.side, name)
 
 
-def learn_repeatability(exams: list[MeasuredExam], people: str, least: int = 10) -> list[repeatability.Repeatability]:
-    """Scatter between two scans of the same face, and distance from the truth.
-
-    Where faces were scanned once, the scatter of that distance between people stands in for it: an upper bound, since
-    what a person's own face does to the fit repeats.
-    """
-    tables, errors, units = [], defaultdict(list), {}
+def learn_errors(exams: Iterable[StoredFit], least: int = 10) -> dict[repeatability.Key, float]:
+    """Root mean square distance of each measure from the truth."""
+    errors = defaultdict(list)
     for exam in exams:
         found, true = measured(exam, exam.side)
-        tables.append(found.table)
         known = {(r.measure, r.expression, r.region, r.side): r.value for r in true.rows}
         for r in found.rows:
-            truth = known.get((r.measure, r.expression, r.region, r.side), np.nan)
-            d = (r.value - truth + 180) % 360 - 180 if r.unit == "deg" else r.value - truth
+            d = r.value - known.get((r.measure, r.expression, r.region, r.side), np.nan)
+            d = (d + 180) % 360 - 180 if r.unit == "deg" else d
             if np.isfinite(d):
                 errors[r.measure, r.expression, r.region].append(d)
-            units[r.measure, r.expression, r.region] = r.unit
-    table = pd.concat(tables)
-    if table["visit"].nunique() > 1:
-        rms = {key: round(float(np.sqrt(np.mean(np.square(e)))), 5) for key, e in errors.items()}
-        return [
-            replace(one, error=rms.get((one.measure, one.expression, one.region)))
-            for one in repeatability.repeatability_from(table, people, least)
-        ]
-    out = []
-    for (m, e, region), values in sorted(errors.items()):
-        if len(values) >= least:
-            sem = float(np.std(values, ddof=1))
-            out.append(repeatability.Repeatability(
-                m, e, region, units[m, e, region], round(sem, 5), round(detectable_change(sem), 5), None, len(values),
-                f"{people}; scatter about the truth between people",
-                round(float(np.sqrt(np.mean(np.square(values)))), 5),
-            ))  # fmt: skip
+    return {k: round(float(np.sqrt(np.mean(np.square(e)))), 5) for k, e in errors.items() if len(e) >= least}
+
+
+def learn_repeatability(
+    twice: Iterable[StoredFit], errors: dict[repeatability.Key, float], people: str
+) -> list[repeatability.Repeatability]:
+    """Scatter between two scans of the same face, with the distance from the truth beside it."""
+    table = pd.concat([measured(exam, exam.side)[0].table for exam in twice])
+    out = [
+        replace(one, error=errors.get((one.measure, one.expression, one.region)))
+        for one in repeatability.repeatability_from(table, people)
+    ]
+    known = {(one.measure, one.expression, one.region) for one in out}
+    for e, like in LIKE.items():
+        out += [
+            replace(one, expression=e, source=f"{one.source}; that of {like}")
+            for one in out if one.expression == like and (one.measure, e, one.region) not in known
+        ]  # fmt: skip
     return out
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("exams", type=Path)
-    exams = list(load(parser.parse_args().exams))
-    subjects = len({e.subject for e in exams})
-    scans = len({e.scan for e in exams})
-    people = (
-        f"{subjects} simulated subjects, stereophotogrammetry, 20,000 points, scanned {('once', 'twice')[scans > 1]}"
-    )
-    anchors = learn_anchors(exams)
-    gains = learn_gains(exams, anchors)
-    note = f"true over fitted movement, least squares; learned on {people}; tools/learn_measuring.py"
-    (DATA / "movement_gains.json").write_text(
-        json.dumps({"note": note, "anchors": anchors, "gains": gains}, indent=1) + "\n"
-    )
+    parser.add_argument("fits", type=Path)
+    parser.add_argument("twice", type=Path, help="fits of faces that were scanned twice")
+    a = parser.parse_args()
+    exams = [x for x in stored(a.fits) if x.facts["scanner"] != "fixed_mesh"]
+    twice = list(stored(a.twice))
+    people = f"{len({x.subject for x in exams})} simulated subjects, all scanners but fixed meshes, 20,000 points"
+    anchors, lids = learn_anchors(exams), learn_lids(exams)
+    note = f"learned on {people}; tools/learn_measuring.py"
+    parts = {
+        "note": note, "anchors": anchors, "lids": asdict(lids), "gains": learn_gains(exams, anchors)
+    }  # fmt: skip
+    (DATA / "movement_gains.json").write_text(json.dumps(parts, indent=1) + "\n")
     restored._learned.cache_clear()
-    repeatability.write_repeatability(DATA / "repeatability.json", learn_repeatability(exams, people))
+    pairs = f"{len({x.subject for x in twice})} simulated subjects scanned twice, stereophotogrammetry, 20,000 points"
+    values = learn_repeatability(twice, learn_errors(exams), f"{pairs}; error: {people}")
+    repeatability.write_repeatability(DATA / "repeatability.json", values)
 
 
 if __name__ == "__main__":

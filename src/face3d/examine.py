@@ -16,9 +16,10 @@ from face3d.measure_rows import Measure
 from face3d.measures import Measures, measure_movements
 from face3d.movement import Anatomy, movement
 from face3d.repeatability import load_repeatability
-from face3d.restored import anchored, restored
+from face3d.restored import anchored, lids, restored
 from face3d.scan import FaceScan, Floats, locked
 from face3d.thirds import SMILES, third_rows
+from face3d.witnesses import CLOSING, lid_points
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import RigidTransform
@@ -235,6 +236,10 @@ def measure_fits(
     (`face3d.restored`), and every row says how far it may be off (`face3d.repeatability`). `marks` as in
     `FittedExam`."""
     movements, said = {}, list(notes)
+    at_rest = anatomy.landmark_points(rest)
+    weigh, known = lids(), {}
+    if marks is not None and weigh is not None:
+        known["rest"] = lid_points(at_rest, marks["rest"], at_rest, weigh)
     for expression, vertices in expressions.items():
         try:
             moved = movement(expression, rest, vertices, anatomy)
@@ -242,9 +247,14 @@ def measure_fits(
             said.append(str(error))
             continue
         if marks is not None:
+            if weigh is not None:
+                fitted = anatomy.landmark_points(rest + moved.displacement)
+                seen = {name: moved.to_rest.apply(point) for name, point in marks[expression].items()}
+                opening = {**at_rest, **known["rest"]}
+                known[expression] = lid_points(fitted, seen, opening, weigh, expression in CLOSING)
             moved = anchored(moved, rest, anatomy, marks["rest"], marks[expression])
         movements[expression] = restored(moved, anatomy)
-    m = measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(said))
+    m = measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(said), known)
     rows = [*m.rows, *(r for e in SMILES if e in movements for r in third_rows(movements[e], rest, anatomy))]
     return replace(m, rows=tuple(_with_uncertainty(r) for r in rows))
 

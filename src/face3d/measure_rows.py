@@ -61,8 +61,8 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType({
     "severity": Definition("1", "1 - mean of brow and mouth function: 0 healthy, 1 no movement", _HOUSE),
 })  # fmt: skip
 
-#: Directions of shorter paths (mm) are noise: at 2 mm, a point that is 0.1 mm off turns them by 3 degrees.
-LEAST_FOR_ANGLE = 2.0
+#: Directions of shorter paths (mm) are noise: a point that is 0.5 mm off turns one of 4 mm by 7 degrees.
+LEAST_FOR_ANGLE = 4.0
 #: Below this (mm) of movement on the healthy side a ratio is noise over noise.
 LEAST_FOR_RATIO = 1.0
 
@@ -126,9 +126,10 @@ def _other(side: str) -> str:
     return "right" if side == "left" else "left"
 
 
-def rest_rows(rest: Floats, anatomy: Anatomy) -> Iterator[Measure]:
-    """Measures of the face at rest: `rest` (N, 3) mm in the canonical frame, NaN where not seen."""
-    marks = anatomy.landmark_points(rest)
+def rest_rows(rest: Floats, anatomy: Anatomy, known: Mapping[str, Floats] | None = None) -> Iterator[Measure]:
+    """Measures of the face at rest: `rest` (N, 3) mm in the canonical frame, NaN where not seen; `known` landmarks (3,)
+    replace the mesh's own."""
+    marks = {**anatomy.landmark_points(rest), **(known or {})}
     values: dict[tuple[str, str], float] = {}
     for side in SIDES:
         opening = fissure(marks, marks, side)
@@ -178,13 +179,16 @@ def weighted_mean(values: Floats, weight: Floats, least: float = 0.5) -> float:
     return float(values[seen] @ weight[seen] / weight[seen].sum())
 
 
-def movement_rows(moved: Movement, rest: Floats, anatomy: Anatomy) -> Iterator[Measure]:
-    """Measures of one expression, each side for itself."""
+def movement_rows(
+    moved: Movement, rest: Floats, anatomy: Anatomy,
+    known_at_rest: Mapping[str, Floats] | None = None, known: Mapping[str, Floats] | None = None,
+) -> Iterator[Measure]:  # fmt: skip
+    """Measures of one expression, each side for itself; `known` landmarks as in `rest_rows`, in the rest's frame."""
     e = moved.expression
     d = moved.displacement
     shift = anatomy.landmark_points(d)
-    at_rest = anatomy.landmark_points(rest)
-    marks = {name: at_rest[name] + shift[name] for name in shift}
+    at_rest = {**anatomy.landmark_points(rest), **(known_at_rest or {})}
+    marks = {**{name: at_rest[name] + shift[name] for name in shift}, **(known or {})}
     length = np.linalg.norm(d, axis=1)
     for side in SIDES:
         out, corner = _outward(side), shift[f"ch_{side}"]

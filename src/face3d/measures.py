@@ -117,11 +117,16 @@ def measure_vertices(
 def measure_movements(
     rest: Floats, movements: Mapping[str, Movement], anatomy: Anatomy, affected_side: str | None = None,
     subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
+    known: Mapping[str, Mapping[str, Floats]] | None = None,
 ) -> Measures:  # fmt: skip
-    """Measures of movements from which the head's own has been taken out; the rest as in `measure_vertices`."""
-    rows = list(rest_rows(rest, anatomy))
-    for moved in movements.values():
-        rows += movement_rows(moved, rest, anatomy)
+    """Measures of movements from which the head's own has been taken out; the rest as in `measure_vertices`.
+
+    `known`: expression, or "rest" -> landmarks (3,), in the frame of `rest`, that are known better than by the meshes.
+    """
+    better = known or {}
+    rows = list(rest_rows(rest, anatomy, better.get("rest")))
+    for e, moved in movements.items():
+        rows += movement_rows(moved, rest, anatomy, better.get("rest"), better.get(e))
     found = pairs(anatomy, movements)
     unasked = {s: synkinesis(found, s) for s in SIDES}
     side, source = affected_side, "given"

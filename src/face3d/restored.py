@@ -21,6 +21,7 @@ from face3d.function import FUNCTIONAL
 from face3d.measure_rows import normals
 from face3d.movement import Anatomy, Movement
 from face3d.scan import Floats
+from face3d.witnesses import Lids
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,8 @@ class Gain:
 
 #: mm: how far around a landmark skin follows it; the corner of the mouth and what is attached to it.
 FOLLOWS_MM = 10.0
+#: A landmark that the detector saw this far (mm) from where the fit moved it was taken for something else.
+MISTAKEN_MM = 8.0
 
 
 @cache
@@ -49,6 +52,11 @@ def gains() -> Mapping[str, Gain]:
 def anchors() -> Mapping[str, float]:
     """Landmark (without its side) -> weight of its detected movement against the fitted one, 0..1, as learned."""
     return _learned().get("anchors", {})
+
+
+def lids() -> Lids | None:
+    """How the two witnesses of the lids are weighed, as learned; None where it was not."""
+    return Lids(**_learned()["lids"]) if "lids" in _learned() else None
 
 
 def anchored(
@@ -71,6 +79,8 @@ def anchored(
         if not weight or name not in marks_at_rest or name not in fitted or not np.isfinite(fitted[name]).all():
             continue
         apart = weight * (moved.to_rest.apply(point) - marks_at_rest[name] - fitted[name])
+        if np.linalg.norm(apart) > weight * MISTAKEN_MM:
+            continue
         near = np.exp(-0.5 * ((anatomy.vertices - home[name]) ** 2).sum(axis=1) / FOLLOWS_MM**2)
         # One broad normal: those of single vertices turn about in the corner's crease.
         up = near @ normal
