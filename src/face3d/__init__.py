@@ -21,6 +21,9 @@ _PUBLIC = {
     "read_exam": "face3d.io.exam",
     "measure": "face3d.examine",
     "compare": "face3d.comparison",
+    "grade": "face3d.grading",
+    "Grade": "face3d.grading",
+    "explain": "face3d.explanation",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]

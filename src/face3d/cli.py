@@ -7,7 +7,7 @@ way out; 1 a defect of ours, with its traceback.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -115,6 +115,34 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")
+    return 0
+
+
+@app.command()
+def grade(
+    exam: ExamPath,
+    why: Annotated[
+        bool, typer.Option("--why", help="Say which places and movements the severity comes from as well.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Grade a whole examination by the networks: severity, side, and how sure they are."""
+    from face3d.io.exam import read_exam
+    from face3d.progress import steps
+
+    with steps(2) as step:
+        step("reading and fitting")
+        from face3d.explanation import explain
+        from face3d.grading import grade as graded
+
+        read = read_exam(exam)
+        found = graded(read)
+        step("explaining" if why else "done")
+        reasons = explain(read, found) if why else None
+    if json:
+        _print_json(found.to_dict() | ({} if reasons is None else {"why": reasons.to_dict()}))
+    else:
+        print(found.to_text() if reasons is None else f"{found.to_text()}\n{reasons.to_text()}")
     return 0
 
 
@@ -325,7 +353,7 @@ def run(arguments: Sequence[str]) -> int:
         return _refuse(f"{error}; `face3d doctor` gives the line that installs it")
 
 
-def _print_json(value: dict[str, object]) -> None:
+def _print_json(value: Mapping[str, object]) -> None:
     import json
 
     print(json.dumps(value, indent=2))

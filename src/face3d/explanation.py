@@ -57,6 +57,27 @@ class Explanation:
         total = {name: float(values.sum()) for name, values in self.attribution.items()}
         return dict(sorted(total.items(), key=lambda item: -abs(item[1])))
 
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON takes it, without the values at single vertices."""
+        return {
+            "head": self.head, "value": self.value, "symmetric_twin": self.baseline, "unexplained": self.unexplained,
+            "by_expression": self.by_expression(), "by_region": self.regions.head(20).to_dict("records"),
+            "beside_rules": [
+                {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
+                for row in self.measures.to_dict("records")
+            ],
+        }  # fmt: skip
+
+    def to_text(self, most: int = 6) -> str:
+        """A summary for the terminal."""
+        lines = [f"{self.head} {self.value:.2f}, of which {self.value - self.baseline:+.2f} by what the sides differ:"]
+        for row in self.regions.head(most).to_dict("records"):
+            where = [str(row[k]).replace("_", " ") for k in ("expression", "region", "side")]
+            lines.append(f"  {row['attribution']:+.3f}  {', '.join(where)}")
+        apart = [str(r["region"]).replace("_", " ") for r in self.measures.to_dict("records") if r["agree"] is False]
+        lines.append(f"networks and rules disagree on: {', '.join(apart) or 'no region'}")
+        return "\n".join(lines)
+
 
 def explain(exam: Exam | Example, g: Grade | None = None, head: str = "severity") -> Explanation:
     """Explains one answer of a grade `g` of an exam (made now where it is not given).
