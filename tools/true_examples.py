@@ -26,6 +26,7 @@ from face3d.learn.examples import MOVEMENTS, POINTS, REACH_MM, SCANS, Example, L
 from face3d.learn.grid import MARKS, grid_of
 from face3d.learn.points import farthest_points
 from face3d.movement import movement
+from face3d.pose import head_frame, refined_frame
 from face3d.scan import Floats, Ints
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import truth_of
@@ -58,6 +59,10 @@ def true_example(
     e, u = len(MOVEMENTS), len(template.units)
     moves, mark_moves = np.full((e, len(grid.nodes), 3), np.nan), np.full((e, len(MARKS), 3), np.nan)
     quality, points = np.full((1 + e, 6), np.nan), np.full((1 + e, POINTS, 6), np.nan)
+    # The head frame as landmarks define it; the model's own axes are pitched against it.
+    at = head.landmark_points(vertices["rest"])
+    frame = refined_frame(head_frame(at), at, (1.0, 0.0, 0.0), (0.0, 0.0, 0.0))
+    vertices = {name: frame.apply(v) for name, v in vertices.items()}
     rest = vertices["rest"][near]
     at_rest = _marks(head, vertices["rest"])
     outside = np.maximum(head.regions["mouth_inside_left"], head.regions["mouth_inside_right"]) > 0.5
@@ -65,7 +70,8 @@ def true_example(
         if name not in vertices:
             continue
         quality[k] = 0.0
-        points[k] = _points(head, vertices[name], ~outside, rng)
+        own = head_frame(head.landmark_points(vertices[name]))
+        points[k] = _points(head, own.apply(vertices[name]), ~outside, rng)
         if k:
             try:
                 moved = movement(name, rest, vertices[name][near], template)

@@ -163,7 +163,7 @@ def train(
     fit_cuts(network, stop_on, device, spoil, config.seed)
     card = {
         "architecture": architecture, "size": size, "config": asdict(config), "exams": len(train_on),
-        "subjects": len({examples.subjects[k] for k in train_on}), 
+        "subjects": len({examples.subjects[k] for k in train_on}),
         "best_epoch": progress.epoch - progress.since_best - 1,
         "held_out": {"exams": len(stop_on[1]), **_tested(network, stop_on, device, spoil, config.seed)},
     }  # fmt: skip

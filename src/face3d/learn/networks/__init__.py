@@ -4,23 +4,29 @@ exchanges the sides of the answer, exactly."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
 from face3d.errors import SchemaError
 from face3d.learn.heads import Grader, Outputs, mean_outputs
 from face3d.learn.networks.batch import Batch, batch_of
-from face3d.learn.networks.correspondence import CorrespondenceNetwork
 
-NETWORKS: Mapping[str, type[Grader]] = {"correspondence": CorrespondenceNetwork}
+#: name -> module and class, imported when asked for: those on raw points bring torch-geometric.
+NETWORKS: Mapping[str, tuple[str, str]] = {
+    "correspondence": ("correspondence", "CorrespondenceNetwork"), "pointnet": ("pointnet", "PointNet"),
+    "pointnet2": ("pointnet2", "PointNet2"), "dgcnn": ("dgcnn", "DGCNN"),
+    "point_transformer": ("point_transformer", "PointTransformer"),
+}  # fmt: skip
 
-__all__ = ["NETWORKS", "Batch", "CorrespondenceNetwork", "Outputs", "batch_of", "build", "mean_outputs"]
+__all__ = ["NETWORKS", "Batch", "Grader", "Outputs", "batch_of", "build", "mean_outputs"]
 
 
 def build(architecture: str, size: Mapping[str, Any] | None = None) -> Grader:
     """A network with fresh weights. Raises `SchemaError` for a name or a size that does not exist."""
     if architecture not in NETWORKS:
         raise SchemaError(f"network {architecture!r}: unknown; there are {', '.join(NETWORKS)}")
+    module, name = NETWORKS[architecture]
     try:
-        return NETWORKS[architecture](**(size or {}))
+        return getattr(import_module(f"{__name__}.{module}"), name)(**(size or {}))
     except TypeError as error:
         raise SchemaError(f"network {architecture!r}: {error}") from None

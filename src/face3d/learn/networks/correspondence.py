@@ -104,12 +104,12 @@ class CorrespondenceNetwork(Grader):
         moved = (known & known.flip(1)).any(-1) & shown[:, None]
         fitted = (batch["units_known"][:, 1:] & shown)[:, None].expand_as(moved)
         there = torch.cat([moved[..., None].expand(*moved.shape, len(self.region_name) - 1), fitted[..., None]], dim=-1)
-        b = len(tokens)
+        b = tokens.shape[0]
         x, there = tokens.flatten(0, 1), there.flatten(0, 1)  # halves are exams of their own from here on
         for block in self.blocks:
             x = block(x, there)
         x = self.norm(x.flatten(1, 2))
-        seen = self.query + self.gather(self.query.expand(len(x), -1, -1), x, there.flatten(1))
+        seen = self.query + self.gather(self.query.expand(x.shape[0], -1, -1), x, there.flatten(1))
         seen = (seen + self.after(seen)).unflatten(0, (b, 2))
         return seen[:, :, :-1], seen[:, :, -1]
 

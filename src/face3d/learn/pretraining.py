@@ -1,0 +1,77 @@
+"""True examples made to look fitted: fitting shrinks movements and adds noise, both seen where both are known.
+
+Exams that were scanned and fitted are few, and simulated patients cost next to nothing. A network that has first seen
+many of these, spoiled like this, then learns from the fitted ones what is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from face3d.learn.examples import Example, mirrored
+from face3d.learn.grid import Grid
+from face3d.learn.networks.batch import Batch, batch_of
+
+#: Movement, mm RMS, that a node must show before its own gain is believed as much as the mean one.
+BELIEVED_MM = 1.0
+#: Noise is taken this much smaller to larger than it was seen.
+SIZES = (0.8, 1.2)
+_FIELDS = ("moves", "mark_moves", "rest", "marks")
+
+
+@dataclass(frozen=True, eq=False)
+class FitNoise:
+    """What the fit did to X exams: `size` (X,) share of the movement that it kept on the whole (a tracker's mesh keeps
+    less); `gain` field -> (E, n, 1) of each place beside that; `noise` field -> (X, ...) mm what it added, with
+    `known`. All with the exams' mirror images.
+
+    `noise(batch, generator)` spoils a batch of true examples: each like one of the exams, drawn at random.
+    """
+
+    size: Tensor
+    gain: dict[str, Tensor]
+    noise: dict[str, Tensor]
+    known: dict[str, Tensor]
+
+    @classmethod
+    def seen(cls, pairs: Iterable[tuple[Example, Example]], grid: Grid) -> FitNoise:
+        """From fitted exams, each with its truth."""
+        both = [(f, t) for f, t in pairs]
+        both += [(mirrored(f, grid), mirrored(t, grid)) for f, t in both]
+        fitted, true = (batch_of(side, points=False) for side in zip(*both, strict=True))
+        known = {name: fitted[f"{name}_known"] & true[f"{name}_known"] for name in _FIELDS}
+        here = known["moves"][..., None]
+        f, t = fitted["moves"] * here, true["moves"] * here
+        size = ((f * t).sum((1, 2, 3)) / (t * t).sum((1, 2, 3)).clamp_min(1e-6)).clamp(0.2, 1.2)
+        gain, noise = {}, {}
+        for name in _FIELDS:
+            here = known[name][..., None]
+            f, t = fitted[name] * here, true[name] * here
+            if name.endswith("moves"):
+                t = t * size[:, None, None, None]
+                prior = BELIEVED_MM**2 * here.sum(0)
+                gain[name] = ((f * t).sum(-1, keepdim=True).sum(0) + prior) / (
+                    (t * t).sum(-1, keepdim=True).sum(0) + prior
+                ).clamp_min(1e-6)
+                t = t * gain[name]
+            noise[name] = f - t
+        return cls(size, gain, noise, known)
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        out = dict(batch)
+        count = len(out["shown"])
+        which = torch.randint(len(self.size), (count,), generator=generator)
+        strength = SIZES[0] + (SIZES[1] - SIZES[0]) * torch.rand(count, generator=generator)
+        for name in _FIELDS:
+            value = out[name]
+            one = [-1] + [1] * (value.dim() - 1)
+            if name in self.gain:
+                value = value * self.gain[name] * self.size[which].view(one)
+            known = out[f"{name}_known"] & self.known[name][which]
+            out[f"{name}_known"] = known
+            out[name] = (value + self.noise[name][which] * strength.view(one)) * known[..., None]
+        return out
