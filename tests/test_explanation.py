@@ -12,7 +12,7 @@ from face3d.learn.grid import grid_of
 from face3d.template import FaceTemplate
 
 sys.path.insert(0, str(Path(__file__).parent / "learn"))
-from test_doubts import exam
+from simple_exams import simple_exam
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("captum")
@@ -21,7 +21,7 @@ GRID = grid_of(FaceTemplate.load())
 
 @pytest.mark.parametrize("affected", ["left", "right", None])
 def test_the_twin_is_its_own_mirror_image(affected: str | None) -> None:
-    e = exam(np.random.default_rng(0))
+    e = simple_exam(0)
     twin = symmetric_twin(e, GRID, affected)
     again = mirrored(twin, GRID)
     for name in ("rest", "moves", "marks", "mark_moves", "units"):
@@ -40,12 +40,12 @@ class LeftBrow(torch.nn.Module):
         up = batch["moves"][:, MOVEMENTS.index("brow_raise"), : GRID.pairs, 1]
         b = len(up)
         empty = 0 * sum(batch[name].flatten(1).sum(1) for name in ("rest", "marks", "mark_moves", "units"))
-        return Outputs(torch.zeros(b, 6), 1 - 0.05 * up.mean(1) ** 2 + empty, torch.zeros(b, 3), torch.zeros(b, 2, 5),
+        return Outputs(torch.zeros(b, 6), 1 - 0.05 * (up**2).mean(1) + empty, torch.zeros(b, 3), torch.zeros(b, 2, 5),
                        torch.zeros(b, 3), torch.zeros(b, 5), torch.zeros(b, 5), torch.zeros(b, 15))  # fmt: skip
 
 
 def test_parts_add_up_and_lie_where_the_network_looks() -> None:
-    e = exam(np.random.default_rng(1))
+    e = simple_exam(1)
     twin = symmetric_twin(e, GRID, "left")
     nodes, value, baseline = attributions([LeftBrow()], e, twin, GRID, "severity", "left")
     # The midpoint rule of a quadratic is exact; single precision is what is left.
@@ -60,7 +60,7 @@ def test_parts_add_up_and_lie_where_the_network_looks() -> None:
 
 
 def test_deleting_what_matters_first_reaches_the_twin_soonest() -> None:
-    e = exam(np.random.default_rng(2))
+    e = simple_exam(2)
     twin = symmetric_twin(e, GRID, "left")
     nodes, value, baseline = attributions([LeftBrow()], e, twin, GRID, "severity", "left")
     sign = np.sign(value - baseline)

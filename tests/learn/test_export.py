@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_doubts import exam
+from simple_exams import simple_exam
 
 from face3d.learn.export import export_onnx
 
@@ -19,9 +19,8 @@ def test_onnx_says_what_torch_says(tmp_path: Path) -> None:
     torch.manual_seed(0)
     networks = [build("correspondence").eval() for _ in range(2)]
     path = export_onnx(networks, tmp_path / "grader.onnx")
-    rng = np.random.default_rng(0)
     # Another number of exams than it was exported with, one of them incomplete.
-    examples = [exam(rng), exam(rng).without(["snarl", "cheek_puff"]), exam(rng)]
+    examples = [simple_exam(0), simple_exam(1).without(["snarl", "cheek_puff"]), simple_exam(2, "right")]
     batch = batch_of(examples, points=False)
     with torch.inference_mode():
         said = mean_outputs([network(batch) for network in networks])
