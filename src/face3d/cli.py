@@ -89,7 +89,7 @@ def info(scan: ScanFile, units: Units = "auto", landmarks: Landmarks = None, jso
 
 @app.command()
 def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False) -> int:
-    """Measure a whole examination: movements, closure, synkinesis, and the scales that they suggest.
+    """Measure a whole examination: movements, closure, synkinesis, the scales that they suggest, and its grade.
 
     Without --out nothing is written, only the summary is printed.
     """
@@ -97,21 +97,24 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     from face3d.progress import steps
 
     read = read_exam(exam)
-    with steps(len(read.expressions) + 1) as step:
+    with steps(len(read.expressions) + 2) as step:
         from face3d.exam_outputs import REPORT, write_exam
         from face3d.exam_result import exam_result
         from face3d.examine import fit_exam, measure_fitted
+        from face3d.grading import grade_measured
 
         fitted = fit_exam(read, step)
         step("measuring")
         measures = measure_fitted(read, fitted, side)
+        step("grading")
+        graded = grade_measured(read, fitted, measures)
         if out is None:
-            result = exam_result(measures, read.grades)
+            result = exam_result(measures, read.grades, grade=graded)
         else:
             from face3d.report.movement_pictures import movement_pictures
 
             drawn = lambda: movement_pictures(fitted.rest, measures.movements, fitted.template)  # noqa: E731
-            result = write_exam(measures, out, read.grades, drawn)
+            result = write_exam(measures, out, read.grades, drawn, graded)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")

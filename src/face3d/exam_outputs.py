@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from face3d.comparison import Comparison
     from face3d.exam import Grades
     from face3d.exam_result import CompareResult, ExamResult
+    from face3d.grading import Grade
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
     from face3d.measures import Measures
@@ -24,8 +25,9 @@ EVALUATION = "evaluation.json"
 
 
 def write_exam(
-    m: Measures, folder: Path, clinician: Grades | None = None, pictures: Callable[[], list[Picture]] | None = None
-) -> ExamResult:
+    m: Measures, folder: Path, clinician: Grades | None = None, pictures: Callable[[], list[Picture]] | None = None,
+    grade: Grade | None = None,
+) -> ExamResult:  # fmt: skip
     """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
     it is not there.
 
@@ -35,7 +37,7 @@ def write_exam(
     from face3d.report.exam_page import exam_page
     from face3d.thirds import outcome, outcome_table
 
-    result = exam_result(m, clinician)
+    result = exam_result(m, clinician, grade=grade)
     maps: list[Picture] = []
     if pictures is not None:
         try:

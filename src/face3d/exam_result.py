@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,6 +21,9 @@ from face3d.measure_rows import DEFINITIONS, Measure
 from face3d.measures import Measures
 from face3d.result import NOTICE, Number
 from face3d.scales import ROMAN
+
+if TYPE_CHECKING:
+    from face3d.grading import Grade
 
 SCHEMA_VERSION = 1
 
@@ -63,6 +66,23 @@ class EstimatesPart(_Part):
     missing: list[str]
 
 
+class GradePart(_Part):
+    """What the networks say; see `abstained` first."""
+
+    label: str
+    house_brackmann: int = Field(ge=1, le=6)
+    probabilities: list[float] = Field(description="of House-Brackmann I..VI, calibrated")
+    likely: list[int] = Field(description="grades that hold the true one in nine exams of ten")
+    severity: float = Field(description="share of brow and mouth movement lost on the weaker side, 0..1")
+    severity_se: float
+    side: Literal["left", "right", "none"]
+    region_function: dict[str, float]
+    sunnybrook: dict[str, float]
+    eface: dict[str, float]
+    abstained: bool = Field(description="true: don't believe this grade")
+    reason: str = Field(description="why it should not be believed; empty otherwise")
+
+
 class ExamResult(_Part):
     """Everything that was measured in one exam."""
 
@@ -79,6 +99,7 @@ class ExamResult(_Part):
     expressions: dict[str, ExpressionPart]
     estimates: EstimatesPart
     clinician: dict[str, Any] | None = Field(description="what a clinician entered, beside the estimates")
+    grade: GradePart | None = Field(description="by the networks; null where they are not installed")
     measures: list[MeasurePart]
     definitions: dict[str, str] = Field(description="measure -> what it is")
     notes: list[str]
@@ -104,6 +125,12 @@ class ExamResult(_Part):
             parts.append(f"FNGS 2.0 {ROMAN[e.fngs2['grade'] - 1]}")
         lines.append(f"{', '.join(parts) or 'no scale could be estimated'}: {e.label}")
         lines += [f"not estimated: {m}" for m in e.missing]
+        if self.grade is not None:
+            g = self.grade
+            said = f"House-Brackmann {ROMAN[g.house_brackmann - 1]} ({g.probabilities[g.house_brackmann - 1]:.0%})"
+            lines.append(
+                f"networks abstain: {g.reason}" if g.abstained else f"{said}, severity {g.severity:.2f}: {g.label}"
+            )
         if self.clinician and self.clinician.get("house_brackmann"):
             lines.append(f"clinician: House-Brackmann {ROMAN[self.clinician['house_brackmann'] - 1]}")
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
@@ -124,8 +151,10 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def exam_result(m: Measures, clinician: Grades | None = None, estimates: Estimates | None = None) -> ExamResult:
-    """What was measured in an exam, with the scales it suggests, ready to be written."""
+def exam_result(
+    m: Measures, clinician: Grades | None = None, estimates: Estimates | None = None, grade: Grade | None = None
+) -> ExamResult:
+    """What was measured in an exam, with the scales it suggests and the networks' grade, ready to be written."""
     import face3d
 
     e = estimates or estimate_scales(m)
@@ -159,6 +188,7 @@ def exam_result(m: Measures, clinician: Grades | None = None, estimates: Estimat
             eface_like=_plain(e.eface) | {"balance": e.eface.balance}, missing=list(e.missing),
         ),
         clinician=_plain(clinician) if clinician is not None else None,
+        grade=GradePart(**grade.to_dict()) if grade is not None else None,
         measures=[MeasurePart(**vars(r)) for r in m.rows],
         definitions={name: DEFINITIONS[name].text for name in DEFINITIONS if name in used},
         notes=list(m.notes),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from face3d.errors import WeightsError
+from face3d.errors import MissingExtraError, WeightsError
 from face3d.extras import require
 from face3d.learn.calibration import Calibration, expected_error, likely_grades, tempered
 from face3d.scales import REGIONS, ROMAN
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from face3d.learn.doubts import Usual
     from face3d.learn.examples import Example
     from face3d.learn.heads import Grader
+    from face3d.measures import Measures
 
 LABEL = "estimate by a network trained on simulated patients, not a clinician's grade"
 SIDES = ("left", "right", "none")
@@ -116,9 +117,23 @@ def grade(exam: Exam | FittedExam | Example) -> Grade:
         return grade_examples([exam])[0]
     facts: dict[str, Any] = {}
     if isinstance(exam, Exam):
-        facts = {"subject": exam.subject, "affected_side": exam.affected_side, **exam.clinical}
-        exam = fit_exam(exam)
+        facts, exam = _facts(exam), fit_exam(exam)
     return grade_examples([example_of(exam, facts=facts, raw=False)])[0]
+
+
+def grade_measured(exam: Exam, fitted: FittedExam, measures: Measures) -> Grade | None:
+    """The grade of an exam that has been fitted and measured; None where torch is not installed."""
+    from face3d.learn.examples import example_of
+
+    try:
+        require("torch")
+    except MissingExtraError:
+        return None
+    return grade_examples([example_of(fitted, facts=_facts(exam), measures=measures, raw=False)])[0]
+
+
+def _facts(exam: Exam) -> dict[str, Any]:
+    return {"subject": exam.subject, "affected_side": exam.affected_side, **exam.clinical}
 
 
 def grade_examples(examples: Sequence[Example]) -> list[Grade]:

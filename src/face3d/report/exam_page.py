@@ -66,6 +66,7 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         side="weaker side" if none else f"{result.affected_side} side",
         side_note=given[result.affected_side_source] + (" Neither side is affected." if none else ""),
         scales=_scales(result),
+        numerals=list(zip(ROMAN, result.grade.probabilities, strict=True)) if result.grade else [],
         groups=_groups(result),
         matrix=matrix,
         matrix_regions=regions,
