@@ -120,45 +120,20 @@ def train(
     mean = {k: v.detach().clone() for k, v in network.state_dict().items()}
     progress = restore(out, network, optimizer, mean) or Progress(best=dict(mean))
     weights = _grade_weights([examples.grades[k] for k in train_on])
-    steps = math.ceil(len(train_on) / config.batch)
+    run = _Run(config, network, optimizer, mean, examples, train_on, weights.to(device), spoil)
     while progress.epoch < config.epochs and progress.since_best < config.patience:
-        epoch, begun = progress.epoch, time.perf_counter()
-        step(f"epoch {epoch + 1} of {config.epochs}, held out {progress.best_score:.3f}")
-        chance = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
-        torch.manual_seed(config.seed * 100_003 + epoch)
-        order = torch.tensor(train_on)[torch.randperm(len(train_on), generator=chance)].tolist()
-        network.train()
-        sums: dict[str, float] = {}
-        for k in range(steps):
-            for group in optimizer.param_groups:
-                group["lr"] = config.rate * _rate(epoch * steps + k, config.epochs * steps)
-            inputs, targets = examples.batch(order[k * config.batch : (k + 1) * config.batch])
-            inputs = inputs if spoil is None else spoil(inputs, chance)
-            inputs = to_device(augmented(inputs, config.augmentation, chance), device)
-            with torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext():
-                seen = network.seen(inputs)
-            # The heads work in single precision: bands of grades are 3 % wide.
-            said = network.heads(*(s.float() for s in seen))
-            parts = loss_of(said, to_device(targets, device), weights)
-            loss = torch.stack(list(parts.values())).sum()
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-            optimizer.step()
-            with torch.no_grad():
-                for name, value in network.state_dict().items():
-                    mean[name].lerp_(value, 1 - AVERAGE) if value.is_floating_point() else mean[name].copy_(value)
-            for name, value in parts.items():
-                sums[name] = sums.get(name, 0.0) + float(value) / steps
+        begun = time.perf_counter()
+        step(f"epoch {progress.epoch + 1} of {config.epochs}, held out {progress.best_score:.3f}")
+        lost = _epoch(run, progress.epoch)
         own = {k: v.clone() for k, v in network.state_dict().items()}
         network.load_state_dict(mean)
         score = _tested(network, stop_on, device, spoil, config.seed)
         network.load_state_dict(own)
+        line = {"epoch": progress.epoch, "loss": lost, "held_out": score}
         progress = progress.after(score["loss"], mean)
-        line = {"epoch": epoch, "loss": sums, "held_out": score, "seconds": round(time.perf_counter() - begun, 2)}
         store(out, network, optimizer, mean, progress)
         with (out / LOG).open("a", encoding="utf-8") as log:
-            log.write(json.dumps(line) + "\n")
+            log.write(json.dumps({**line, "seconds": round(time.perf_counter() - begun, 2)}) + "\n")
     network.load_state_dict(progress.best)
     fit_cuts(network, stop_on, device, spoil, config.seed)
     card = {
@@ -169,6 +144,54 @@ def train(
     }  # fmt: skip
     save_grader(out / GRADER, [network], card)
     return out / GRADER
+
+
+@dataclass(frozen=True, eq=False)
+class _Run:
+    """What an epoch needs."""
+
+    config: TrainConfig
+    network: Grader
+    optimizer: torch.optim.Optimizer
+    mean: dict[str, Tensor]
+    examples: ExampleSet
+    train_on: list[int]
+    grade_weights: Tensor
+    spoil: Spoil | None
+
+
+def _epoch(run: _Run, epoch: int) -> dict[str, float]:
+    """Once through all exams in an order that follows from seed and epoch alone; returns the parts of the loss."""
+    config, network = run.config, run.network
+    device = run.grade_weights.device
+    chance = torch.Generator().manual_seed(config.seed * 100_003 + epoch)
+    torch.manual_seed(config.seed * 100_003 + epoch)  # of dropout
+    order = torch.tensor(run.train_on)[torch.randperm(len(run.train_on), generator=chance)].tolist()
+    steps = math.ceil(len(order) / config.batch)
+    network.train()
+    sums: dict[str, float] = {}
+    for k in range(steps):
+        for group in run.optimizer.param_groups:
+            group["lr"] = config.rate * _rate(epoch * steps + k, config.epochs * steps)
+        inputs, targets = run.examples.batch(order[k * config.batch : (k + 1) * config.batch])
+        inputs = inputs if run.spoil is None else run.spoil(inputs, chance)
+        inputs = to_device(augmented(inputs, config.augmentation, chance), device)
+        with torch.autocast("cuda", torch.bfloat16) if device.type == "cuda" else nullcontext():
+            seen = network.seen(inputs)
+        # The heads work in single precision: the outer bands of grades are 3 % wide.
+        said = network.heads(*(s.float() for s in seen))
+        parts = loss_of(said, to_device(targets, device), run.grade_weights)
+        loss = torch.stack(list(parts.values())).sum()
+        run.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
+        run.optimizer.step()
+        with torch.no_grad():
+            for name, value in network.state_dict().items():
+                run.mean[name].lerp_(value, 1 - AVERAGE)
+        for name, value in parts.items():
+            sums[name] = sums.get(name, 0.0) + value.item() / steps
+    return sums
 
 
 Held = tuple[ExampleSet, list[int]]
