@@ -144,7 +144,7 @@ def attributions(
         found = IntegratedGradients(answer).attribute(ends[0], ends[1], n_steps=steps, internal_batch_size=steps)
         for name, tensor in zip(names, found, strict=True):
             total[name] = total.get(name, 0.0) + tensor[0].detach().numpy().astype(np.float64) / len(networks)
-        with torch.inference_mode():
+        with torch.no_grad():
             values += [float(answer(*end)) / len(networks) for end in ends]
     out = np.zeros((len(SCANS), len(grid.nodes)))
     out[0] += total["rest"].sum(-1)
@@ -233,6 +233,6 @@ def deletion_curve(
         batch = dict(here)
         for name, mask in where.items():
             batch[name] = torch.where(mask[None], there[name], here[name])
-        with torch.inference_mode():
+        with torch.no_grad():
             answers.append(float(_answer(mean_outputs([n(batch) for n in networks]), head, side)))
     return np.array(answers)

@@ -149,10 +149,10 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     from face3d.template import FaceTemplate
 
     grid = grid_of(FaceTemplate.load())
-    calibration, usual = shipped_calibration()
-    with torch.inference_mode():
+    networks, (calibration, usual) = shipped_grader(), shipped_calibration()
+    with torch.no_grad():
         batch = batch_of(examples, points=False)
-        members = [network(batch) for network in shipped_grader()]
+        members = [network(batch) for network in networks]
         said = mean_outputs(members)
         composite = said.composite.numpy()
         mean = {k: v.numpy() for k, v in said._asdict().items()}
