@@ -16,7 +16,9 @@ setup: $(INSTALLED) ## system libraries, .venv, all dependencies
 $(INSTALLED): pyproject.toml tools/system_libraries.sh
 	PYTHON=$(PYTHON) bash tools/system_libraries.sh
 	$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,test]'
+	# Torch in a step of its own: asked for together with other packages, pip may bring a build for graphics cards.
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,learn,test]'
 	touch $@
 
 demo: setup ## the whole job on the embedded exam; the report lands in demo-report/
@@ -34,7 +36,7 @@ test-all: lint ## also the wide and long tests, fuzzing included
 	$(BIN)/pytest -m ''
 
 bench: setup ## speed and accuracy beside the peers, in one run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,test,bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,learn,test,bench]'
 	set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
 
 clean: ## remove what was made here, the installation included

@@ -270,6 +270,45 @@ def simulate(
 
 
 @app.command()
+def train(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="JSON or TOML; fields as in TrainConfig, `data` first.")
+    ],
+    out: RequiredOut,
+    json: Json = False,
+) -> int:
+    """Train a grader on labelled exams, a benchmark or examples, with subjects held out. A stopped run goes on.
+
+    "start_from": "shipped" in the configuration goes on from the grader that ships with face3d.
+    """
+    from face3d.extras import require
+    from face3d.progress import steps
+
+    require("torch").set_num_threads(1)  # more threads than free cores make small networks many times slower
+    from face3d.learn.dataset import ExampleSet, example_files
+    from face3d.learn.networks import network_class
+    from face3d.learn.training import LOG, TrainConfig, architecture_of
+    from face3d.learn.training import train as learn
+    from face3d.learn.weights import read_card
+
+    wanted = TrainConfig.read(config)
+    with steps(wanted.epochs) as step:
+        files = [f for folder in wanted.data for f in example_files(Path(folder), out / "examples", step)]
+        points = "points" in network_class(architecture_of(wanted)).uses
+        grader = learn(wanted, ExampleSet(files, points), out, step)
+    held_out = read_card(grader)["held_out"]
+    if json:
+        _print_json({"grader": str(grader), "log": str(out / LOG), "held_out": held_out})
+    else:
+        print(f"{grader}; {held_out['exams']} exams held out: " + _figures(held_out) + f"; log: {out / LOG}")
+    return 0
+
+
+def _figures(held_out: dict[str, float]) -> str:
+    return f"grade off by {held_out['grade_mae']:.2f}, severity by {held_out['severity_mae']:.3f} on average"
+
+
+@app.command()
 def evaluate(
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help='"shipped", "rules", or weights that `face3d train` wrote.')

@@ -17,7 +17,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "detect": ("finding landmarks without a click", ("mediapipe", "open3d")),
     "view": ("interactive inspection", ("pyvista",)),
     "batch": ("many scans at once", ("pebble", "pyarrow")),
-    "learn": ("training and grading", ("torch", "torch_geometric", "sklearn", "captum")),
+    "learn": ("training and grading", ("torch", "torch_geometric", "sklearn", "captum", "onnx", "onnxscript")),
 }
 
 

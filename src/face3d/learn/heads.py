@@ -64,6 +64,9 @@ class Heads(nn.Module):
     spread that depends on the exam.
     """
 
+    resting_top: Tensor
+    eface_top: Tensor
+
     def __init__(self, width: int, dropout: float = 0.1) -> None:
         super().__init__()
         self.region = nn.Parameter(torch.randn(len(REGIONS), width) * width**-0.5)
@@ -75,8 +78,9 @@ class Heads(nn.Module):
         self.cuts = nn.Parameter(torch.tensor(CUTS))
         self.spread_gain = nn.Parameter(torch.zeros(()))  # logarithm; learned on exams held out
         both = 2 * width + len(REGIONS)
-        self.spread = nn.Sequential(nn.Linear(both, 32), nn.GELU(), nn.Linear(32, 1))
-        nn.init.constant_(self.spread[-1].bias, -3.0)  # softplus: 0.05
+        last = nn.Linear(32, 1)
+        nn.init.constant_(last.bias, -3.0)  # softplus: 0.05
+        self.spread = nn.Sequential(nn.Linear(both, 32), nn.GELU(), last)
         items = len(_RESTING_TOP) + 10 + len(EFACE)
         self.items = nn.Sequential(
             nn.Linear(both, 2 * width), nn.GELU(), nn.Dropout(dropout), nn.Linear(2 * width, items)

@@ -35,7 +35,7 @@ from face3d.learn.weights import load_grader, read_card, save_grader
 Spoil = Callable[[Batch, torch.Generator], Batch]
 GRADER, LOG, CONFIG = "grader.safetensors", "log.jsonl", "config.json"
 WARM_UP = 0.05  # of all steps, over which the rate rises
-AVERAGE = 0.98  # of the running mean of weights, each step; it is what is tested and kept
+AVERAGE = 0.98  # share of the running mean of weights that stays, each step, less at first; the mean is tested and kept
 CLIP = 2.0  # largest norm of a gradient
 
 
@@ -73,7 +73,7 @@ class TrainConfig:
 
     @classmethod
     def read(cls, path: Path) -> TrainConfig:
-        """From a JSON or TOML file; folders in it are relative to it. Raises `SchemaError` naming file and field."""
+        """From a JSON or TOML file; paths in it are relative to it. Raises `SchemaError` naming file and field."""
         try:
             text = path.read_text(encoding="utf-8")
             known = tomllib.loads(text) if path.suffix == ".toml" else json.loads(text)
@@ -85,6 +85,8 @@ class TrainConfig:
             data = known.get("data")
             if not isinstance(data, list) or not data:
                 raise SchemaError("data: expected a list of folders")
+            if (start := known.get("start_from")) not in (None, "shipped"):
+                known["start_from"] = str(path.parent / str(start))
             return cls(**{**known, "data": tuple(str(path.parent / str(d)) for d in data)})
         except (TypeError, AttributeError, SchemaError) as error:
             names = ", ".join(f.name for f in fields(cls))
@@ -187,8 +189,9 @@ def _epoch(run: _Run, epoch: int) -> dict[str, float]:
         nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         run.optimizer.step()
         with torch.no_grad():
+            done = epoch * steps + k
             for name, value in network.state_dict().items():
-                run.mean[name].lerp_(value, 1 - AVERAGE)
+                run.mean[name].lerp_(value, 1 - min(AVERAGE, done / (done + 10)))
         for name, value in parts.items():
             sums[name] = sums.get(name, 0.0) + value.item() / steps
     return sums
@@ -208,10 +211,19 @@ def _split(config: TrainConfig, examples: ExampleSet, held_out: ExampleSet | Non
     return train_on, held
 
 
+def architecture_of(config: TrainConfig) -> str:
+    """The network that a run trains: the configuration's, or that of the weights that it goes on from."""
+    return config.network if config.start_from is None else read_card(_weights(config))["architecture"]
+
+
+def _weights(config: TrainConfig) -> Path | None:
+    return None if config.start_from in (None, "shipped") else Path(config.start_from)
+
+
 def _network(config: TrainConfig) -> tuple[Grader, str, Mapping[str, Any]]:
     if config.start_from is None:
         return build(config.network, config.size), config.network, config.size
-    path = None if config.start_from == "shipped" else Path(config.start_from)
+    path = _weights(config)
     card = read_card(path)
     return load_grader(path)[config.fold % card["members"]], card["architecture"], card["size"]
 

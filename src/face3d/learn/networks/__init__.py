@@ -18,15 +18,20 @@ NETWORKS: Mapping[str, tuple[str, str]] = {
     "point_transformer": ("point_transformer", "PointTransformer"),
 }  # fmt: skip
 
-__all__ = ["NETWORKS", "Batch", "Grader", "Outputs", "batch_of", "build", "mean_outputs"]
+__all__ = ["NETWORKS", "Batch", "Grader", "Outputs", "batch_of", "build", "mean_outputs", "network_class"]
+
+
+def network_class(architecture: str) -> type[Grader]:
+    """The class of a network. Raises `SchemaError` for a name that does not exist."""
+    if architecture not in NETWORKS:
+        raise SchemaError(f"network {architecture!r}: unknown; there are {', '.join(NETWORKS)}")
+    module, name = NETWORKS[architecture]
+    return getattr(import_module(f"{__name__}.{module}"), name)
 
 
 def build(architecture: str, size: Mapping[str, Any] | None = None) -> Grader:
     """A network with fresh weights. Raises `SchemaError` for a name or a size that does not exist."""
-    if architecture not in NETWORKS:
-        raise SchemaError(f"network {architecture!r}: unknown; there are {', '.join(NETWORKS)}")
-    module, name = NETWORKS[architecture]
     try:
-        return getattr(import_module(f"{__name__}.{module}"), name)(**(size or {}))
+        return network_class(architecture)(**(size or {}))
     except TypeError as error:
         raise SchemaError(f"network {architecture!r}: {error}") from None

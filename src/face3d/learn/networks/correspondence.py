@@ -32,6 +32,13 @@ class CorrespondenceNetwork(Grader):
     the movement units of each expression. Expressions are a set: missing ones are not looked at.
     """
 
+    halves: Tensor
+    mark_halves: Tensor
+    places: Tensor
+    mark_places: Tensor
+    regions: Tensor
+    mark_regions: Tensor
+    flip: Tensor
     uses = ("rest", "moves", "marks", "mark_moves", "units", "shown")
 
     def __init__(self, width: int = 32, layers: int = 2, heads: int = 4, dropout: float = 0.1) -> None:

@@ -34,6 +34,7 @@ class RawPointGrader(Grader):
     `count` points of each scan are used: the first ones, which are evenly spread (`farthest_points`).
     """
 
+    places: Tensor
     uses = ("points", "shown")
 
     def __init__(
