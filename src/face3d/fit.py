@@ -77,7 +77,7 @@ def fit_template(
     confidence: Mapping[str, float] | None = None,
     dense: ArrayLike | None = None,
     rest: TemplateFit | None = None,
-    movement: str = "ab",
+    movement: str = "a",
 ) -> TemplateFit:
     """Lay the template on `scan`, or on its surface elements where they were made before.
 

@@ -16,8 +16,8 @@ UNIT_SD, DIFFERENCE_SD = 0.5, 0.5
 #: The two sides of the jaw's units differ by no more: it is one bone.
 WHOLE_SD = 0.05
 #: mm and mm: standard deviation and correlation length of the smooth remainder, shared and differing part.
-SHARED_SD, SHARED_LENGTH = 2.0, 20.0
-DIFFERING_SD, DIFFERING_LENGTH = 1.0, 20.0
+SHARED_SD, SHARED_LENGTH = 1.0, 20.0
+DIFFERING_SD, DIFFERING_LENGTH = 0.35, 40.0
 #: Modes of each parity for the shared and the differing part.
 SHARED_MODES, DIFFERING_MODES = 160, 140
 #: mm: spacing of the template vertices that are compared with the scan, and of those that carry the sparse prior.

@@ -29,7 +29,7 @@ LANDMARK_SD, DENSE_SD, DENSE_COUNT = 2.5, 3.0, 40
 #: The sparse prior on differences d (mm) between the sides weighs d^2 / (SPARSE_SCALE |d|^(2 - SPARSE_POWER)), where
 #: 1 would be the L1 norm; below 0 small differences are held and large ones are free. The corner of |d| at 0 shrinks
 #: from the first number to the second (mm) over the steps, so that nothing is held before it had a chance to move.
-SPARSE_SCALE, SPARSE_POWER, SPARSE_CORNERS = 100.0, -1.0, (3.0, 0.15)
+SPARSE_SCALE, SPARSE_POWER, SPARSE_CORNERS = 200.0, -1.0, (3.0, 0.15)
 #: The weight of a normal grows from 0 to 1 between these cosines.
 COSINES = (0.4, 0.8)
 #: mm: a scan element this far beside a template vertex, along the surface, lies across a rim or a gap.

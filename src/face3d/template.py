@@ -83,7 +83,7 @@ class FaceTemplate:
         object.__setattr__(self, "landmarks", MappingProxyType(dict(self.landmarks)))
 
     @classmethod
-    def load(cls, movement: str = "ab") -> FaceTemplate:
+    def load(cls, movement: str = "a") -> FaceTemplate:
         """The embedded template with the movement units of one author ("a", "b") or of both. The same object each
         time. Raises `WeightsError` when the file is missing or damaged."""
         return _load(movement)
