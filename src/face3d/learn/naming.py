@@ -28,9 +28,9 @@ from face3d.template import FaceTemplate
 #: Regions on which two scans are laid, whatever they show: bony, or moved by few expressions.
 LAID_ON = ("forehead", "temple", "nose")
 #: How often two files of an exam are swapped, one pair or another. A guess: rarely.
-SWAPPED = 1e-3
+SWAPPED = 0.01
 #: Least probability that a scan shows any one expression: one odd scan must not decide about all.
-LEAST = 1e-3
+LEAST = 1e-4
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
