@@ -39,6 +39,8 @@ DATA = Path(__file__).parents[1] / "src/face3d/data"
 REGIONS = ("brow", "eye", "midface", "mouth", "lower_lip")
 #: Landmarks whose own detected movement is worth hearing, beside the fit's.
 ANCHORS = ("ch", "al", "ac", "ps", "pi", "sci", "mb")
+#: Landmarks at which excursions are read, and the expressions in which they are.
+TIPS = {"sci": ("brow_raise",), "ch": ("closed_smile", "open_smile", "lip_pucker"), "al": ("snarl",)}
 #: Expressions that the repeated scans leave out, and the one whose repeatability stands in.
 LIKE = {"closed_smile": "open_smile", "tight_eye_closure": "gentle_eye_closure", "cheek_puff": "lip_pucker"}
 
@@ -129,10 +131,10 @@ def learn_lids(exams: Iterable[StoredFit]) -> Lids:
     return best
 
 
-def gain(true: np.ndarray, fitted: np.ndarray) -> float:
-    """Factor of `fitted`, held toward 1 as by ten people of gain 1, and never below: a fit loses movement, and one
+def gain(true: np.ndarray, fitted: np.ndarray, people: float = 10.0) -> float:
+    """Factor of `fitted`, held toward 1 as by so many values of gain 1, and never below: a fit loses movement, and one
     failed fit among few must not take some away from everyone."""
-    held = 1.0 + (slope(true, fitted) - 1.0) * len(true) / (len(true) + 10.0)
+    held = 1.0 + (slope(true, fitted) - 1.0) * len(true) / (len(true) + people)
     return round(float(np.clip(held, 1.0, 2.0)), 3)
 
 
@@ -161,6 +163,31 @@ def learn_gains(exams: Iterable[StoredFit], anchors: dict[str, float]) -> dict[s
         gains[region] = {"shared": gain(shared, fit_shared), "differing": gain(differing, fit_differing)}
         print(region, gains[region], f"n {len(rows)}, r {np.corrcoef(differing, fit_differing)[0, 1]:.3f}")
     return gains
+
+
+def learn_tips(
+    exams: Iterable[StoredFit], anchors: dict[str, float], gains: dict[str, dict[str, float]]
+) -> dict[str, float]:
+    """Factors of the landmarks that excursions are read at, where they matter, after anchors and gains."""
+    template = FaceTemplate.load()
+    by = {region: restored.Gain(**values) for region, values in gains.items()}
+    found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for exam in exams:
+        turn = _turn(exam)
+        for code, expressions in TIPS.items():
+            for e in set(expressions) & set(exam.fitted):
+                moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
+                moved = restored.anchored(
+                    moved, exam.fitted["rest"], template, exam.marks["rest"], exam.marks[e], anchors
+                )
+                fit = template.landmark_points(restored.restored(moved, template, by).displacement)
+                true = head().landmark_points(exam.true[e] - exam.true["rest"])
+                for name in (f"{code}_left", f"{code}_right"):
+                    if np.isfinite(fit[name]).all():
+                        found[code] += zip(turn @ true[name], fit[name], strict=True)
+    tips = {code: gain(*np.array(rows).T, people=30.0) for code, rows in found.items()}
+    print("tips", tips)
+    return tips
 
 
 def measured(exam: StoredFit, side: str | None) -> tuple[Measures, Measures]:
@@ -215,9 +242,9 @@ def main() -> None:
     people = f"{len({x.subject for x in exams})} simulated subjects, all scanners but fixed meshes, 20,000 points"
     anchors, lids = learn_anchors(exams), learn_lids(exams)
     note = f"learned on {people}; tools/learn_measuring.py"
-    parts = {
-        "note": note, "anchors": anchors, "lids": asdict(lids), "gains": learn_gains(exams, anchors)
-    }  # fmt: skip
+    gains = learn_gains(exams, anchors)
+    tips = learn_tips(exams, anchors, gains)
+    parts = {"note": note, "anchors": anchors, "lids": asdict(lids), "gains": gains, "tips": tips}
     (DATA / "movement_gains.json").write_text(json.dumps(parts, indent=1) + "\n")
     restored._learned.cache_clear()
     pairs = f"{len({x.subject for x in twice})} simulated subjects scanned twice, stereophotogrammetry, 20,000 points"

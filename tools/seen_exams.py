@@ -28,7 +28,7 @@ from face3d.errors import Face3DError
 from face3d.exam import EXPRESSIONS
 from face3d.examine import SeenScan, see_scan
 from face3d.scan import Floats
-from face3d.simulate import HeadModel, Patient, draw_patient
+from face3d.simulate import HeadModel, Patient, draw_patient, treated
 from face3d.simulate.palsy_units import with_palsy_units
 from face3d.simulate.scanners import SCANNERS, scan_face
 from face3d.simulate.truth import truth_of
@@ -64,13 +64,16 @@ def patient_of(seed: int, subject: int) -> tuple[Patient, str]:
 
 def make(
     out: Path, seed: int, subject: int, scan: int, expressions: Sequence[str] = tuple(EXPRESSIONS),
-    scanner: str | None = None, points: int = 20_000,
+    scanner: str | None = None, points: int = 20_000, treatment: str | None = None,
 ) -> Path:  # fmt: skip
-    """Draws, scans, looks at and stores one exam; a scan that cannot be used is left out and said in the facts."""
+    """Draws, treats, scans, looks at and stores one exam; a scan that cannot be used is left out and said in the
+    facts."""
     file = out / f"{subject:04d}_{scan}.npz"
     if file.exists():
         return file
     patient, kind = patient_of(seed, subject)
+    if treatment is not None:
+        patient = treated(patient, treatment, np.random.default_rng([seed, subject, 0]))
     rng = np.random.default_rng([seed, subject, 1 + scan])
     drawn = str(rng.choice(SCANNERS, p=[0.5, 0.16, 0.17, 0.17])) if scanner is None else scanner
     options: dict[str, Any] = {}
@@ -81,7 +84,8 @@ def make(
     truth = truth_of(patient)
     assert truth.scales.sunnybrook is not None
     facts: dict[str, Any] = {
-        "kind": kind, "scanner": drawn, "side": truth.side, "state": truth.state, "age_years": patient.years,
+        "kind": kind, "scanner": drawn, "treatment": treatment, "side": truth.side, "state": truth.state,
+        "age_years": patient.years,
         "male": patient.male, "house_brackmann": truth.house_brackmann, "severity": truth.severity,
         "region_function": dict(truth.region_function), "branches": dict(truth.branches),
         "sunnybrook": asdict(truth.scales.sunnybrook), "composite": truth.scales.sunnybrook.composite,

@@ -16,7 +16,7 @@ from face3d.measure_rows import Measure
 from face3d.measures import Measures, measure_movements
 from face3d.movement import Anatomy, movement
 from face3d.repeatability import load_repeatability
-from face3d.restored import anchored, lids, restored
+from face3d.restored import anchored, lids, restored, tip_points
 from face3d.scan import FaceScan, Floats, locked
 from face3d.thirds import SMILES, third_rows
 from face3d.witnesses import CLOSING, lid_points
@@ -237,7 +237,7 @@ def measure_fits(
     `FittedExam`."""
     movements, said = {}, list(notes)
     at_rest = anatomy.landmark_points(rest)
-    weigh, known = lids(), {}
+    weigh, known = lids(), {"rest": {}}
     if marks is not None and weigh is not None:
         known["rest"] = lid_points(at_rest, marks["rest"], at_rest, weigh)
     for expression, vertices in expressions.items():
@@ -254,6 +254,8 @@ def measure_fits(
                 known[expression] = lid_points(fitted, seen, opening, weigh, expression in CLOSING)
             moved = anchored(moved, rest, anatomy, marks["rest"], marks[expression])
         movements[expression] = restored(moved, anatomy)
+        tips = tip_points(movements[expression], at_rest, anatomy)
+        known[expression] = {**tips, **known.get(expression, {})}
     m = measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(said), known)
     rows = [*m.rows, *(r for e in SMILES if e in movements for r in third_rows(movements[e], rest, anatomy))]
     return replace(m, rows=tuple(_with_uncertainty(r) for r in rows))

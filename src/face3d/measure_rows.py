@@ -186,9 +186,9 @@ def movement_rows(
     """Measures of one expression, each side for itself; `known` landmarks as in `rest_rows`, in the rest's frame."""
     e = moved.expression
     d = moved.displacement
-    shift = anatomy.landmark_points(d)
     at_rest = {**anatomy.landmark_points(rest), **(known_at_rest or {})}
-    marks = {**{name: at_rest[name] + shift[name] for name in shift}, **(known or {})}
+    marks = {**{k: at_rest[k] + v for k, v in anatomy.landmark_points(d).items()}, **(known or {})}
+    shift = {name: marks[name] - at_rest[name] for name in marks}
     length = np.linalg.norm(d, axis=1)
     for side in SIDES:
         out, corner = _outward(side), shift[f"ch_{side}"]

@@ -128,7 +128,8 @@ def measure_movements(
     for e, moved in movements.items():
         rows += movement_rows(moved, rest, anatomy, better.get("rest"), better.get(e))
     found = pairs(anatomy, movements)
-    unasked = {s: synkinesis(found, s) for s in SIDES}
+    closing = _closing(rows)
+    unasked = {s: synkinesis(found, s, closing) for s in SIDES}
     side, source = affected_side, "given"
     if side is None:
         side, source = _affected(found, unasked), "measured"
@@ -148,15 +149,39 @@ def measure_movements(
     return Measures(subject, visit, tuple(rows), side, source, function, matrix, movements, notes)
 
 
+def _closing(rows: Iterable[Measure]) -> dict[tuple[str, str], float]:
+    """(expression, side) -> share of the fissure at rest that closes in it; those with both sides seen."""
+    values = {(r.measure, r.expression, r.side): r.value for r in rows}
+    out: dict[tuple[str, str], float] = {}
+    for measure, expression, _ in values:
+        if measure == "closure":
+            shares = {s: values[measure, expression, s] for s in SIDES}
+        elif measure == "fissure_height" and expression != "rest":
+            at_rest = {s: values["fissure_height", "rest", s] for s in SIDES}
+            shares = {s: 1 - values[measure, expression, s] / at_rest[s] if at_rest[s] > 0 else math.nan for s in SIDES}
+        else:
+            continue
+        if all(math.isfinite(v) for v in shares.values()):
+            out |= {(expression, s): v for s, v in shares.items()}
+    return out
+
+
 def _affected(found: Mapping[tuple[str, str], Pair], unasked: Mapping[str, Mapping[tuple[str, str], float]]) -> str:
     """The side that moves less when asked; where neither clearly does, the one that moves unasked."""
     side, weakness = weaker_side(found)
     if weakness >= LEAST_WEAKNESS:
         return side
-    # Eye and mouth only: lower lip and chin follow the mouth's corner, for mechanical reasons, on either side.
-    most = {s: max((v for (_, r), v in unasked[s].items() if r in ("eye", "mouth")), default=0.0) for s in SIDES}
+    most = {s: _unasked(unasked[s]) for s in SIDES}
     side = max(most, key=lambda s: most[s])
     return side if most[side] >= LEAST_SYNKINESIS else "none"
+
+
+def _unasked(shares: Mapping[tuple[str, str], float]) -> float:
+    """The second largest unasked movement of a side: what has regrown shows in more than one expression, an error of
+    measurement seldom does. Eye and mouth only: lower lip and chin follow the mouth's corner, for mechanical reasons,
+    on either side."""
+    found = sorted(v for (_, r), v in shares.items() if r in ("eye", "mouth"))
+    return found[-2] if len(found) > 1 else 0.0
 
 
 def _ratio_rows(rows: Iterable[Measure], side: str) -> list[Measure]:

@@ -54,6 +54,22 @@ def anchors() -> Mapping[str, float]:
     return _learned().get("anchors", {})
 
 
+def tips() -> Mapping[str, float]:
+    """Landmark (without its side) -> factor of its own movement, 1 or more, after its region's gain, as learned: a
+    smooth fit rounds off the place that moves the most."""
+    return _learned().get("tips", {})
+
+
+def tip_points(
+    moved: Movement, at_rest: Mapping[str, Floats], anatomy: Anatomy, by: Mapping[str, float] | None = None
+) -> dict[str, Floats]:
+    """name -> (3,): where the landmarks that have a factor are in the expression, in the frame of `at_rest`."""
+    factors = tips() if by is None else by
+    shift = anatomy.landmark_points(moved.displacement)
+    codes = {name: name.rsplit("_", 1)[0] for name in shift}
+    return {n: at_rest[n] + factors[code] * shift[n] for n, code in codes.items() if code in factors}
+
+
 def lids() -> Lids | None:
     """How the two witnesses of the lids are weighed, as learned; None where it was not."""
     return Lids(**_learned()["lids"]) if "lids" in _learned() else None
