@@ -28,8 +28,9 @@ QUIET_MM = 0.5
 class CorrespondenceNetwork(Grader):
     """`forward(batch)` as `batch_of` makes it. About 80,000 weights at `width` 32.
 
-    Tokens: one for each region of the template and expression, from the nodes and landmarks that lie there, and one for
-    the movement units of each expression. Expressions are a set: missing ones are not looked at.
+    Tokens: one for each region of the template and expression, from the nodes and landmarks that lie there, and, when
+    `units` says how many movement units the fit has, one for those of each expression. Expressions are a set: missing
+    ones are not looked at.
     """
 
     halves: Tensor
@@ -39,22 +40,26 @@ class CorrespondenceNetwork(Grader):
     regions: Tensor
     mark_regions: Tensor
     flip: Tensor
-    uses = ("rest", "moves", "marks", "mark_moves", "units", "shown")
 
-    def __init__(self, width: int = 32, layers: int = 2, heads: int = 4, dropout: float = 0.1) -> None:
+    def __init__(self, width: int = 32, layers: int = 2, heads: int = 4, dropout: float = 0.1, units: int = 0) -> None:
         super().__init__(width, dropout)
         template = FaceTemplate.load()
         grid = grid_of(template)
         self._constants(grid, template)
-        e, r, u = len(MOVEMENTS), len(grid.region_names), len(template.units)
+        self.uses = ("rest", "moves", "marks", "mark_moves", *(["units"] if units else []), "shown")
+        e, r = len(MOVEMENTS), len(grid.region_names)
         self.node = nn.Linear(14, width)
         self.node_expression = nn.Embedding(e, width)
         self.node_out = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU())
         self.mark = nn.Linear(14, width)
         self.mark_out = nn.Sequential(nn.GELU(), nn.Linear(width, width), nn.GELU())
         self.token = nn.Sequential(nn.Linear(2 * width + 12, 2 * width), nn.GELU(), nn.Linear(2 * width, width))
-        self.unit = nn.Sequential(nn.Linear(4 * u, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width))
-        self.region_name = nn.Parameter(torch.randn(r + 1, width) * 0.1)
+        self.unit = None
+        if units:
+            self.unit = nn.Sequential(
+                nn.Linear(4 * units, width), nn.GELU(), nn.Dropout(dropout), nn.Linear(width, width)
+            )
+        self.region_name = nn.Parameter(torch.randn(r + (units > 0), width) * 0.1)
         self.expression_name = nn.Parameter(torch.randn(e, 1, width) * 0.1)
         self.blocks = nn.ModuleList(AxialBlock(width, heads, dropout) for _ in range(layers))
         self.query = nn.Parameter(torch.randn(len(REGIONS) + 1, width) * 0.3)
@@ -105,12 +110,17 @@ class CorrespondenceNetwork(Grader):
             mark_own, mark_known, self.mark_regions,
         )  # fmt: skip
         tokens = self.token(torch.cat([nodes, marks, said, mark_said], dim=-1))  # (B, 2, E, R, D)
-        units = self._units(batch["units"])
-        tokens = torch.cat([tokens, units[..., None, :]], dim=-2) + self.region_name + self.expression_name
         shown = batch["shown"][:, 1:]
         moved = (known & known.flip(1)).any(-1) & shown[:, None]
-        fitted = (batch["units_known"][:, 1:] & shown)[:, None].expand_as(moved)
-        there = torch.cat([moved[..., None].expand(*moved.shape, len(self.region_name) - 1), fitted[..., None]], dim=-1)
+        there = moved[..., None].expand(tokens.shape[:-1])
+        if self.unit is not None:
+            own = batch["units"].permute(0, 3, 1, 2)  # (B, 2, 1 + E, U)
+            pair = torch.cat([own, own.flip(1)], dim=-1)
+            said = self.unit(torch.cat([pair[:, :, 1:], pair[:, :, :1].expand_as(pair[:, :, 1:])], dim=-1))
+            tokens = torch.cat([tokens, said[..., None, :]], dim=-2)
+            fitted = (batch["units_known"][:, 1:] & shown)[:, None].expand_as(moved)
+            there = torch.cat([there, fitted[..., None]], dim=-1)
+        tokens = tokens + self.region_name + self.expression_name
         b = tokens.shape[0]
         x, there = tokens.flatten(0, 1), there.flatten(0, 1)  # halves are exams of their own from here on
         for block in self.blocks:
@@ -130,12 +140,6 @@ class CorrespondenceNetwork(Grader):
         own = torch.stack([rest[:, halves[s]] * self.flip[s] for s in (0, 1)], dim=1)
         both = known[:, halves[0]] & known[:, halves[1]]
         return (own - own.flip(1)) * both[:, None, :, None] / MOVE_MM
-
-    def _units(self, units: Tensor) -> Tensor:
-        """(B, 2, E, D) from both sides' intensities in the expression and at rest."""
-        own = units.permute(0, 3, 1, 2)  # (B, 2, 1 + E, U)
-        pair = torch.cat([own, own.flip(1)], dim=-1)
-        return self.unit(torch.cat([pair[:, :, 1:], pair[:, :, :1].expand_as(pair[:, :, 1:])], dim=-1))
 
 
 def _features(own: Tensor, known: Tensor, rest: Tensor, places: Tensor) -> Tensor:
