@@ -29,7 +29,9 @@ def make(seen: Path, out: Path) -> None:
         return
     facts = {k: exam.facts[k] for k in ("kind", "scanner", "state", "age_years", "male", "branches")}
     facts["synkinesis"] = exam.facts["synkinesis"]
-    write_example(target, example_of(fitted, labels_from_truth(exam.facts), {"subject": seen.stem, **facts}))
+    # Folders are drawn from seeds of their own: the same number is somebody else there.
+    facts["subject"] = f"{seen.parent.name}-{exam.subject:04d}"
+    write_example(target, example_of(fitted, labels_from_truth(exam.facts), facts))
 
 
 def main() -> None:
