@@ -10,12 +10,15 @@ A run that was stopped goes on where it was; several may run at a time, each wit
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from face3d.errors import Face3DError
 from face3d.examine import fit_seen
 from face3d.learn.examples import example_of, labels_from_truth, write_example
-from seen_exams import load_one
+from face3d.simulate.truth import truth_of
+from seen_exams import SeenExam, load_one, patient_of
 
 
 def make(seen: Path, out: Path, seed: int) -> None:
@@ -29,12 +32,23 @@ def make(seen: Path, out: Path, seed: int) -> None:
     except (Face3DError, KeyError) as error:
         print(f"{seen.name}: left out: {error}")
         return
-    truth = labels_from_truth(labels(seed, exam))
-    facts = {k: exam.facts[k] for k in ("kind", "scanner", "state", "age_years", "male", "branches")}
-    facts["synkinesis"] = exam.facts["synkinesis"]
-    # Folders are drawn from seeds of their own: the same number is somebody else there.
-    facts["subject"] = f"{seen.parent.name}-{exam.subject:04d}"
-    write_example(target, example_of(fitted, labels_from_truth(exam.facts), facts))
+    facts = {k: exam.facts[k] for k in ("kind", "scanner", "state", "age_years", "male", "branches", "synkinesis")}
+    # The same number is somebody else in another seed.
+    facts["subject"] = f"{seed}-{exam.subject:04d}"
+    write_example(target, example_of(fitted, labels_from_truth(truth(seed, exam)), facts))
+
+
+def truth(seed: int, exam: SeenExam) -> dict[str, Any]:
+    """What is true of an exam's subject, by the rules as they stand now."""
+    known = truth_of(patient_of(seed, exam.subject)[0])
+    assert known.scales.sunnybrook is not None
+    if abs(known.severity - exam.facts["severity"]) > 1e-3:
+        raise SystemExit(f"subject {exam.subject} of seed {seed} is another one than was seen; see the exams anew")
+    return {
+        **exam.facts, "house_brackmann": known.house_brackmann, "severity": known.severity,
+        "region_function": dict(known.region_function), "sunnybrook": asdict(known.scales.sunnybrook),
+        "composite": known.scales.sunnybrook.composite, "eface": asdict(known.scales.eface),
+    }  # fmt: skip
 
 
 def main() -> None:
