@@ -7,7 +7,7 @@ import pytest
 
 from face3d.function import paired
 from face3d.movement import movement
-from face3d.restored import Gain, anchored, anchors, gains, restored
+from face3d.restored import MISTAKEN_MM, Gain, anchored, anchors, gains, restored, tip_points
 from face3d.simulate.head import HeadModel, reflected
 from palsy import face
 
@@ -83,3 +83,22 @@ def test_learned_gains_are_sane() -> None:
         assert 1.0 <= gain.shared <= 2.0, region
         assert 1.0 <= gain.differing <= 2.0, region
     assert all(0 < weight <= 1 for weight in anchors().values())
+
+
+def test_a_tip_moves_by_its_factor_and_nothing_else_does() -> None:
+    rest, _, m = smile(1.0)
+    at_rest = MODEL.landmark_points(rest)
+    found = tip_points(m, at_rest, MODEL, {"ch": 1.2})
+    shift = MODEL.landmark_points(m.displacement)["ch_left"]
+    assert set(found) == {"ch_left", "ch_right"}
+    assert found["ch_left"] - at_rest["ch_left"] == pytest.approx(1.2 * shift)
+    assert tip_points(m, at_rest, MODEL, {}) == {}
+
+
+def test_a_landmark_mistaken_for_something_else_moves_no_skin() -> None:
+    rest, moved, m = smile(1.0)
+    at_rest, seen = MODEL.landmark_points(rest), MODEL.landmark_points(moved)
+    seen["ch_left"] = seen["ch_left"] + (0.0, MISTAKEN_MM + 2.0, 0.0)
+    out = anchored(m, rest, MODEL, at_rest, seen, {"ch": 0.5})
+    left = MODEL.vertices[:, 0] > 20
+    assert np.abs(out.displacement - m.displacement)[left].max() < 0.1
