@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from face3d.learn.examples import Example, mirrored
 from face3d.learn.grid import Grid
@@ -26,13 +26,14 @@ _FIELDS = ("moves", "mark_moves", "rest", "marks")
 @dataclass(frozen=True, eq=False)
 class FitNoise:
     """What the fit did to X exams: `size` (X,) share of the movement that it kept on the whole (a tracker's mesh keeps
-    less); `gain` field -> (E, n, 1) of each place beside that; `noise` field -> (X, ...) mm what it added, with
-    `known`. All with the exams' mirror images.
+    less); `gain` field -> (G, E, n, 1) of each place beside that, for each of G scanners, `scanner` (X,); `noise` field
+    -> (X, ...) mm what it added, with `known`. All with the exams' mirror images.
 
     `noise(batch, generator)` spoils a batch of true examples: each like one of the exams, drawn at random.
     """
 
     size: Tensor
+    scanner: Tensor
     gain: dict[str, Tensor]
     noise: dict[str, Tensor]
     known: dict[str, Tensor]
@@ -47,19 +48,23 @@ class FitNoise:
         here = known["moves"][..., None]
         f, t = fitted["moves"] * here, true["moves"] * here
         size = ((f * t).sum((1, 2, 3)) / (t * t).sum((1, 2, 3)).clamp_min(1e-6)).clamp(0.2, 1.2)
+        names = [str(f.facts.get("scanner", "")) for f, _ in both]
+        scanner = torch.tensor([sorted(set(names)).index(n) for n in names])
+        of_scanner = nn.functional.one_hot(scanner).T.float()  # (G, X)
         gain, noise = {}, {}
         for name in _FIELDS:
             here = known[name][..., None]
             f, t = fitted[name] * here, true[name] * here
             if name.endswith("moves"):
                 t = t * size[:, None, None, None]
-                prior = BELIEVED_MM**2 * here.sum(0)
-                gain[name] = ((f * t).sum(-1, keepdim=True).sum(0) + prior) / (
-                    (t * t).sum(-1, keepdim=True).sum(0) + prior
-                ).clamp_min(1e-6)
-                t = t * gain[name]
+                both_ways, squares, count = (
+                    torch.einsum("gx,xenk->gen", of_scanner, x)[..., None] for x in (f * t, t * t, here.float())
+                )
+                prior = BELIEVED_MM**2 * count
+                gain[name] = (both_ways + prior) / (squares + prior).clamp_min(1e-6)
+                t = t * gain[name][scanner]
             noise[name] = f - t
-        return cls(size, gain, noise, known)
+        return cls(size, scanner, gain, noise, known)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
         out = dict(batch)
@@ -70,7 +75,7 @@ class FitNoise:
             value = out[name]
             one = [-1] + [1] * (value.dim() - 1)
             if name in self.gain:
-                value = value * self.gain[name] * self.size[which].view(one)
+                value = value * self.gain[name][self.scanner[which]] * self.size[which].view(one)
             known = out[f"{name}_known"] & self.known[name][which]
             out[f"{name}_known"] = known
             out[name] = (value + self.noise[name][which] * strength.view(one)) * known[..., None]
