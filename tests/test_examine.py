@@ -1,11 +1,13 @@
 """From raw scans to measures: simulated scans in poses of their own, landmarks found automatically."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from face3d import detect
 from face3d.errors import Face3DError, LandmarkError, SchemaError
-from face3d.exam import Exam
+from face3d.exam import Exam, SequenceFile
 from face3d.examine import fit_exam, measure, measure_fitted
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
@@ -31,7 +33,9 @@ def plane() -> FaceScan:
 
 def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     exam = exam_of(0.2, ("open_smile",))
-    exam = exam.replace(scans={**exam.scans, "snarl": plane()})
+    exam = exam.replace(
+        scans={**exam.scans, "snarl": plane()}, sequences={"lip_pucker": SequenceFile(Path("pucker"))}
+    )  # fmt: skip
     looked = detect.detect_landmarks
 
     def no_face_in_a_plane(scan: FaceScan) -> detect.Detection:
@@ -45,6 +49,7 @@ def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(heard) == ["open_smile", "rest", "snarl"]
     m = measure_fitted(exam, fitted)
     assert any(note == "snarl: left out: plane: no face found" for note in m.notes)
+    assert any(note.startswith("lip_pucker: the sequence is not measured") for note in m.notes)
     assert list(m.movements) == ["open_smile"]
     assert m.affected_side == "right"
     # What a smile at a fifth of the healthy side must not be taken for: nearly healthy.

@@ -65,7 +65,8 @@ def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, worker
         step(expression)
         return see_scan(exam.scan(expression), at_rest=expression == "rest")
 
-    return fit_seen(exam.expressions, see, exam.notes, workers)
+    recorded = (f"{e}: the sequence is not measured; give its frame of full movement as a scan" for e in exam.sequences)
+    return fit_seen(exam.expressions, see, (*exam.notes, *recorded), workers)
 
 
 def fit_seen(
