@@ -49,7 +49,8 @@ def make_data(work: Path, workers: int) -> None:
     """Step 1."""
     for name, subjects, seed in (("train", TRAIN_SUBJECTS, 11), ("test", TEST_SUBJECTS, 12)):
         _tool("seen_exams.py", workers, "--out", work / name, "--subjects", subjects, "--seed", seed)
-        _tool("seen_examples.py", workers, "--seen", work / name, "--out", work / f"examples_{name}")
+        _tool("seen_examples.py", workers, "--seen", work / name, "--out", work / f"examples_{name}",
+              "--seed", seed)  # fmt: skip
     _tool("true_examples.py", 1, "--out", work / "examples_true", "--subjects", TRUE_SUBJECTS)
     _tool("true_examples.py", 1, "--seen", work / "train", "--out", work / "true_of_train")
 
