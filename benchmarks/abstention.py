@@ -2,8 +2,9 @@
 
     python benchmarks/abstention.py [--seen FOLDER] [--exams 4]
 
-FOLDER: exams by tools/seen_exams.py of subjects that nothing was learned on; a few are made where none is given. Right is to raise an error that says what
-is wrong, or a grade with `abstained`. Beside it how often exams with nothing wrong are abstained on.
+FOLDER: exams by tools/seen_exams.py of subjects that nothing was learned on; a few are made where none is given.
+Right is to raise an error that says what is wrong, or a grade with `abstained`. Beside it how often exams with nothing
+wrong are abstained on.
 """
 
 from __future__ import annotations
@@ -82,9 +83,9 @@ def no_faces() -> Iterator[FaceScan]:
 
     mesh_of = o3d.geometry.TriangleMesh
     for mesh in (
-        make.create_sphere(90.0, 80),
-        make.create_torus(70.0, 30.0, 80, 60),
-        make.create_box(150.0, 200.0, 90.0),
+        mesh_of.create_sphere(90.0, 80),
+        mesh_of.create_torus(70.0, 30.0, 80, 60),
+        mesh_of.create_box(150.0, 200.0, 90.0),
     ):
         mesh = mesh.subdivide_midpoint(1 if len(mesh.triangles) > 100 else 6)
         yield FaceScan(np.asarray(mesh.vertices), np.asarray(mesh.triangles), name="no face")
