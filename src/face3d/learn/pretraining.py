@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from face3d.learn.examples import Example, mirrored
 from face3d.learn.grid import Grid
-from face3d.learn.networks.batch import Batch, batch_of
+from face3d.learn.networks.batch import Batch
 
 #: Movement, mm RMS, that a node must show before its own gain is believed as much as the mean one.
 BELIEVED_MM = 1.0
@@ -43,8 +44,12 @@ class FitNoise:
         """From fitted exams, each with its truth."""
         both = [(f, t) for f, t in pairs]
         both += [(mirrored(f, grid), mirrored(t, grid)) for f, t in both]
-        fitted, true = (batch_of(side, points=False) for side in zip(*both, strict=True))
-        known = {name: fitted[f"{name}_known"] & true[f"{name}_known"] for name in _FIELDS}
+        fitted, true = (
+            {name: torch.tensor(np.stack([getattr(e, name) for e in side]), dtype=torch.float32) for name in _FIELDS}
+            for side in zip(*both, strict=True)
+        )
+        known = {name: torch.isfinite(fitted[name] + true[name]).all(-1) for name in _FIELDS}
+        fitted, true = ({name: value.nan_to_num() for name, value in side.items()} for side in (fitted, true))
         here = known["moves"][..., None]
         f, t = fitted["moves"] * here, true["moves"] * here
         size = ((f * t).sum((1, 2, 3)) / (t * t).sum((1, 2, 3)).clamp_min(1e-6)).clamp(0.2, 1.2)
