@@ -131,6 +131,7 @@ def methods() -> dict[str, Method]:
         return make
 
     leaf: dict[str, Any] = {"max_depth": 6, "min_samples_leaf": 3, "random_state": 0}
+    once: dict[str, Any] = {"ensemble": False, "cv": 3}
     boosted: dict[str, Any] = {
         "max_depth": 3,
         "learning_rate": 0.1,
@@ -140,7 +141,7 @@ def methods() -> dict[str, Method]:
     }
     return {
         "support vector machine": plain(
-            lambda: calibration.CalibratedClassifierCV(svm.SVC(C=3.0), ensemble=False, cv=3), lambda: svm.SVR(C=1.0, epsilon=0.02)
+            lambda: calibration.CalibratedClassifierCV(svm.SVC(C=3.0), **once), lambda: svm.SVR(C=1.0, epsilon=0.02)
         ),
         "random forest": plain(
             lambda: ensemble.RandomForestClassifier(100, random_state=0),
