@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from face3d.measure_rows import DEFINITIONS
+from face3d.measure_rows import DEFINITIONS, LEAST_FOR_ANGLE
 from face3d.measures import RATIOS, measure_vertices, ratio
 from face3d.scales import REGIONS
 from face3d.simulate.head import HeadModel, reflected
@@ -31,10 +31,10 @@ def test_millimetres_are_those_of_the_planted_movement(function: float) -> None:
         # Same vertices: what differs is the alignment, some hundredths of a millimetre.
         assert m.value("commissure_excursion", "open_smile", side) == pytest.approx(np.linalg.norm(smile), abs=0.1)
         angle = m.value("commissure_angle_frontal", "open_smile", side)
-        if np.linalg.norm(smile) > 2.1:
+        if np.linalg.norm(smile) > LEAST_FOR_ANGLE + 0.1:
             assert angle == pytest.approx(math.degrees(math.atan2(smile[1], out * smile[0])), abs=1.0)
             assert 0 < angle < 90
-        elif np.linalg.norm(smile) < 1.9:
+        elif np.linalg.norm(smile) < LEAST_FOR_ANGLE - 0.1:
             assert math.isnan(angle)
         brow = marks["brow_raise"][f"sci_{side}"] - at_rest[f"sci_{side}"]
         assert m.value("brow_raise", "brow_raise", side) == pytest.approx(brow[1], abs=0.1)

@@ -3,8 +3,8 @@
 Where skin slides under a smooth surface, a scan holds little evidence of it, and a template fit answers with its
 prior: less movement, and above all less difference between the sides, than there was. How much is lost on average,
 region by region, was learned on simulated training subjects (`tools/learn_measuring.py`; `data/movement_gains.json`)
-and is put back here. The gains are those of least squares, so that what cannot be known stays out: they never amplify
-noise to no purpose.
+and is put back here. The factors are those of the least mean error, movements of every author counting alike; what
+cannot be known stays out.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Gain:
 #: mm: how far around a landmark skin follows it; the corner of the mouth and what is attached to it.
 FOLLOWS_MM = 10.0
 #: A landmark that the detector saw this far (mm) from where the fit moved it was taken for something else.
-MISTAKEN_MM = 8.0
+MISTAKEN_MM = 12.0
 
 
 @cache
