@@ -18,7 +18,7 @@ import torch
 from face3d.learn.dataset import ExampleSet
 from face3d.learn.evaluation import difference, evaluate
 from face3d.learn.examples import read_example
-from face3d.learn.fusion import Fusion
+from face3d.learn.fusion import GROUPS, Fusion
 from face3d.learn.predictions import Predictions, by_model, truth_of
 from face3d.learn.splits import folds
 from face3d.learn.training import TrainConfig, train
@@ -26,7 +26,7 @@ from face3d.learn.training import TrainConfig, train
 PARTS, OUTER = 3, 5
 CHOICES = {
     "networks, cut points learned anew": (), "+ clinical": ("networks", "clinical"), "+ rules": ("networks", "rules"),
-    "+ measures": ("networks", "measures"), "+ rules, measures, clinical": ("networks", "rules", "measures", "clinical"),
+    "+ measures": ("networks", "measures"), "+ rules, measures, clinical": (*GROUPS,),
 }  # fmt: skip
 
 
