@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from learn.simple_exams import grid, simple_exam, simple_exams
@@ -11,7 +12,7 @@ from learn.simple_exams import grid, simple_exam, simple_exams
 torch = pytest.importorskip("torch")
 
 from face3d.learn.augmentation import Augmentation, augmented, without  # noqa: E402
-from face3d.learn.examples import MOVEMENTS  # noqa: E402
+from face3d.learn.examples import MOVEMENTS, Example  # noqa: E402
 from face3d.learn.networks.batch import batch_of  # noqa: E402
 from face3d.learn.pretraining import FitNoise  # noqa: E402
 
@@ -82,13 +83,26 @@ def test_raw_points_turn_with_their_normals():
     assert (one[:, :3] - two[:, :3]).norm(dim=1).min() > 0.1
 
 
+def _unfitted(example: Example) -> Example:
+    return replace(example, units=np.full_like(example.units, np.nan))
+
+
+def test_a_fitted_exam_is_not_spoiled_a_second_time():
+    true = simple_exam(0)
+    noise = FitNoise.seen([(replace(true, moves=0.5 * true.moves), true)], grid())
+    batch = batch_of([simple_exam(1), _unfitted(simple_exam(1))], points=False)
+    out = noise(batch, chance())
+    assert torch.equal(out["moves"][0], batch["moves"][0])
+    assert (out["moves"][1] - batch["moves"][1]).abs().max() > 0.1
+
+
 def test_fitting_noise_gives_a_fitted_exam_back_from_its_own_truth():
     true = simple_exam(0, "left", 0.5, noise=0.0)
     fitted = replace(true, moves=0.6 * true.moves, mark_moves=0.6 * true.mark_moves)
     noise = FitNoise.seen([(fitted, true)], grid())
     assert noise.size.tolist() == pytest.approx([0.6, 0.6], abs=1e-4)
     # All that happened was a smaller size: nothing is left to add, whichever exam is drawn.
-    other = batch_of([simple_exam(4, "right", 0.3, noise=0.0)], points=False)
+    other = batch_of([_unfitted(simple_exam(4, "right", 0.3, noise=0.0))], points=False)
     out = noise(other, chance())
     torch.testing.assert_close(out["moves"], 0.6 * other["moves"], atol=1e-3, rtol=1e-3)
 
@@ -98,6 +112,6 @@ def test_fitting_noise_is_drawn_with_its_gaps():
     moves = true.moves.copy()
     moves[1, 7] = float("nan")
     noise = FitNoise.seen([(replace(true, moves=moves), true)], grid())
-    out = noise(batch_of([simple_exam(1)] * 20, points=False), chance())
+    out = noise(batch_of([_unfitted(simple_exam(1))] * 20, points=False), chance())
     gaps = (~out["moves_known"][:, 1]).nonzero()[:, 1].unique().tolist()
     assert gaps == sorted([7, int(grid().opposite[7])])

@@ -30,7 +30,8 @@ class FitNoise:
     less); `gain` field -> (G, E, n, 1) of each place beside that, for each of G scanners, `scanner` (X,); `noise` field
     -> (X, ...) mm what it added, with `known`. All with the exams' mirror images.
 
-    `noise(batch, generator)` spoils a batch of true examples: each like one of the exams, drawn at random.
+    `noise(batch, generator)` spoils the true examples of a batch, each like one of the exams, drawn at random; those
+    that were fitted, which have units, stay as they are.
     """
 
     size: Tensor
@@ -76,12 +77,14 @@ class FitNoise:
         count = len(out["shown"])
         which = torch.randint(len(self.size), (count,), generator=generator)
         strength = SIZES[0] + (SIZES[1] - SIZES[0]) * torch.rand(count, generator=generator)
+        fitted = out["units_known"].any(dim=1)
         for name in _FIELDS:
-            value = out[name]
+            value, was_known = out[name], out[f"{name}_known"]
             one = [-1] + [1] * (value.dim() - 1)
             if name in self.gain:
                 value = value * self.gain[name][self.scanner[which]] * self.size[which].view(one)
-            known = out[f"{name}_known"] & self.known[name][which]
+            known = was_known & (self.known[name][which] | fitted.view(one[:-1]))
+            spoiled = (value + self.noise[name][which] * strength.view(one)) * known[..., None]
             out[f"{name}_known"] = known
-            out[name] = (value + self.noise[name][which] * strength.view(one)) * known[..., None]
+            out[name] = torch.where(fitted.view(one), out[name], spoiled)
         return out
