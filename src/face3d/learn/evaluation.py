@@ -193,6 +193,10 @@ def _at_coverage(p: Predictions, t: Truth, share: float) -> float:
     return 1.0 - float(np.interp(share, curve[:, 0], curve[:, 1])) / float(curve[-1, 1])
 
 
+def _not_graded(p: Predictions, t: Truth) -> float:
+    return float(np.mean(p.abstained | np.isnan(p.grade)))
+
+
 def _near_band(p: Predictions, t: Truth) -> float:
     """Share of the wrong grades whose true severity lies within `NEAR_BAND` of a band's border."""
     b = HouseBands()
@@ -217,7 +221,7 @@ METRICS: Mapping[str, tuple[str, str, Callable[[Predictions, Truth], float]]] = 
     "ece": ("calibration error (ECE, 10 bins)", "lower", lambda p, t: calibration_error(*_right(p, t))),
     "brier": ("Brier score (0 to 2)", "lower", _brier),
     "kept_90": ("MAE saved by leaving out a tenth", "higher", lambda p, t: _at_coverage(p, t, 0.9)),
-    "abstained": ("share abstained", "neither", lambda p, t: float(np.mean(p.abstained))),
+    "abstained": ("abstained on, or not graded", "neither", _not_graded),
     "near_band": ("wrong grades within 0.05 of a band's border", "neither", _near_band),
 }  # fmt: skip
 GROUP_FIGURES = ("exact", "kappa", "mae")

@@ -102,7 +102,8 @@ def groups_of(examples: Sequence[Example]) -> dict[str, list[str]]:
     def age(years: Any) -> str:
         if years is None or not math.isfinite(float(years)):
             return ""
-        return next((f"under {y}" for y in (40, 60) if float(years) < y), "60 and over")
+        bands = ((18, "under 18"), (40, "18 to 39"), (60, "40 to 59"))
+        return next((words for top, words in bands if float(years) < top), "60 and over")
 
     def sex(male: Any) -> str:
         return "" if male is None else ("male" if float(male) > 0.5 else "female")
