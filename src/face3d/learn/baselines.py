@@ -122,9 +122,12 @@ def methods() -> dict[str, Method]:
                 ]
                 return ensemble.StackingClassifier(parts, linear_model.LogisticRegression(max_iter=2000), cv=4)
             parts = [
-                ("measures", _only(["measures"], where, ensemble.RandomForestRegressor(100, random_state=0))),
+                (
+                    "measures",
+                    _only(["measures"], where, ensemble.RandomForestRegressor(100, max_features=0.3, random_state=0)),
+                ),
                 ("units", _only(["units"], where, linear_model.Ridge(1000.0))),
-                ("eyes", _only(["eyes"], where, ensemble.RandomForestRegressor(100, random_state=0))),
+                ("eyes", _only(["eyes"], where, ensemble.RandomForestRegressor(100, max_features=0.3, random_state=0))),
             ]
             return ensemble.StackingRegressor(parts, linear_model.RidgeCV(), cv=4)
 

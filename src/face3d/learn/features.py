@@ -12,6 +12,7 @@ import numpy as np
 
 from face3d.function import ASKED
 from face3d.learn.examples import MOVEMENTS, SCANS, Example
+from face3d.scales import REGIONS
 from face3d.scan import Floats
 
 #: Sets of features, in the order in which they stand in a row.
@@ -26,6 +27,8 @@ _TELLING = (
     )),
 )  # fmt: skip
 assert all(name.split("|")[1] in ASKED for name in _TELLING)
+#: What House's rule and the shares of function say, with the ill side found by measuring.
+_BY_RULE = ("severity", *REGIONS)
 #: Left minus right, or positive to the left: turned with the side.
 _SIGNED = ("rest_difference", "midline_deviation")
 
@@ -54,7 +57,7 @@ def names_of(examples: Sequence[Example]) -> dict[str, list[str]]:
             rows += [f"{measure}|{expression}|{region}|{s}" for s in ("weaker", "stronger")]
     units = range(examples[0].units.shape[1])
     return {
-        "measures": rows,
+        "measures": rows + [f"rule|all|{name}|both" for name in _BY_RULE],
         "units": [f"unit {u}|{e}||{s}" for e in MOVEMENTS for u in units for s in ("weaker", "stronger")],
         "eyes": [r for r in rows if r.split("|")[0] in EYES],
     }
@@ -69,8 +72,14 @@ def rows_of(examples: Sequence[Example], names: dict[str, list[str]]) -> Floats:
 def _measured(example: Example, names: Sequence[str]) -> Floats:
     weaker = weaker_side(example)
     side = {"weaker": weaker, "stronger": "right" if weaker == "left" else "left"}
+    shares = example.rules.get("region_function", (np.nan,) * len(REGIONS))
+    by_rule: dict[str, float | None] = dict(zip(_BY_RULE, (example.rules.get("severity"), *shares), strict=True))
     out = np.full(len(names), np.nan)
     for k, name in enumerate(names):
+        if name.startswith("rule|"):
+            value = by_rule[name.split("|")[2]]
+            out[k] = np.nan if value is None else value
+            continue
         stem, _, which = name.rpartition("|")
         value = example.measures.get(f"{stem}|{side.get(which, which)}", np.nan)
         turned = which == "both" and weaker == "right" and name.split("|")[0] in _SIGNED
