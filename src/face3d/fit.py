@@ -3,9 +3,10 @@
 The unknown face is the template plus identity (symmetric), natural asymmetry, the movement units of the left and of
 the right side, and a smooth remainder, itself split into a part that both sides share and one that differs between
 them (a Gaussian process in the smoothest functions on the template, as in Luethi 2018). All have Gaussian priors and
-are found together by Gauss-Newton steps on point-to-plane distances with robust weights. Three things make the
+are found together by Gauss-Newton steps on point-to-plane distances with robust weights. Four things make the
 correspondence anatomical where skin slides:
-- landmarks start it;
+- landmarks start it, and where the scan has colours, places of the same tone are laid on each other (side on side, and
+  on the rest scan of the same person);
 - the person's own relief (brow ridge, lids, lips, folds) is learnt while fitting as a shift along the normal that both
   sides share: it belongs to the skin, so the skin of both sides must carry it along;
 - the prior on what differs between the sides is sparse in space (re-weighted, as Candes 2008): no asymmetry without
@@ -44,7 +45,8 @@ class TemplateFit:
     `vertices_mm` (N, 3) in the canonical head frame; `to_head` scan coordinates -> that frame; `valid` (N,) bool: the
     scan supports the vertex; `residual_mm` (N,) signed distance outside the scan, NaN where not valid;
     `left`, `right` (U,) intensities of the template's units with standard errors `left_se`, `right_se`, relative to
-    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD.
+    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD; `tone` (N,) how
+    dark the skin is beside its surroundings (`face3d.skin_tone`), NaN where it does not show, None without colours.
     """
 
     template: FaceTemplate
@@ -58,11 +60,13 @@ class TemplateFit:
     right_se: Floats
     identity: Floats
     relative: bool
+    tone: Floats | None = None
 
     def __post_init__(self) -> None:
         for name in ("vertices_mm", "residual_mm", "left", "right", "left_se", "right_se", "identity"):
             object.__setattr__(self, name, locked(getattr(self, name)))
         object.__setattr__(self, "valid", locked(self.valid, bool))
+        object.__setattr__(self, "tone", None if self.tone is None else locked(self.tone))
 
     def in_frame(self, to_head: RigidTransform) -> TemplateFit:
         """The same fit in another head frame; `to_head` takes scan coordinates there."""
@@ -100,20 +104,20 @@ def fit_template(
             f"{scan.name}: {len(surfels.points)} surface elements with a normal, {LEAST_SURFELS} are needed to lay a "
             "face on them; the scan is too small or broken, or its unit is wrong"
         )
-    solver = Solver(template, basis, surfels, marks, base, prior)
+    solver = Solver(template, basis, surfels, marks, base, prior, None if rest is None else rest.tone)
     solver.run()
     shape = solver.shape
     normals = vertex_normals(shape, template.faces)
-    _, _, weight, distance = solver.pairs(shape, normals, SCALES[2])
+    _, _, weight, distance, _ = solver.pairs(shape, normals, SCALES[2])
     total, share = -weight * distance * ~template.rim, weight * ~template.rim
     for _ in range(FINISH):
         total, share = template.mean @ total, template.mean @ share
     shape = shape + (total / (share + 0.1))[:, None] * normals
-    _, _, weight, distance = solver.pairs(shape, vertex_normals(shape, template.faces), SCALES[2])
+    _, _, weight, distance, _ = solver.pairs(shape, vertex_normals(shape, template.faces), SCALES[2])
     valid = weight > 0.1
     identity, _, left, right, _, _ = basis.split(solver.estimate)
     se = np.sqrt(np.diag(solver.covariance))
     return TemplateFit(
         template, shape, solver.pose, valid, np.where(valid, distance, np.nan), left, right,
-        se[: len(left)], se[len(left) :], identity, rest is not None,
+        se[: len(left)], se[len(left) :], identity, rest is not None, solver.tone_at(shape),
     )  # fmt: skip

@@ -7,11 +7,13 @@ independent of the number of vertices.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import KDTree
 
 from face3d.scan import FaceScan, Floats, Ints
+from face3d.skin_tone import ToneField, tone_fields, vertex_tone
 from face3d.surface import vertex_normals
 
 #: mm, about the vertex spacing of a stereophotogrammetric scanner's 30,000-vertex face.
@@ -24,17 +26,26 @@ _MOST_STEPS = 8
 
 @dataclass(frozen=True, eq=False)
 class Surfels:
-    """`points`, `normals` (N, 3) in the scan's coordinates, mm; `tree` over the points; `name` of the scan."""
+    """`points`, `normals` (N, 3) in the scan's coordinates, mm; `tree` over the points; `name` of the scan; `tone` (N,)
+    log of green where the scan has colours, else None."""
 
     points: Floats
     normals: Floats
     tree: KDTree
     name: str = ""
+    tone: Floats | None = None
+
+    @cached_property
+    def tone_fields(self) -> tuple[ToneField, ToneField] | None:
+        """The coarse and the fine field of the tone, where there is one."""
+        return None if self.tone is None else tone_fields(self.points, self.normals, self.tone, self.tree)
 
     @classmethod
     def of(cls, scan: FaceScan, cell: float = CELL) -> Surfels:
         """Cells of `cell` mm over the scan, the points and normals in each averaged."""
-        v, n = _filled(scan.vertices, vertex_normals(scan), scan.faces, cell)
+        seen = vertex_tone(scan)
+        given = [scan.vertices, vertex_normals(scan)] + ([] if seen is None else [seen[:, None]])
+        v, n, *tone = np.split(_filled(np.hstack(given), scan.faces, cell), [3, 6][: len(given) - 1], axis=1)
         spot = np.floor((v - v.min(axis=0)) / cell).astype(np.int64)
         extent = spot.max(axis=0) + 1
         _, index, count = np.unique(
@@ -46,17 +57,18 @@ class Surfels:
         length = np.linalg.norm(normals, axis=1)
         good = length > _LEAST_UNITY
         points, normals = points[good], normals[good] / length[good, None]
-        return cls(points, normals, KDTree(points), scan.name)
+        shade = np.bincount(index, tone[0][:, 0])[good] / count[good] if tone else None
+        return cls(points, normals, KDTree(points), scan.name, shade)
 
 
-def _filled(v: Floats, n: Floats, faces: Ints, cell: float) -> tuple[Floats, Floats]:
-    """Points and normals of the vertices and, inside triangles too large for the cells, of a lattice."""
+def _filled(values: Floats, faces: Ints, cell: float) -> Floats:
+    """What the vertices have (V, C), positions first, and what a lattice inside large triangles has."""
     if not len(faces):
-        return v, n
-    corner = v[faces]
+        return values
+    corner = values[faces][:, :, :3]
     longest = np.linalg.norm(corner - np.roll(corner, 1, axis=1), axis=2).max(axis=1)
     steps = np.minimum(np.ceil(longest / cell), _MOST_STEPS).astype(np.int64)
-    points, normals = [v], [n]
+    out = [values]
     for k in range(2, _MOST_STEPS + 1):
         large = faces[steps == k]
         if len(large):
@@ -64,6 +76,5 @@ def _filled(v: Floats, n: Floats, faces: Ints, cell: float) -> tuple[Floats, Flo
             inside = i + j <= k
             share = np.column_stack([i[inside], j[inside], k - i[inside] - j[inside]]) / k
             share = share[share.max(axis=1) < 1.0]
-            points.append(np.einsum("sk,fki->fsi", share, v[large]).reshape(-1, 3))
-            normals.append(np.einsum("sk,fki->fsi", share, n[large]).reshape(-1, 3))
-    return np.concatenate(points), np.concatenate(normals)
+            out.append(np.einsum("sk,fkc->fsc", share, values[large]).reshape(-1, values.shape[1]))
+    return np.concatenate(out)
