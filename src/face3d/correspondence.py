@@ -83,7 +83,7 @@ def correspond(
         try:
             found = asymmetry_map(fit, expression)
         except RegistrationError as error:
-            quality = FitQuality("red", (*quality.reasons, str(error)), *quality.numbers)
+            quality = replace(quality, light="red", reasons=(*quality.reasons, str(error)))
     if found is None:
         units[["left", "right", "left_se", "right_se", "ratio"]] = np.nan
         return Correspondence(

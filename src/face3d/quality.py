@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 
 from face3d.fit import TemplateFit
 from face3d.fit_solver import vertex_normals
-from face3d.scan import Floats
+from face3d.scan import Floats, Ints
+from face3d.template import FaceTemplate
 
 Light = Literal["green", "amber", "red"]
 
@@ -21,14 +23,17 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
     "flipped": (0.01, 0.02, "share of triangles that are turned over or folded"),
     "unusual": (2.0, 3.0, "how far the shape is from a usual face, RMS of its identity in SD"),
     "stretched": (0.015, 0.04, "share of edges more than 3 times longer or shorter than the template's"),
+    "crossed_mm": (1.5, 4.0, "how far the edge of an upper lid or lip has slipped below the lower one, mm"),
 }
+#: Places along a slit at which its two edges are compared, as shares of the way from corner to corner.
+_ALONG = np.linspace(0.15, 0.85, 15)
 
 
 @dataclass(frozen=True)
 class FitQuality:
     """`light` with `reasons` (empty when green), and the numbers behind it: distances template to scan (median,
     95th percentile, mm), share of the template that the scan does not support, turned triangles, RMS of the identity in
-    SD, stretched edges."""
+    SD, stretched edges; by how much the edges of lids or lips cross, mm."""
 
     light: Light
     reasons: tuple[str, ...]
@@ -38,10 +43,11 @@ class FitQuality:
     flipped: float
     unusual: float
     stretched: float
+    crossed_mm: float = 0.0
 
     @property
     def numbers(self) -> tuple[float, float, float, float, float, float]:
-        """The numbers, in the order of the fields."""
+        """The first six numbers, in the order of the fields."""
         return self.residual_mm, self.residual_p95_mm, self.uncovered, self.flipped, self.unusual, self.stretched
 
 
@@ -57,6 +63,7 @@ def fit_quality(fit: TemplateFit) -> FitQuality:
         "flipped": _flipped(fit),
         "unusual": float(np.sqrt((fit.identity**2).mean())),
         "stretched": _stretched(fit),
+        "crossed_mm": _crossed(fit),
     }
     light: Light = "green"
     reasons = []
@@ -90,3 +97,43 @@ def _stretched(fit: TemplateFit) -> float:
 
     ratio = length(fit.vertices_mm) / np.maximum(length(t.vertices), 1e-9)
     return float(((ratio > 3.0) | (ratio < 1 / 3.0)).mean())
+
+
+def _crossed(fit: TemplateFit) -> float:
+    """mm by which the upper edge of the mouth's or an eye's slit lies below the lower one (median along the slit; the
+    largest of the three); 0 where none does."""
+    below = [0.0]
+    for upper, lower in slits(fit.template):
+        gap = fit.vertices_mm[upper, 1] - fit.vertices_mm[lower, 1]
+        below.append(float(np.median(-gap)))
+    return max(below)
+
+
+@lru_cache(maxsize=3)
+def slits(t: FaceTemplate) -> tuple[tuple[Ints, Ints], ...]:
+    """For the mouth and both eyes: vertices (15,) of the upper edge and those (15,) of the lower one that face them."""
+    directed = np.concatenate([t.faces[:, [0, 1]], t.faces[:, [1, 2]], t.faces[:, [2, 0]]])
+    count = len(t.vertices)
+    alone = ~np.isin(directed[:, 0] * count + directed[:, 1], directed[:, 1] * count + directed[:, 0])
+    after = dict(directed[alone].tolist())
+    loops = []
+    while after:
+        start, loop = next(iter(after)), []
+        while start in after:
+            loop.append(start)
+            start = after.pop(start)
+        loops.append(np.array(loop))
+    outer = max(range(len(loops)), key=lambda k: np.ptp(t.vertices[loops[k], 1]))
+    return tuple(_edges_of(t.vertices, loop) for k, loop in enumerate(loops) if k != outer)
+
+
+def _edges_of(v: Floats, loop: Ints) -> tuple[Ints, Ints]:
+    """The upper and the lower edge of a slit (k,), both from the corner with the larger x on, at `_ALONG`."""
+    loop = np.roll(loop, -int(v[loop, 0].argmax()))
+    far = int(v[loop, 0].argmin())
+    sides = []
+    for side in (loop[: far + 1], np.r_[loop[far:], loop[:1]][::-1]):
+        way = np.r_[0.0, np.linalg.norm(np.diff(v[side], axis=0), axis=1).cumsum()]
+        sides.append(side[np.abs(way[:, None] / way[-1] - _ALONG).argmin(axis=0)])
+    upper, lower = sorted(sides, key=lambda side: -v[side, 1].mean())
+    return upper, lower
