@@ -1,12 +1,14 @@
-"""Asymmetry through correspondence beside the peers', three ways; see the head of each table for what it shows.
+"""Asymmetry through correspondence beside the peers', four ways; see the head of each table for what it shows.
 
-    python benchmarks/asymmetry.py [--faces 8] [--seed 60100] [--peers 3] [--sets a,b,w]
+    python benchmarks/asymmetry.py [--faces 8] [--seed 60100] [--peers 3] [--sets a,b,w,s,c,r,u]
 
 (a) simulated patients of the fitted movement set; (b) patients whose movements another author modelled, and (w) whose
-movements are Waters muscles drawn anew for each person, both fitted with the first set only; (c) the scans of
-`../shared/scans`, where they are: distance to the scan, and agreement with the correspondence that the simpop faces
-share. Palsied faces in expression and healthy, exactly symmetric faces in expression; seeds that no parameter was
-chosen on. Landmarks are found automatically. Ratios are estimated over true where the truth exceeds 2 mm.
+movements are Waters muscles drawn anew for each person, both fitted with the first set only; (s) faces of another
+model under such muscles, and (c) the scans of `../shared/scans`, where they are: distance to the scan, and agreement
+with the correspondence that the simpop faces share. (r) repeatability; (u) movement units of each side. Palsied faces
+in expression and healthy, exactly symmetric faces in expression; seeds that no parameter was chosen on. Landmarks are
+found automatically. Ratios are estimated over true where the truth exceeds 2 mm. A set followed by
++ has vertex colours.
 """
 
 from __future__ import annotations
@@ -14,23 +16,29 @@ from __future__ import annotations
 import argparse
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from face3d.action_units import action_units
 from face3d.asymmetry import asymmetry_map, carried
 from face3d.detect import detect_landmarks
 from face3d.errors import Face3DError
+from face3d.examine import Fitted, fit_expression, fit_rest, see_scan
 from face3d.fit import TemplateFit, fit_template
 from face3d.quality import fit_quality
 from face3d.scan import FaceScan, Floats
-from face3d.simulate import HeadModel, draw_healthy, draw_patient
-from face3d.simulate.scanners import scan_face
+from face3d.simulate import HeadModel, draw_healthy, draw_patient, draw_skin, expression_intensities, scan_face
 from face3d.simulate.scanners.simulated import SimulatedScan
 from face3d.simulate.truth import asymmetry_vectors
 from face3d.simulate.waters import with_waters_muscles
 from face3d.superimpose import SymmetryPlane
 from face3d.surface import mirror_distance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EXPRESSIONS = (
     "open_smile", "brow_raise", "tight_eye_closure", "snarl", "lip_pucker", "lower_lip_depression", "closed_smile",
@@ -43,20 +51,32 @@ SCANS = Path(__file__).parents[2] / "shared" / "scans"
 def case(kind: str, seed: int, sick: bool) -> tuple[SimulatedScan, Floats, dict[str, np.ndarray]]:
     """A scan in the head model's frame, the true asymmetry (V, 3) at its vertices, and masks of parts of the face."""
     rng = np.random.default_rng(seed)
-    model = HeadModel.load("b" if kind == "b" else "a", "fine")
-    if kind == "w":
-        model = with_waters_muscles(model, rng)
+    expression = EXPRESSIONS[seed % len(EXPRESSIONS)]
+    if kind[0] == "s":
+        from other_heads import FRESH, with_muscles
+
+        model = with_muscles(FRESH[seed % len(FRESH)], rng)
+    else:
+        model = HeadModel.load("b" if kind[0] == "b" else "a", "fine")
+        model = with_waters_muscles(model, rng) if kind[0] == "w" else model
     person = draw_patient(rng, model, int(rng.integers(3, 7))) if sick else draw_healthy(rng, model)
+    if kind[0] == "s":  # one face has one asymmetry: its own
+        person = person.replace(asymmetry=np.ones(1))
     person = person if sick else person.replace(asymmetry=np.zeros(len(model.asymmetry)))
-    shape = person.vertices(EXPRESSIONS[seed % len(EXPRESSIONS)])
+    shape = person.vertices(expression)
     if not sick:
         shape = (shape + shape[model.opposite] * (-1.0, 1.0, 1.0)) / 2
-    scan = scan_face(model, shape, rng, points=15_000, noise_mm=(0.2, 0.0), pose=False)
-    inside = scan.carry(sum(model.regions[f"{n}_{s}"] for n in NOT_FACE for s in ("left", "right"))) < 0.5
-    masks = {"face": inside}
+    skin = draw_skin(model, rng) if kind.endswith("+") else None
+    scan = scan_face(model, shape, rng, points=15_000, noise_mm=(0.2, 0.0), pose=False, skin=skin)
+    none = np.zeros(len(model.vertices))
+    masks = {"face": scan.carry(sum((model.regions.get(k, none) for k in _sided(NOT_FACE)), none)) < 0.5}
     for name, parts in PARTS.items():
-        masks[name] = scan.carry(sum(model.regions[f"{n}_{s}"] for n in parts for s in ("left", "right"))) > 0.5
+        masks[name] = scan.carry(sum((model.regions[k] for k in _sided(parts)), none)) > 0.5
     return scan, scan.carry(asymmetry_vectors(model, shape)), masks
+
+
+def _sided(parts: Sequence[str]) -> list[str]:
+    return [f"{part}_{side}" for part in parts for side in ("left", "right")]
 
 
 def ours(scan: FaceScan, movement: str) -> tuple[Floats, float]:
@@ -95,8 +115,12 @@ def meshmonk(scan: FaceScan) -> tuple[Floats, float]:
 
 
 def simulated(kind: str, faces: int, seed: int, peers: int) -> None:
-    titles = {"a": "(a) the fitted movements", "b": "(b) another author's movements", "w": "(w) Waters muscles"}
-    print(f"\n{titles[kind]}: {faces} palsied faces, {max(faces // 2, 2)} healthy; median")
+    titles = {
+        "a": "(a) the fitted movements", "b": "(b) another author's movements", "w": "(w) Waters muscles",
+        "s": "(s) Waters muscles on faces of another model",
+    }  # fmt: skip
+    colored = ", with vertex colours" if kind.endswith("+") else ""
+    print(f"\n{titles[kind[0]]}{colored}: {faces} palsied faces, {max(faces // 2, 2)} healthy; median")
     print(f"{'method':<16}{'error':>7}{'r':>7}{'slope':>7}{'mouth':>7}{'brow':>7}{'lids':>7}{'false':>7}{'CPU s':>7}")
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for k in range(faces + max(faces // 2, 2)):
@@ -137,13 +161,89 @@ def compared(found: Floats, true: Floats, masks: dict[str, np.ndarray], sick: bo
     return out
 
 
+def repeated(people: int, seed: int) -> None:
+    """One face scanned twice: another pose, triangulation, noise and crop."""
+    apart, change, at = [], [], []
+    for k in range(people):
+        rng = np.random.default_rng(seed + k)
+        model = HeadModel.load("a" if k % 2 else "b", "fine")
+        shape = draw_patient(rng, model).vertices(EXPRESSIONS[k % len(EXPRESSIONS)])
+        places, rms = [], []
+        for _ in range(2):
+            sim = scan_face(model, shape, rng, points=15_000)
+            found = detect_landmarks(sim.scan)
+            fit = fit_template(sim.scan, found.landmarks, found.confidence, found.dense)
+            values = asymmetry_map(fit)
+            rms.append(np.where(np.isfinite(values.magnitude_mm), values.magnitude_mm, 0.0))
+            places.append(
+                np.where(fit.valid[:, None], (sim.pose.inv() * fit.to_head.inv()).apply(fit.vertices_mm), np.nan)
+            )
+        both = (rms[0] > 0) & (rms[1] > 0)
+        one, two = (float(np.sqrt((r[both] ** 2).mean())) for r in rms)
+        change.append(one - two)
+        at.append(one)
+        apart.append(float(np.nanmedian(np.linalg.norm(places[0] - places[1], axis=1))))
+    print(f"\n(r) {people} faces scanned twice: whole-face RMS asymmetry (median {np.median(at):.2f} mm) differs by SD "
+          f"{np.sqrt(np.mean(np.square(change))):.3f} mm; the same place lies {np.median(apart):.2f} mm apart (median; "
+          f"worst face {max(apart):.2f})")  # fmt: skip
+
+
+#: movement of set "b" -> the fitted units that show it
+MAPPED = {
+    "eyebrows-up": ("browInnerUp", "browOuterUp"), "eye-closure": ("eyeBlink",), "nose-elevation": ("noseSneer",),
+    "mouth-corner-puller": ("mouthSmile",), "mouth-pursing": ("mouthPucker",),
+}  # fmt: skip
+_MAIN = ("browInnerUp", "browOuterUp", "eyeBlink", "noseSneer", "mouthSmile", "mouthPucker", "mouthLowerDown")
+
+
+def units(people: int, seed: int) -> None:
+    """Intensities of each side against the truth, from the same person's rest scan on."""
+    for kind, wanted in (("a", {u: (u,) for u in _MAIN}), ("b", MAPPED)):
+        pairs: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        cross: list[float] = []
+        for k in range(people):
+            rng = np.random.default_rng(seed + k)
+            person = draw_patient(rng, HeadModel.load(kind, "fine"), int(rng.integers(2, 7)))
+            model = person.model
+            still = expression_intensities(person, "rest")
+            rest = _fit_of(person.vertices("rest"), model, rng, None)
+            for name in ("brow_raise", "open_smile", "snarl", "lip_pucker", "gentle_eye_closure"):
+                table = _units_of(person.vertices(name), model, rng, rest)
+                for side, now, before in zip(
+                    ("left", "right"), expression_intensities(person, name), still, strict=True
+                ):
+                    for unit, own in wanted.items():
+                        at = model.units.index(unit)
+                        pairs[unit].append((float(now[at] - before[at]), float(table.loc[list(own), side].mean())))
+            # One side moves, the other does nothing at all.
+            unit = list(wanted)[k % len(wanted)]
+            alone = np.zeros(len(model.units))
+            alone[model.units.index(unit)] = 0.8
+            table = _units_of(
+                model.shape(person.identity, person.asymmetry, alone + still[0], still[1]), model, rng, rest
+            )
+            moved = float(table.loc[list(wanted[unit]), "left"].mean())
+            cross.append(float(table.loc[list(wanted[unit]), "right"].mean()) / max(moved, 0.1))
+        r = {u: float(np.corrcoef(np.array(p).T)[0, 1]) for u, p in pairs.items() if np.std([t for t, _ in p]) > 0.05}
+        every = np.concatenate([np.array(p) for p in pairs.values()])
+        print(f"\n(u) units, movements of set {kind}, {people} people: r over all {np.corrcoef(every.T)[0, 1]:.2f}; "
+              f"{', '.join(f'{u} {x:.2f}' for u, x in r.items())}; the still side shows {np.median(cross):.3f} of the "
+              "moved one (median)", flush=True)  # fmt: skip
+
+
+def _fit_of(shape: Floats, model: HeadModel, rng: np.random.Generator, rest: Fitted | None) -> Fitted:
+    seen = see_scan(scan_face(model, shape, rng, points=15_000).scan, at_rest=rest is None)
+    return fit_rest(seen) if rest is None else fit_expression(seen, rest)
+
+
+def _units_of(shape: Floats, model: HeadModel, rng: np.random.Generator, rest: Fitted) -> pd.DataFrame:
+    return action_units(_fit_of(shape, model, rng, rest).fit).set_index("unit")
+
+
 def real() -> None:
     from face3d.clean import clean
     from face3d.io import read_scan
 
-    if not SCANS.exists():
-        print(f"\n(c) skipped: {SCANS} is not there")
-        return
     print("\n(c) scans: mean distance of the template to the scan, mm; share of the template on the scan; quality")
     fits: dict[str, tuple[TemplateFit, FaceScan]] = {}
     for path in sorted(SCANS.glob("*.obj")):
@@ -173,11 +273,17 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=8)
     parser.add_argument("--seed", type=int, default=60100)
     parser.add_argument("--peers", type=int, default=3, help="on how many palsied faces the peers run")
-    parser.add_argument("--sets", default="a,b,w,c")
+    parser.add_argument("--sets", default="a,b,w,s,c,r,u")
     options = parser.parse_args()
     for kind in options.sets.split(","):
-        if kind == "c":
+        if kind[0] in "sc" and not SCANS.exists():
+            print(f"\n({kind}) skipped: {SCANS} is not there")
+        elif kind == "c":
             real()
+        elif kind == "r":
+            repeated(options.faces, options.seed)
+        elif kind == "u":
+            units(options.faces, options.seed)
         else:
             simulated(kind, options.faces, options.seed, options.peers)
 
