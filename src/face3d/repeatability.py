@@ -2,8 +2,8 @@
 laboratory's own.
 
 The shipped values come from simulated people scanned twice (`tools/learn_measuring.py`): other pose, triangulation,
-crop and scanner noise, the same face in the same expression. That is measurement error alone, failures left out. People don't repeat an expression exactly; published detectable changes, a week apart, hold both and stand
-beside ours.
+crop and scanner noise, the same face in the same expression. That is measurement error alone, failures left out. People
+don't repeat an expression exactly; published detectable changes, a week apart, hold both and stand beside ours.
 """
 
 from __future__ import annotations
