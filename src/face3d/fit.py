@@ -29,6 +29,7 @@ from face3d.fit_solver import SCALES, Marks, Solver, vertex_normals
 from face3d.scan import FaceScan, Floats, locked
 from face3d.surfels import Surfels
 from face3d.template import FaceTemplate
+from face3d.threads import one_blas_thread
 
 #: With a rest scan of the same person: how much its shape may still change (its skull does not), as precision.
 REST_PRECISION = 400.0
@@ -105,7 +106,8 @@ def fit_template(
             "face on them; the scan is too small or broken, or its unit is wrong"
         )
     solver = Solver(template, basis, surfels, marks, base, prior, None if rest is None else rest.tone)
-    solver.run()
+    with one_blas_thread():
+        solver.run()
     shape = solver.shape
     normals = vertex_normals(shape, template.faces)
     _, _, weight, distance, _ = solver.pairs(shape, normals, SCALES[2])

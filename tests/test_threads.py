@@ -1,0 +1,25 @@
+"""The limit holds inside, also for several callers at a time, and nothing of it stays."""
+
+from __future__ import annotations
+
+import numpy as np
+from threadpoolctl import threadpool_info, threadpool_limits
+
+from face3d.threads import one_blas_thread
+
+
+def counts() -> set[int]:
+    assert np.linalg.inv(np.eye(3)).shape == (3, 3)  # BLAS is loaded
+    return {pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"}
+
+
+def test_one_inside_and_as_before_outside() -> None:
+    with threadpool_limits(2, "blas"):
+        first, second = one_blas_thread(), one_blas_thread()
+        first.__enter__()
+        second.__enter__()
+        assert counts() == {1}
+        first.__exit__(None, None, None)  # the first one leaves first
+        assert counts() == {1}
+        second.__exit__(None, None, None)
+        assert counts() == {2}
