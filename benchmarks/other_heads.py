@@ -36,7 +36,7 @@ def other_head(name: str) -> HeadModel:
     """One face as a head model: its symmetric part, its own asymmetry as the one mode of asymmetry, units that do not
     move yet; regions and landmarks from the template laid on it."""
     meshmonk = read_scan(SCANS / "meshmonk_template.obj").vertices
-    opposite = KDTree(meshmonk * (-1.0, 1.0, 1.0)).query(meshmonk)[1].astype(np.int64)
+    opposite = np.asarray(KDTree(meshmonk * (-1.0, 1.0, 1.0)).query(meshmonk)[1], np.int64)
     scan = read_scan(SCANS / f"{name}.obj")
     found = detect_landmarks(scan)
     rough = fit_template(scan, found.landmarks, found.confidence, found.dense).to_head
@@ -45,11 +45,11 @@ def other_head(name: str) -> HeadModel:
     marks = {k: rough.apply(p) for k, p in found.landmarks.items()}
     fit = fit_template(FaceScan(symmetric, scan.faces, name=name), marks)
     t, at = fit.template, fit.to_head.apply(symmetric)
-    near = KDTree(fit.vertices_mm).query(at)[1]
+    near = np.asarray(KDTree(fit.vertices_mm).query(at)[1], np.int64)
     regions = {k: (w[near] + w[t.opposite][near][opposite]) / 2 for k, w in t.regions.items()}
     average = HeadModel.load("a")
     points = average.landmark_points(average.vertices)
-    beside = KDTree(t.vertices).query(np.array(list(points.values())))[1]
+    beside = np.asarray(KDTree(t.vertices).query(np.array(list(points.values())))[1], np.int64)
     points = {k: p + (fit.vertices_mm - t.vertices)[b] for (k, p), b in zip(points.items(), beside, strict=True)}
     still = np.zeros((len(average.units), *v.shape))
     return HeadModel(

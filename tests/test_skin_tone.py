@@ -21,11 +21,8 @@ def plane(gain: float = 1.0, light: float = 0.0) -> FaceScan:
     dark = 0.6 / (1 + np.exp((np.abs(x.ravel() - 40.0) - 4.0) / 0.6))
     grey = 180.0 * gain * (1 - dark) * (1 + light * (x.ravel() - 40.0) / 40.0)
     colors = np.repeat(np.rint(grey)[:, None], 3, axis=1).astype(np.uint8)
-    return FaceScan(
-        np.column_stack([1.0 * x.ravel(), y.ravel(), 0 * x.ravel()]),
-        np.vstack([np.c_[a, b, c], np.c_[a, c, d]]),
-        colors=colors,
-    )
+    vertices = np.column_stack([x.ravel(), y.ravel(), 0 * x.ravel()]).astype(np.float64)
+    return FaceScan(vertices, np.vstack([np.c_[a, b, c], np.c_[a, c, d]]), colors=colors)
 
 
 def test_a_stripe_is_dark_and_its_edges_slope() -> None:
