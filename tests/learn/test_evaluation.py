@@ -124,6 +124,14 @@ def test_abstaining_saves_the_error_it_finds() -> None:
     assert np.allclose(p.expected_error, [0] * 9 + [0.1 * 3 + 0.4 * 4])
 
 
+def test_abstaining_is_counted_and_leaves_the_rest() -> None:
+    t = truth([2, 2, 3, 4])
+    p = Predictions.of(4, grade=[2, 3, 3, np.nan], abstained=[False, True, False, False])
+    assert figure("abstained", p, t) == pytest.approx(0.5)
+    assert figure("mae_kept", p, t) == 0 and figure("mae", p, t) == pytest.approx(1 / 3)
+    assert math.isnan(figure("mae_kept", Predictions.of(4, grade=[2, 2, 3, 4]), t))
+
+
 def test_wrong_grades_near_a_border() -> None:
     # Borders of severity: 0.03, 0.25, 0.50, 0.75, 0.97.
     t = truth([2, 2, 3, 4], severity=np.array([0.22, 0.12, 0.30, 0.60]))

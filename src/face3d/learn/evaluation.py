@@ -193,6 +193,10 @@ def _at_coverage(p: Predictions, t: Truth, share: float) -> float:
     return 1.0 - float(np.interp(share, curve[:, 0], curve[:, 1])) / float(curve[-1, 1])
 
 
+def _kept(p: Predictions, t: Truth) -> float:
+    return _mean(_errors(p.rows(~p.abstained), t.rows(~p.abstained))) if p.abstained.any() else math.nan
+
+
 def _not_graded(p: Predictions, t: Truth) -> float:
     return float(np.mean(p.abstained | np.isnan(p.grade)))
 
@@ -222,6 +226,7 @@ METRICS: Mapping[str, tuple[str, str, Callable[[Predictions, Truth], float]]] = 
     "brier": ("Brier score (0 to 2)", "lower", _brier),
     "kept_90": ("MAE saved by leaving out a tenth", "higher", lambda p, t: _at_coverage(p, t, 0.9)),
     "abstained": ("abstained on, or not graded", "neither", _not_graded),
+    "mae_kept": ("MAE of those not abstained on", "lower", _kept),
     "near_band": ("wrong grades within 0.05 of a band's border", "neither", _near_band),
 }  # fmt: skip
 GROUP_FIGURES = ("exact", "kappa", "mae")
