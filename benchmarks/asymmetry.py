@@ -203,7 +203,7 @@ def units(people: int, seed: int) -> None:
         cross: list[float] = []
         for k in range(people):
             rng = np.random.default_rng(seed + k)
-            person = draw_patient(rng, HeadModel.load(kind, "fine"), int(rng.integers(2, 7)))
+            person = draw_patient(rng, HeadModel.load("a" if kind == "a" else "b", "fine"), int(rng.integers(2, 7)))
             model = person.model
             still = expression_intensities(person, "rest")
             rest = _fit_of(person.vertices("rest"), model, rng, None)

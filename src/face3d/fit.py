@@ -3,7 +3,7 @@
 The unknown face is the template plus identity (symmetric), natural asymmetry, the movement units of the left and of
 the right side, and a smooth remainder, itself split into a part that both sides share and one that differs between
 them (a Gaussian process in the smoothest functions on the template, as in Luethi 2018). All have Gaussian priors and
-are found together by Gauss-Newton steps on point-to-plane distances with robust weights. Four things make the
+are found together by Gauss-Newton steps on point-to-plane distances with robust weights. Three things make the
 correspondence anatomical where skin slides:
 - landmarks start it, and where the scan has colours, places of the same tone are laid on each other (side on side, and
   on the rest scan of the same person);
