@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import jinja2
 import numpy as np
@@ -91,8 +91,8 @@ def _coverage(e: Evaluation) -> Markup | None:
     if len(e.coverage) < 2:
         return None
     top = max(0.1, math.ceil(10 * float(e.coverage[:, 1].max()) + 1e-9) / 10)
-    step = top / 4
-    ticks: list[Any] = [(k * step, f"{k * step:.2f}") for k in range(5)]
+    step = 0.05 if top <= 0.3 else 0.1 if top <= 1 else 0.5
+    ticks = [(k * step, f"{k * step:.2f}") for k in range(int(top / step + 1.01))]
     chart = Chart((0, 1), (0, top), "share of exams kept, the surest first", "MAE in grades", _TENTHS, ticks)
     chart.line([0.9, 0.9], [0, top], SOFT, 0.8, "2 3")
     chart.line(*e.coverage.T)
