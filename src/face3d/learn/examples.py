@@ -102,7 +102,7 @@ class Example:
             array[[g - 1 for g in gone] if name in ("moves", "mark_moves") else gone] = np.nan
             changed[name] = array
         kept = {k: v for k, v in self.measures.items() if k.split("|")[1] not in expressions}
-        return replace(self, measures=kept, **changed)
+        return replace(self, measures=kept, rules={}, **changed)  # rules had seen all expressions
 
 
 _ARRAYS = ("rest", "normals", "moves", "marks", "mark_moves", "units", "units_se", "quality", "points")
