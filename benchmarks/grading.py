@@ -41,7 +41,8 @@ def made(folder: Path) -> list[Example]:
     from seen_exams import make as see
 
     for k in range(SUBJECTS):
-        fit(see(folder / "seen", SEED, 3 * k + k % 3, 0), folder / "examples")  # every grade, every kind of movement
+        seen = see(folder / "seen", SEED, 3 * k + k % 3, 0)  # every grade, every kind of movement
+        fit(seen, folder / "examples", SEED)
     return list(read_examples(folder / "examples"))
 
 
