@@ -27,8 +27,8 @@ class Augmentation:
     shift_mm: float = 0.1
     mark_mm: float = 0.3
     blind: float = 0.1
-    frame_deg: float = 2.0
-    frame_mm: float = 1.5
+    frame_deg: float = 0.5
+    frame_mm: float = 0.4
     point_mm: float = 0.15
 
 

@@ -21,7 +21,7 @@ from face3d.scales import REGIONS
 from face3d.template import FaceTemplate
 
 #: Places, and how far around each (mm, SD) features are gathered.
-PLACES, AROUND_MM = 40, 7.0
+PLACES, AROUND_MM = 28, 7.0
 #: mm that count as 1 inside the network.
 SCALE_MM = 50.0
 #: Places lie in front of this z, mm: further back the face is seldom seen.
@@ -45,10 +45,11 @@ class RawPointGrader(Grader):
             raise TypeError(f"count = {count}; expected 1 to {POINTS} points a scan")
         self.count = count
         at = grid_of(FaceTemplate.load()).positions
-        at = at[at[:, 2] > FRONT_MM]
+        # The left half and the midline: the right half is looked at in the mirror.
+        at = at[(at[:, 2] > FRONT_MM) & (at[:, 0] > -1.0)]
         chosen = at[farthest_points(at, PLACES, int(at[:, 2].argmax()))]
         self.register_buffer("places", torch.tensor(chosen, dtype=torch.float32), persistent=False)
-        self.token = nn.Sequential(nn.Linear(3 * (width + 7), 2 * width), nn.GELU(), nn.Linear(2 * width, width))
+        self.token = nn.Sequential(nn.Linear(4 * (width + 7), 2 * width), nn.GELU(), nn.Linear(2 * width, width))
         self.place_name = nn.Parameter(torch.randn(PLACES, width) * 0.1)
         self.expression_name = nn.Parameter(torch.randn(len(MOVEMENTS), 1, width) * 0.1)
         self.blocks = nn.ModuleList(AxialBlock(width, heads, dropout) for _ in range(layers))
@@ -70,7 +71,10 @@ class RawPointGrader(Grader):
         gathered = self._around(at, features, sides).unflatten(0, (b, 2, s))
         rest, moved = gathered[:, :, :1].expand_as(gathered[:, :, 1:]), gathered[:, :, 1:]
         # What lies a little beside a place at rest lies a little beside it in expression: the difference says most.
-        tokens = self.token(torch.cat([moved - rest, moved, rest], dim=-1)) + self.place_name + self.expression_name
+        # The other half at the same place is what the mirror shows there.
+        moved = moved - rest
+        tokens = self.token(torch.cat([moved, moved.flip(1), rest, rest.flip(1)], dim=-1))
+        tokens = tokens + self.place_name + self.expression_name
         there = batch["shown"][:, None, 1:, None].expand(-1, 2, -1, PLACES)
         x, there = tokens.flatten(0, 1), there.flatten(0, 1)
         for block in self.blocks:
