@@ -23,7 +23,8 @@ _LIMITS: dict[str, tuple[float, float, str]] = {
     "flipped": (0.01, 0.02, "share of triangles that are turned over or folded"),
     "unusual": (2.0, 3.0, "how far the shape is from a usual face, RMS of its identity in SD"),
     "stretched": (0.015, 0.04, "share of edges more than 3 times longer or shorter than the template's"),
-    "crossed_mm": (1.5, 4.0, "how far the edge of an upper lid or lip has slipped below the lower one, mm"),
+    # Amber only: the rest of a face may be believed where its lids or lips slipped.
+    "crossed_mm": (1.5, np.inf, "how far the edge of an upper lid or lip has slipped below the lower one, mm"),
 }
 #: Places along a slit at which its two edges are compared, as shares of the way from corner to corner.
 _ALONG = np.linspace(0.15, 0.85, 15)

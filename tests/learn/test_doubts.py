@@ -56,6 +56,7 @@ def test_what_is_missing_or_swapped() -> None:
     assert certain_doubts(e, {}) == []
     assert "no smile" in certain_doubts(e.without(["open_smile", "closed_smile"]), {})[0]
     assert certain_doubts(e.without(["open_smile"]), {}) == []
+    assert "no brow raise" in certain_doubts(e.without(["brow_raise"]), {})[0]
     swapped = certain_doubts(e, {"snarl": ("brow_raise", 0.99), "open_smile": ("closed_smile", 0.99)})
     assert len(swapped) == 1
     assert "snarl looks like brow_raise (99%)" in swapped[0]

@@ -128,6 +128,8 @@ def certain_doubts(example: Example, names: Mapping[str, tuple[str, float]]) -> 
     shown = {name for name, there in zip(SCANS, example.shown, strict=True) if there}
     if not shown & set(SMILES):
         said.append("no smile was scanned or could be used; the mouth cannot be graded without one")
+    elif "brow_raise" not in shown:
+        said.append("no brow raise was scanned or could be used; House's rule takes half of its grade from it")
     years = example.facts.get("age_years")
     if isinstance(years, int | float) and years < ADULT:
         said.append(f"{years:g} years old; grading was learned on adults from {ADULT:g}")
