@@ -34,13 +34,14 @@ def test_the_twin_is_its_own_mirror_image(affected: str | None) -> None:
 class LeftBrow(torch.nn.Module):
     """A network that knows one thing: severity falls with the left side's upward movement in a brow raise."""
 
+    uses = ("moves",)
+
     def forward(self, batch: dict[str, torch.Tensor]) -> object:
         from face3d.learn.networks import Outputs
 
         up = batch["moves"][:, MOVEMENTS.index("brow_raise"), : GRID.pairs, 1]
         b = len(up)
-        empty = 0 * sum(batch[name].flatten(1).sum(1) for name in ("rest", "marks", "mark_moves", "units"))
-        return Outputs(torch.zeros(b, 6), 1 - 0.05 * (up**2).mean(1) + empty, torch.zeros(b, 3), torch.zeros(b, 2, 5),
+        return Outputs(torch.zeros(b, 6), 1 - 0.05 * (up**2).mean(1), torch.zeros(b, 3), torch.zeros(b, 2, 5),
                        torch.zeros(b, 3), torch.zeros(b, 5), torch.zeros(b, 5), torch.zeros(b, 15))  # fmt: skip
 
 

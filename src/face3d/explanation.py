@@ -131,8 +131,10 @@ def attributions(
     from face3d.learn.networks import batch_of
 
     here, there = batch_of([example], points=False), batch_of([twin], points=False)
-    names = ("rest", "moves", "marks", "mark_moves", "units")
-    total: dict[str, Floats] = {}
+    # What the networks do not look at adds nothing.
+    names = [name for name in ("rest", "moves", "marks", "mark_moves", "units") if name in networks[0].uses]
+    shapes = {name: tuple(here[name].shape[1:]) for name in ("rest", "moves", "marks", "mark_moves", "units")}
+    total: dict[str, Floats] = {name: np.zeros(shape) for name, shape in shapes.items()}
     values = np.zeros(2)
     for network in networks:
 
@@ -143,7 +145,7 @@ def attributions(
         ends = tuple(tuple(batch[k] for k in names) for batch in (here, there))
         found = IntegratedGradients(answer).attribute(ends[0], ends[1], n_steps=steps, internal_batch_size=steps)
         for name, tensor in zip(names, found, strict=True):
-            total[name] = total.get(name, 0.0) + tensor[0].detach().numpy().astype(np.float64) / len(networks)
+            total[name] += tensor[0].detach().numpy().astype(np.float64) / len(networks)
         with torch.no_grad():
             values += [float(answer(*end)) / len(networks) for end in ends]
     out = np.zeros((len(SCANS), len(grid.nodes)))
