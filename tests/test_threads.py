@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from face3d.threads import one_blas_thread
+from face3d.threads import one_blas_thread, one_torch_thread
 
 
 def counts() -> set[int]:
@@ -23,3 +24,11 @@ def test_one_inside_and_as_before_outside() -> None:
         assert counts() == {1}
         second.__exit__(None, None, None)
         assert counts() == {2}
+
+
+def test_torch_has_one_inside_and_as_before_outside() -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    with one_torch_thread():
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before

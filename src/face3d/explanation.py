@@ -22,6 +22,7 @@ from face3d.learn.grid import MARKS, Grid, grid_of
 from face3d.scales import REGIONS
 from face3d.scan import Floats
 from face3d.template import FaceTemplate
+from face3d.threads import one_torch_thread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,8 @@ def explain(exam: Exam | Example, g: Grade | None = None, head: str = "severity"
     example = g.example
     side = g.side if g.side != "none" else None
     twin = symmetric_twin(example, grid, side)
-    nodes, value, baseline = attributions(shipped_grader(), example, twin, grid, head, g.side)
+    with one_torch_thread():
+        nodes, value, baseline = attributions(shipped_grader(), example, twin, grid, head, g.side)
     spread = {name: grid.gather.T @ nodes[k] for k, name in enumerate(SCANS)}
     return Explanation(
         head, value, baseline, MappingProxyType(spread), nodes, value - baseline - float(nodes.sum()),

@@ -22,6 +22,7 @@ from face3d.extras import require
 from face3d.learn.calibration import Calibration, expected_error, likely_grades, tempered
 from face3d.scales import REGIONS, ROMAN
 from face3d.scan import Floats, locked
+from face3d.threads import one_torch_thread
 
 if TYPE_CHECKING:
     from face3d.exam import Exam
@@ -150,7 +151,7 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
 
     grid = grid_of(FaceTemplate.load())
     networks, (calibration, usual) = shipped_grader(), shipped_calibration()
-    with torch.no_grad():
+    with one_torch_thread(), torch.no_grad():
         batch = batch_of(examples, points=False)
         members = [network(batch) for network in networks]
         said = mean_outputs(members)

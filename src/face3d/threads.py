@@ -1,4 +1,4 @@
-"""One BLAS thread where matrices are small: on a busy machine more of them wait for each other many times longer."""
+"""One thread where matrices are small: on a busy machine more of them wait for each other many times longer."""
 
 from __future__ import annotations
 
@@ -27,3 +27,16 @@ def one_blas_thread() -> Iterator[None]:
             limit = _inside.pop()
             if not _inside:
                 limit.restore_original_limits()
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[None]:
+    """Within it torch runs on one thread; afterwards on as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

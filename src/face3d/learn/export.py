@@ -25,8 +25,6 @@ def export_onnx(networks: Sequence[Any], path: Path) -> Path:
     Raises `MissingExtraError` without torch, and ModuleNotFoundError without the `onnx` and `onnxscript` packages.
     """
     require("torch")
-    import io
-
     import torch
     from torch import nn
 
@@ -51,9 +49,7 @@ def export_onnx(networks: Sequence[Any], path: Path) -> Path:
         dynamic_shapes=(tuple({0: exams} for _ in names),), dynamo=True, verbose=False,
     )  # fmt: skip
     assert program is not None
-    buffer = io.BytesIO()
-    program.save(buffer)
-    write_bytes(path, buffer.getvalue())
+    write_bytes(path, program.model_proto.SerializeToString())
     return path
 
 
