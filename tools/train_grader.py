@@ -9,6 +9,7 @@
    included; these say which epoch is the best and where the cut points between grades lie.
 4. The five become src/face3d/data/grader.safetensors; the card beside it has their figures on the test subjects,
    on whom nothing was chosen.
+5. When to believe it is learned on the held-out folds (tools/calibrate_grading.py).
 
 What is done already is kept. --data-only and --train-only do a part.
 """
@@ -158,6 +159,8 @@ def main() -> None:
         make_data(a.work, a.workers)
     if not a.data_only:
         publish(a.work, learn(a.work), a.out)
+        if a.out == DATA / SHIPPED:
+            _tool("calibrate_grading.py", 1, "--examples", a.work / "examples_train")
 
 
 if __name__ == "__main__":
