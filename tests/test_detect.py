@@ -132,3 +132,14 @@ def test_real_scans_in_any_pose(name: str):
         motion = RigidTransform.from_components([50, 60, -70], rotation)
         back = {k: motion.inv().apply(p) for k, p in detect_landmarks(scan.moved(motion)).landmarks.items()}
         assert apart(back, dict(own.landmarks)).max() < 2.0
+
+
+def test_a_scan_in_another_unit_is_refused_without_a_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    def looked(*_: object) -> None:
+        raise AssertionError("a search through pictures blurred by more than they show takes minutes")
+
+    monkeypatch.setattr(Detector, "pixels", looked)
+    head = HeadModel.load()
+    scan = FaceScan(head.vertices * 0.001, head.faces, name="metres.ply")
+    with pytest.raises(LandmarkError, match=r"metres\.ply: no face found.*extent"):
+        detect_landmarks(scan)

@@ -47,6 +47,8 @@ _FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as 
 _COARSE_PIXELS, _FINE_PIXELS = 256, 320  # the network inside looks at 256 x 256 of the face's surroundings
 _LIGHT = (0.0, 0.5, 1.0)  # from in front and above: the light of photographs; straight on, brows and lids go flat
 _BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
+# No face is smaller, however it is cropped; a scan in another unit is, and blurring it by millimetres takes minutes.
+_LEAST_MM = 60.0
 _NOISY_BLUR_MM = 2.5  # where no face is found: depth cameras make waves as wide as lips
 
 
@@ -221,6 +223,8 @@ def _coarse_views(surface: Surface) -> Iterator[View]:
 def _find(detector: Detector, surface: Surface) -> tuple[RigidTransform | None, float]:
     """Scan coordinates -> head frame of the first face that holds when looked at again, or None, and the blur (mm) with
     which it was seen."""
+    if np.ptp(surface.vertices, axis=0).max() < _LEAST_MM:
+        return None, _BLUR_MM
     for view, blur in itertools.product(_coarse_views(surface), (_BLUR_MM, _NOISY_BLUR_MM)):
         seen = mended(surface.see(view), view)
         for quarters in range(4):
@@ -367,7 +371,7 @@ def _contact_sheet(surface: Surface, path: Path | None) -> Path:
 
     tiles = []
     for view in _coarse_views(surface):
-        tiles.append(shaded(surface.see(view), view, _LIGHT, blur_mm=_BLUR_MM)[::2, ::2])
+        tiles.append(shaded(surface.see(view), view, _LIGHT)[::2, ::2])
     columns = 8
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
