@@ -53,15 +53,6 @@ class Grid:
         mean[share < 0.5] = np.nan
         return mean.reshape(len(self.nodes), *np.shape(field)[1:])
 
-    def spread(self, values: Floats) -> Floats:
-        """(V, ...) values (N, ...) at the nodes on the template's vertices: each vertex takes its nearest node's."""
-        return np.asarray(values)[self.nearest]
-
-    @property
-    def nearest(self) -> Ints:
-        """(V,) node nearest to each template vertex."""
-        return np.asarray(self.gather.tocsc().indices, np.int64)
-
 
 @lru_cache(maxsize=3)
 def grid_of(template: FaceTemplate) -> Grid:
