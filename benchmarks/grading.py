@@ -3,7 +3,7 @@
     python benchmarks/grading.py --train FOLDER [--test FOLDER] [--model NAME=WEIGHTS ...]
     python benchmarks/grading.py
 
-Folders of examples, as tools/seen_examples.py makes them. Without --test the methods are tested on folds of the
+Folders of examples, as tools/fitted_exams.py makes them. Without --test the methods are tested on folds of the
 training subjects, and graders that were trained on these are left out. Without any folder a dozen new exams are
 simulated, scanned and fitted, and only what is shipped is tested on them.
 """
@@ -37,12 +37,12 @@ COLUMNS = ("exact", "within_one", "kappa", "mae", "auc", "side", "severity_sd", 
 
 def made(folder: Path) -> list[Example]:
     """Examples of new subjects."""
-    from seen_examples import make as fit
+    from fitted_exams import make as fit
     from seen_exams import make as see
 
     for k in range(SUBJECTS):
         seen = see(folder / "seen", SEED, 3 * k + k % 3, 0)  # every grade, every kind of movement
-        fit(seen, folder / "examples", SEED)
+        fit(seen, examples=folder / "examples", seed=SEED)
     return list(read_examples(folder / "examples"))
 
 

@@ -1,9 +1,11 @@
-"""Fits exams that were stored as seen (tools/seen_exams.py): what measuring is learned from and tried on.
+"""Fits exams that were stored as seen (tools/seen_exams.py), each once, for all that is learned from fits.
 
-    python tools/fitted_exams.py --seen FOLDER --out FOLDER
+    python tools/fitted_exams.py --seen FOLDER [--fits FOLDER] [--examples FOLDER --seed 11]
 
-One npz an exam: fitted vertices and detected landmarks beside the true vertices. A run that was stopped goes on where
-it was; several may run at a time, each with its own --part.
+Fits are what measuring is learned from and tried on: one npz an exam, fitted vertices and detected landmarks beside the
+true vertices. Examples are what grading is learned from (`face3d.learn.examples`); their labels are taken anew from the
+truth of the same subjects (of the seed with which they were seen), so that they follow the scales' rules as they stand
+now. A run that was stopped goes on where it was; several may run at a time, each with its own --part.
 """
 
 from __future__ import annotations
@@ -12,16 +14,18 @@ import argparse
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from face3d.errors import Face3DError
-from face3d.examine import fit_seen
+from face3d.examine import FittedExam, fit_seen
+from face3d.learn.examples import example_of, labels_from_truth, write_example
 from face3d.scan import Floats
-from seen_exams import SHORT, load_one
+from face3d.simulate.truth import truth_of
+from seen_exams import SHORT, SeenExam, load_one, patient_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,28 +45,56 @@ class StoredFit:
         return self.facts["side"]
 
 
-def make(seen: Path, out: Path, short: bool = False) -> Path | None:
-    """Fits and stores one exam, or its `SHORT` expressions; None, and why, where its rest scan cannot be fitted."""
-    target = out / seen.name
-    if target.exists():
-        return target
+def make(
+    seen: Path, fits: Path | None = None, examples: Path | None = None, seed: int | None = None, short: bool = False
+) -> None:
+    """Fits one exam, or its `SHORT` expressions, and stores it in those of the folders `fits` and `examples` (of
+    subjects of `seed`) that are given and lack it. Where its rest scan cannot be fitted, says so and leaves it out."""
+    fits, examples = ((f / seen.name) if f is not None else None for f in (fits, examples))
+    if all(f is None or f.exists() for f in (fits, examples)):
+        return
     exam = load_one(seen)
+    labels = None if examples is None else labels_from_truth(_truth(seed, exam))
     try:
         found = fit_seen([e for e in exam.scans if e in SHORT or not short], exam.scans.__getitem__)
     except (Face3DError, KeyError) as error:
         print(f"{seen.name}: left out: {error}", flush=True)
-        return None
+        return
+    if fits is not None:
+        _write(fits, found, exam)
+    if examples is not None:
+        facts = {k: exam.facts[k] for k in ("kind", "scanner", "state", "age_years", "male", "branches", "synkinesis")}
+        # The same number is somebody else in another seed.
+        write_example(examples, example_of(found, labels, facts | {"subject": f"{seed}-{exam.subject:04d}"}))
+    print(seen.name, flush=True)
+
+
+def _truth(seed: int | None, exam: SeenExam) -> dict[str, Any]:
+    """What is true of an exam's subject, by the rules as they stand now."""
+    if seed is None:
+        raise SystemExit("examples need the seed of the subjects that were seen")
+    known = truth_of(patient_of(seed, exam.subject)[0])
+    assert known.scales.sunnybrook is not None
+    if abs(known.severity - exam.facts["severity"]) > 1e-3:
+        raise SystemExit(f"subject {exam.subject} of seed {seed} is another one than was seen; see the exams anew")
+    return {
+        **exam.facts, "house_brackmann": known.house_brackmann, "severity": known.severity,
+        "region_function": dict(known.region_function), "sunnybrook": asdict(known.scales.sunnybrook),
+        "composite": known.scales.sunnybrook.composite, "eface": asdict(known.scales.eface),
+    }  # fmt: skip
+
+
+def _write(file: Path, found: FittedExam, exam: SeenExam) -> None:
     arrays: dict[str, Any] = {}
     for e, vertices in {"rest": found.rest, **found.expressions}.items():
         arrays[f"{e}.fitted"] = vertices.astype(np.float32)
         arrays[f"{e}.names"] = np.array(list(found.marks[e]))
         arrays[f"{e}.marks"] = np.array(list(found.marks[e].values()), np.float32)
         arrays[f"{e}.true"] = exam.true[e].astype(np.float32)
-    half = target.with_suffix(f".{os.getpid()}.half")
-    with half.open("wb") as file:
-        np.savez(file, facts=np.array(json.dumps(dict(exam.facts))), **arrays)
-    half.replace(target)
-    return target
+    half = file.with_suffix(f".{os.getpid()}.half")
+    with half.open("wb") as target:
+        np.savez(target, facts=np.array(json.dumps(dict(exam.facts))), **arrays)
+    half.replace(file)
 
 
 def read(file: Path) -> StoredFit:
@@ -88,15 +120,21 @@ def stored(folder: Path) -> Iterator[StoredFit]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seen", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--fits", type=Path, help="folder of fits, for learning to measure")
+    parser.add_argument("--examples", type=Path, help="folder of examples, for learning to grade; needs --seed")
+    parser.add_argument("--seed", type=int, help="of the subjects that were seen")
     parser.add_argument("--most", type=int, help="no more than the first so many exams")
     parser.add_argument("--short", action="store_true", help="seven expressions instead of ten")
     parser.add_argument("--part", default="0/1", help="k/n: every n-th exam from the k-th")
     a = parser.parse_args()
-    a.out.mkdir(parents=True, exist_ok=True)
+    folders = [f for f in (a.fits, a.examples) if f is not None]
+    if not folders or (a.examples is not None and a.seed is None):
+        parser.error("give --fits, or --examples with --seed, or all three")
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
     part, parts = (int(x) for x in a.part.split("/"))
     for seen in sorted(a.seen.glob("*.npz"))[part : a.most : parts]:
-        make(seen, a.out, a.short)
+        make(seen, a.fits, a.examples, a.seed, a.short)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Learns from fitted simulated exams what measuring loses, and how well it repeats.
 
     python tools/seen_exams.py --out seen --subjects 90 --seed 11
-    python tools/fitted_exams.py --seen seen --out fits
+    python tools/fitted_exams.py --seen seen --fits fits
     python tools/seen_exams.py --out twice --subjects 18 --seed 13 --scans 2 --short --scanner stereophotogrammetry
-    python tools/fitted_exams.py --seen twice --out fits-twice
+    python tools/fitted_exams.py --seen twice --fits fits-twice
     python tools/learn_measuring.py fits fits-twice
 
 Writes src/face3d/data/movement_gains.json and repeatability.json. Figures are published from another seed's exams

@@ -3,7 +3,7 @@
     python tools/train_grader.py --work FOLDER
 
 1. 104 training subjects (seed 11) and 180 for testing (seed 12) are simulated, scanned, looked at and fitted
-   (tools/seen_exams.py, tools/seen_examples.py); 730 more (seed 21) are only simulated (tools/true_examples.py).
+   (tools/seen_exams.py, tools/fitted_exams.py); 730 more (seed 21) are only simulated (tools/true_examples.py).
 2. A network learns from the simulated ones, spoiled as fitting was seen to spoil the training subjects.
 3. Five networks go on from there on both, each with another fifth of the fitted subjects held out, their noise
    included; these say which epoch is the best and where the cut points between grades lie.
@@ -57,7 +57,7 @@ def make_data(work: Path, workers: int) -> None:
     """Step 1."""
     for name, subjects, seed in (("train", TRAIN_SUBJECTS, 11), ("test", TEST_SUBJECTS, 12)):
         _tool("seen_exams.py", workers, "--out", work / name, "--subjects", subjects, "--seed", seed)
-        _tool("seen_examples.py", workers, "--seen", work / name, "--out", work / f"examples_{name}",
+        _tool("fitted_exams.py", workers, "--seen", work / name, "--examples", work / f"examples_{name}",
               "--seed", seed)  # fmt: skip
     _tool("true_examples.py", 1, "--out", work / "examples_true", "--subjects", TRUE_SUBJECTS)
     _tool("true_examples.py", 1, "--seen", work / "train", "--out", work / "true_of_train")

@@ -2,7 +2,7 @@
 
     python tools/train_naming.py --examples FOLDER --twice FOLDER --rests FOLDER [--test FOLDER]
 
-`--examples` of tools/seen_examples.py. What no movement looks like is learned from people scanned at rest twice
+`--examples` of tools/fitted_exams.py. What no movement looks like is learned from people scanned at rest twice
 (tools/seen_exams.py --scans 2); these are fitted once and kept in `--rests`. Figures are by folds of subjects, or on
 `--test`.
 """
