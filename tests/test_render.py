@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from face3d.errors import ScanError
-from face3d.render import Surface, View, bridged, lifted, looking, mended, shaded, smoothed, vertex_normals
+from face3d.render import Surface, View, bridged, lifted, looking, mended, shaded, smoothed
 
 RADIUS = 60.0
 
@@ -72,11 +72,6 @@ def test_vertex_values_are_interpolated():
     seen = surface.see(view())
     hit = np.isfinite(seen.depth)
     assert np.allclose(surface.interpolate(seen, vertices)[hit], seen.points[hit], atol=1e-3)  # single-precision rays
-
-
-def test_normals_of_a_cube_corner_and_of_an_unused_vertex():
-    n = vertex_normals([[0, 0, 0], [1, 0, 0], [0, 1, 0], [9, 9, 9]], [[0, 1, 2]])
-    assert np.allclose(n, [[0, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 0]])
 
 
 def test_smoothing_keeps_a_plane_and_unknown_pixels():

@@ -7,7 +7,18 @@ from analytic_face import face
 from face3d.mirror import mirrored
 from face3d.scan import FaceScan
 from face3d.superimpose import SymmetryPlane
-from face3d.surface import AWAY, CLEANED, FAR, MEASURED, RIM, mirror_distance, rim_edges, surface_distance, vertex_areas
+from face3d.surface import (
+    AWAY,
+    CLEANED,
+    FAR,
+    MEASURED,
+    RIM,
+    mirror_distance,
+    rim_edges,
+    surface_distance,
+    vertex_areas,
+    vertex_normals,
+)
 
 X = SymmetryPlane(np.array([1.0, 0.0, 0.0]), np.zeros(3))
 
@@ -131,3 +142,14 @@ def test_spread_marks_what_cleaning_removed():
 
 def test_areas_add_up():
     assert vertex_areas(sheet()).sum() == pytest.approx(1600.0)
+
+
+def test_normals_of_a_triangle_and_of_an_unused_vertex():
+    n = vertex_normals(np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [9, 9, 9]], float), np.array([[0, 1, 2]]))
+    assert np.allclose(n, [[0, 0, 1], [0, 0, 1], [0, 0, 1], [0, 0, 0]])
+
+
+def test_normals_weigh_triangles_by_area():
+    corner = np.array([[0, 0, 0], [3, 0, 0], [0, 1, 0], [0, 0, 1]], float)  # areas 1.5 and 0.5, normals z and x
+    n = vertex_normals(corner, np.array([[0, 1, 2], [0, 2, 3]]))
+    assert np.allclose(n[0], np.array([1, 0, 3]) / np.sqrt(10))

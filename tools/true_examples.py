@@ -21,7 +21,6 @@ from scipy.spatial import KDTree
 
 from face3d.errors import RegistrationError
 from face3d.exam import EXPRESSIONS
-from face3d.fit_solver import vertex_normals
 from face3d.learn.examples import MOVEMENTS, POINTS, REACH_MM, SCANS, Example, Labels, labels_from_truth, write_example
 from face3d.learn.grid import MARKS, grid_of
 from face3d.learn.points import farthest_points
@@ -30,6 +29,7 @@ from face3d.pose import head_frame, refined_frame
 from face3d.scan import Floats, Ints
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import truth_of
+from face3d.surface import vertex_normals
 from face3d.template import FaceTemplate
 from seen_exams import load_one, patient_of
 

@@ -15,6 +15,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from face3d.errors import RegistrationError
 from face3d.fit_basis import Basis, displaced
 from face3d.scan import Floats, Ints, locked
+from face3d.surface import vertex_normals
 from face3d.surfels import Surfels
 from face3d.template import FaceTemplate
 
@@ -290,14 +291,6 @@ def _alike(t: FaceTemplate) -> Floats:
     """(N,) 0..1 where the two sides' skin looks alike: brows and lips, with the skin along their borders."""
     weight = sum(t.regions[f"{p}_{s}"] for p in ("brow", "upper_lip", "lower_lip") for s in ("left", "right"))
     return locked(np.clip(weight, 0.0, 1.0))
-
-
-def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
-    """(N, 3) unit, area-weighted."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    doubled = np.repeat(np.cross(b - a, c - a), 3, axis=0)
-    total = np.stack([np.bincount(faces.ravel(), doubled[:, k], len(vertices)) for k in range(3)], axis=1)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)
 
 
 def laid_on(moving: Floats, fixed: Floats, weight: Floats) -> RigidTransform:

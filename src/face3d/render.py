@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from face3d.errors import ScanError
 from face3d.scan import Floats, Ints, locked
+from face3d.surface import vertex_normals
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,16 +144,6 @@ class Surface:
 
 def _barycentric(uv: Floats) -> Floats:
     return np.concatenate([1.0 - uv.sum(axis=-1, keepdims=True), uv], axis=-1)
-
-
-def vertex_normals(vertices: ArrayLike, faces: ArrayLike) -> Floats:
-    """Area-weighted unit normals (V, 3), outward for counter-clockwise faces; zero where no face has an area."""
-    v, f = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
-    area = np.cross(v[f[:, 1]] - v[f[:, 0]], v[f[:, 2]] - v[f[:, 0]])
-    flat = f.ravel()
-    normal = np.stack([np.bincount(flat, np.repeat(area[:, k], 3), len(v)) for k in range(3)], axis=1)
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    return np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
 
 
 def _known(field: Floats) -> NDArray[np.bool_]:

@@ -67,7 +67,7 @@ def mirror_distance(scan: FaceScan, plane: SymmetryPlane, limit: float = LIMIT) 
     A vertex is as far from the mirrored surface as its own mirror image is from the surface: one search structure
     serves. Signed: positive where the vertex lies outside the mirrored surface.
     """
-    normals = vertex_normals(scan)
+    normals = scan_normals(scan)
     flipped = normals - 2.0 * (normals @ plane.normal)[:, None] * plane.normal
     return surface_distance(plane.reflect(scan.vertices), scan, flipped, limit, normals)
 
@@ -83,10 +83,10 @@ def surface_distance(
 
     `normals` (N, 3), if given, are the points' own: a closest point that faces the other way is then no counterpart.
     `limit` mm: nothing further away is. A surface without faces is taken as a point cloud: the distance is then to
-    the tangent plane at the closest point, and its sign follows the cloud's normals as `vertex_normals` guesses them.
+    the tangent plane at the closest point, and its sign follows the cloud's normals as `scan_normals` guesses them.
     """
     points = np.asarray(points, np.float64)
-    at = vertex_normals(surface) if surface_normals is None else surface_normals
+    at = scan_normals(surface) if surface_normals is None else surface_normals
     closest = _Mesh(surface, at) if len(surface.faces) else _Cloud(surface, at)
     signed, reason = np.empty(len(points)), np.empty(len(points), np.uint8)
     for first in range(0, len(points), _CHUNK):
@@ -105,18 +105,20 @@ def surface_distance(
     return SurfaceDistance(np.abs(signed), signed, reason)
 
 
-def vertex_normals(scan: FaceScan) -> Floats:
-    """Unit normals (V, 3), area-weighted over the triangles around a vertex; (0, 0, 0) where there are none.
-
-    Points of a cloud get the normal of their 12 nearest neighbours' plane, turned away from the cloud's centre.
-    """
-    if not len(scan.faces):
-        return _cloud_normals(scan.vertices)
-    a, b, c = (scan.vertices[scan.faces[:, k]] for k in range(3))
+def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
+    """Unit normals (V, 3), area-weighted over the triangles around a vertex and outward where these run
+    counter-clockwise; (0, 0, 0) where there are none or they have no area."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
     doubled = np.cross(b - a, c - a)
-    corner = scan.faces.ravel()
-    total = np.stack([np.bincount(corner, np.repeat(doubled[:, k], 3), len(scan.vertices)) for k in range(3)], axis=1)
+    corner = faces.ravel()
+    total = np.stack([np.bincount(corner, np.repeat(doubled[:, k], 3), len(vertices)) for k in range(3)], axis=1)
     return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300)
+
+
+def scan_normals(scan: FaceScan) -> Floats:
+    """The same of a scan. Points of a cloud get the normal of their 12 nearest neighbours' plane, turned away from the
+    cloud's centre."""
+    return vertex_normals(scan.vertices, scan.faces) if len(scan.faces) else _cloud_normals(scan.vertices)
 
 
 def vertex_areas(scan: FaceScan) -> Floats:

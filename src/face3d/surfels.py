@@ -14,7 +14,7 @@ from scipy.spatial import KDTree
 
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.skin_tone import ToneField, tone_fields, vertex_tone
-from face3d.surface import vertex_normals
+from face3d.surface import scan_normals
 
 #: mm, about the vertex spacing of a stereophotogrammetric scanner's 30,000-vertex face.
 CELL = 2.0
@@ -44,7 +44,7 @@ class Surfels:
     def of(cls, scan: FaceScan, cell: float = CELL) -> Surfels:
         """Cells of `cell` mm over the scan, the points and normals in each averaged."""
         seen = vertex_tone(scan)
-        given = [scan.vertices, vertex_normals(scan)] + ([] if seen is None else [seen[:, None]])
+        given = [scan.vertices, scan_normals(scan)] + ([] if seen is None else [seen[:, None]])
         v, n, *tone = np.split(_filled(np.hstack(given), scan.faces, cell), [3, 6][: len(given) - 1], axis=1)
         spot = np.floor((v - v.min(axis=0)) / cell).astype(np.int64)
         extent = spot.max(axis=0) + 1

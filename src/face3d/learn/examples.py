@@ -141,9 +141,9 @@ def example_of(
     the exam are taken now where they are not given; `raw` False leaves out the points of raw scans, at which the
     shipped networks do not look."""
     from face3d.examine import measure_fits
-    from face3d.fit_solver import vertex_normals
     from face3d.movement import movement
     from face3d.quality import fit_quality
+    from face3d.surface import vertex_normals
 
     template = fitted.template
     grid = grid_of(template)

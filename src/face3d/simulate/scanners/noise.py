@@ -19,14 +19,3 @@ def smooth_field(points: ArrayLike, length_mm: float, rng: np.random.Generator, 
     phase = rng.uniform(0.0, 2 * np.pi, waves)
     wave = np.cos(p @ frequency.astype(np.float32) + phase.astype(np.float32))
     return wave.sum(axis=1, dtype=np.float64) * np.sqrt(2.0 / waves)
-
-
-def vertex_normals(vertices: Floats, faces: ArrayLike) -> Floats:
-    """Unit outward normals (V, 3), faces weighted by area; zero for a vertex without faces."""
-    f = np.asarray(faces, np.int64)
-    a, b, c = (vertices[f[:, k]] for k in range(3))
-    face_normal = np.cross(b - a, c - a)
-    normal = np.zeros_like(vertices)
-    for axis in range(3):
-        normal[:, axis] = np.bincount(f.ravel(), np.repeat(face_normal[:, axis], 3), minlength=len(vertices))
-    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
