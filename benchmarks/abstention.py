@@ -4,7 +4,8 @@
 
 FOLDER: exams by tools/seen_exams.py of subjects that nothing was learned on; a few are made where none is given.
 Right is to raise an error that says what is wrong, or a grade with `abstained`. Beside it how often exams with nothing
-wrong are abstained on.
+wrong are abstained on. Every exam is told when it is done, with how many of its kind were refused so far, and the kinds
+take turns: a run that is cut off has said something of each.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +26,10 @@ from face3d.errors import Face3DError
 from face3d.exam import Exam
 from face3d.examine import fit_seen
 from face3d.grading import grade
-from face3d.learn.examples import example_of
+from face3d.learn.examples import Example, example_of
 from face3d.scan import FaceScan
 from face3d.simulate.scanners import scan_face
-from seen_exams import SeenExam, load, make, patient_of
+from seen_exams import SeenExam, load_one, make, patient_of
 
 #: What each truncation keeps, of the head model's coordinates: half a face, its upper part, its lower part.
 CUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -40,16 +42,16 @@ SHORT = ("rest", "brow_raise", "open_smile")
 ALIKE = ({"open_smile", "closed_smile"}, {"gentle_eye_closure", "tight_eye_closure"})
 
 
-def refused(exam: Callable[[], object]) -> str:
+def refused(exam: Callable[[], Exam | Example]) -> str:
     """Why there is no grade to believe, "" if there is one."""
     try:
-        g = grade(exam())  # type: ignore[arg-type]
+        g = grade(exam())
     except Face3DError as error:
         return f"refused: {error}"
     return f"abstained: {g.reason}" if g.abstained else ""
 
 
-def fitted(exam: SeenExam, swap: tuple[str, str] | None = None) -> object:
+def fitted(exam: SeenExam, swap: tuple[str, str] | None = None) -> Example:
     a, b = swap or ("", "")
     scans = {**exam.scans, **({a: exam.scans[b], b: exam.scans[a]} if swap else {})}
     if swap and "rest" in swap:  # the head frame goes with what is called the rest scan
@@ -103,6 +105,40 @@ def no_faces() -> Iterator[FaceScan]:
     yield crop(whole, v[:, 2] < np.quantile(v[:, 2], 0.4)).scan
 
 
+def cases(files: Iterator[Path], seed: int) -> Iterator[tuple[str, Callable[[], Exam | Example]]]:
+    """What is wrong, and an exam of which it is: the kinds in turn, one round for each of `files`."""
+    rng, things = np.random.default_rng(5), no_faces()
+    for k, file in enumerate(files):
+        exam = load_one(file)
+        pair = swaps(rng, exam)
+        yield "nothing wrong", lambda exam=exam: fitted(exam)
+        yield "two files swapped", lambda exam=exam, pair=pair: fitted(exam, pair)
+        factor, where = (0.1, 10.0, 25.4, 0.001)[k % 4], list(CUTS.values())[k % 3]
+        scaled = lambda scan, factor=factor: scan.replace(vertices=scan.vertices * factor)  # noqa: E731
+        cut = lambda scan, where=where: crop(scan, where(scan.vertices)).scan  # noqa: E731
+        yield "wrong unit", lambda k=k, scaled=scaled: scanned(k, seed, scaled)
+        yield "truncated", lambda k=k, cut=cut: scanned(k, seed, cut, None if k % 2 else "open_smile")
+        yield from map(_no_exam, islice(things, 1))
+    yield from map(_no_exam, things)
+
+
+def _no_exam(scan: FaceScan) -> tuple[str, Callable[[], Exam]]:
+    return "no face", lambda: Exam("test", dict.fromkeys(SHORT, scan))
+
+
+def report(files: Iterator[Path], seed: int) -> None:
+    """Prints each case, then the table."""
+    found: dict[str, list[bool]] = {}
+    for kind, exam in cases(files, seed):
+        reason = refused(exam)
+        of_kind = found.setdefault(kind, [])
+        of_kind.append(bool(reason))
+        print(f"{kind:<20}{sum(of_kind):>3} of {len(of_kind):<3} {reason[:150] or 'graded'}", flush=True)
+    print(f"{'case':<22}{'n':>5}{'refused or abstained':>24}")
+    for kind, of_kind in found.items():
+        print(f"{kind:<22}{len(of_kind):>5}{np.mean(of_kind):>24.2f}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seen", type=Path)
@@ -110,39 +146,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=41)
     a = parser.parse_args()
     if a.seen is not None:
-        report(a.seen, a.exams, a.seed)
+        report(islice(iter(sorted(a.seen.glob("*.npz"))), a.exams), a.seed)
         return
     with tempfile.TemporaryDirectory() as folder:
-        for subject in range(a.exams):
-            make(Path(folder), a.seed, subject, 0)
-        report(Path(folder), a.exams, a.seed)
-
-
-def report(seen: Path, exams: int, seed: int) -> None:
-    """Prints the table."""
-    rng = np.random.default_rng(5)
-    rows: dict[str, list[str]] = {}
-    for k, exam in enumerate(load(seen)):
-        if k >= exams:
-            break
-        rows.setdefault("nothing wrong", []).append(refused(lambda exam=exam: fitted(exam)))
-        pair = swaps(rng, exam)
-        rows.setdefault("two files swapped", []).append(refused(lambda exam=exam, pair=pair: fitted(exam, pair)))
-    for subject in range(exams // 2):
-        factor = (0.1, 10.0, 25.4, 0.001)[subject % 4]
-        scaled = lambda scan, factor=factor: scan.replace(vertices=scan.vertices * factor)  # noqa: E731
-        rows.setdefault("wrong unit", []).append(refused(lambda s=subject, f=scaled: scanned(s, seed, f)))
-        name = list(CUTS)[subject % 3]
-        cut = lambda scan, name=name: crop(scan, CUTS[name](scan.vertices)).scan  # noqa: E731
-        only = None if subject % 2 else "open_smile"
-        rows.setdefault("truncated", []).append(refused(lambda s=subject, f=cut, o=only: scanned(s, seed, f, o)))
-    for scan in no_faces():
-        rows.setdefault("no face", []).append(refused(lambda scan=scan: Exam("test", dict.fromkeys(SHORT, scan))))
-    print(f"{'case':<22}{'n':>5}{'refused or abstained':>24}")
-    for name, found in rows.items():
-        print(f"{name:<22}{len(found):>5}{np.mean([bool(f) for f in found]):>24.2f}")
-        for reason in found:
-            print("   ", reason[:150] or "graded")
+        report((make(Path(folder), a.seed, subject, 0) for subject in range(a.exams)), a.seed)
 
 
 if __name__ == "__main__":
