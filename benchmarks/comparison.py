@@ -12,9 +12,7 @@ ones (tools/fitted_exams.py).
 
 from __future__ import annotations
 
-import argparse
 import sys
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
@@ -22,8 +20,9 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from examination import run
 from face3d.comparison import compare
-from fitted_exams import StoredFit, make, stored
+from fitted_exams import StoredFit
 from learn_measuring import measured
 from seen_exams import make as see
 
@@ -75,25 +74,5 @@ def report(exams: Iterable[StoredFit]) -> None:
     print("aims: called >= 0.95, false alarms <= 0.05")
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--exams", type=Path)
-    parser.add_argument("--fits", type=Path)
-    parser.add_argument("--subjects", type=int, default=15)
-    a = parser.parse_args()
-    if a.fits is not None:
-        report(stored(a.fits))
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        seen, fits = a.exams or Path(folder) / "seen", Path(folder) / "fits"
-        fits.mkdir()
-        if a.exams is None:
-            seen.mkdir()
-            see_all(seen, a.subjects)
-        for file in sorted(seen.glob("*.npz")):
-            make(file, fits)
-        report(stored(fits))
-
-
 if __name__ == "__main__":
-    main()
+    run(__doc__ or "", see_all, report, subjects=15)

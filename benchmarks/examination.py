@@ -15,7 +15,7 @@ import argparse
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -134,11 +134,20 @@ def report(exams: Iterable[StoredFit]) -> None:
         scores[name].report(name)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+def see_all(out: Path, subjects: int) -> None:
+    """Scans every grade, and every kind of movement, before one comes again."""
+    for k in range(subjects):
+        see(out, SEED, 3 * k + k % 3, 0)
+
+
+def run(
+    about: str, see_all: Callable[[Path, int], None], report: Callable[[Iterable[StoredFit]], None], subjects: int
+) -> None:
+    """Command line of a benchmark that reports on fits: given ones, those of given exams, or those of new ones."""
+    parser = argparse.ArgumentParser(description=about.split("\n")[0])
     parser.add_argument("--fits", type=Path)
     parser.add_argument("--exams", type=Path)
-    parser.add_argument("--subjects", type=int, default=12)
+    parser.add_argument("--subjects", type=int, default=subjects)
     a = parser.parse_args()
     if a.fits is not None:
         report(stored(a.fits))
@@ -148,12 +157,11 @@ def main() -> None:
         fits.mkdir()
         if a.exams is None:
             seen.mkdir()
-            for k in range(a.subjects):  # every grade, and every kind of movement, before one comes again
-                see(seen, SEED, 3 * k + k % 3, 0)
+            see_all(seen, a.subjects)
         for file in sorted(seen.glob("*.npz")):
             make(file, fits)
         report(stored(fits))
 
 
 if __name__ == "__main__":
-    main()
+    run(__doc__ or "", see_all, report, subjects=12)
