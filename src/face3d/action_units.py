@@ -30,7 +30,7 @@ def action_units(fit: TemplateFit) -> pd.DataFrame:
     subject's own rest, or to the average face)."""
     import pandas as pd
 
-    names, left, right, left_se, right_se = _in_first_set(fit)
+    names, left, right, left_se, right_se = named_units(fit)
     left, right = np.clip(left, 0.0, 1.0), np.clip(right, 0.0, 1.0)
     weaker, stronger = np.minimum(left, right), np.maximum(left, right)
     ratio = np.where(stronger >= LEAST, weaker / np.maximum(stronger, LEAST), np.nan)
@@ -49,7 +49,7 @@ def no_action_units() -> pd.DataFrame:
     return pd.DataFrame(columns=["unit", "left", "right", "left_se", "right_se", "ratio", "relative"])
 
 
-def _in_first_set(fit: TemplateFit) -> tuple[list[str], Floats, Floats, Floats, Floats]:
+def named_units(fit: TemplateFit) -> tuple[list[str], Floats, Floats, Floats, Floats]:
     """Intensities and standard errors of the ARKit-named units; units by another author are written in them."""
     translation, names = _translation(fit.template)
     left, right = translation @ fit.left, translation @ fit.right

@@ -8,22 +8,20 @@ subjects by the error in grades; nothing is chosen on those who are tested.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from face3d.learn.calibration import CUTS, graded
 from face3d.learn.examples import Example
 from face3d.learn.features import SETS, names_of, rows_of, weaker_side
 from face3d.learn.maps import MapNetwork, pictures_of
 from face3d.learn.predictions import Predictions, truth_of
 from face3d.learn.splits import folds
-from face3d.scales import HouseBands
 from face3d.scan import Floats
 
-#: House's bands, as severity: where the search for cut points begins.
-CUTS = tuple(1.0 - b for b in astuple(HouseBands()))
 #: Parts of the training subjects that are held out in turn to choose.
 INNER = 4
 
@@ -201,14 +199,6 @@ def best_cuts(severity: Floats, grade: np.ndarray) -> Floats:
         if least == before:
             break
     return cuts
-
-
-def graded(severity: Floats, cuts: Floats, spread: float) -> Floats:
-    """(n, 6) probabilities of the grades when the severity is known to `spread` (SD, normal)."""
-    from scipy.stats import norm
-
-    below = norm.cdf((cuts[None] - severity[:, None]) / max(spread, 1e-3))
-    return np.diff(np.c_[np.zeros(len(severity)), below, np.ones(len(severity))], axis=1)
 
 
 # ---------------------------------------------------------------- a method learned

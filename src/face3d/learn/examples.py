@@ -59,7 +59,8 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One exam. N nodes of the template grid, L detected landmarks (`MARKS`), U movement units, E = 9 movements.
+    """One exam. N nodes of the template grid, L detected landmarks (`MARKS`), U movement units of the ARKit-named set,
+    E = 9 movements.
 
     `rest` (N, 3), `normals` (N, 3) of the face at rest; `moves` (E, N, 3) rest to expression; `marks` (L, 3) detected
     at rest, `mark_moves` (E, L, 3); `units` (1 + E, U, 2) left and right intensities, `units_se` the same; `quality`
@@ -140,6 +141,7 @@ def example_of(
     """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `measures` of
     the exam are taken now where they are not given; `raw` False leaves out the points of raw scans, at which the
     shipped networks do not look."""
+    from face3d.action_units import named_units
     from face3d.examine import measure_fits
     from face3d.movement import movement
     from face3d.quality import fit_quality
@@ -147,7 +149,7 @@ def example_of(
 
     template = fitted.template
     grid = grid_of(template)
-    e, n, u = len(MOVEMENTS), len(grid.nodes), len(template.units)
+    e, n, u = len(MOVEMENTS), len(grid.nodes), len(named_units(fitted.fits["rest"])[0])
     moves, mark_moves = np.full((e, n, 3), np.nan), np.full((e, len(MARKS), 3), np.nan)
     units, units_se = np.full((1 + e, u, 2), np.nan), np.full((1 + e, u, 2), np.nan)
     quality, points = np.full((1 + e, 6), np.nan), np.full((1 + e, POINTS, 6), np.nan)
@@ -156,8 +158,8 @@ def example_of(
         if name not in fitted.fits:
             continue
         fit = fitted.fits[name]
-        units[k] = np.stack([fit.left, fit.right], axis=1)
-        units_se[k] = np.stack([fit.left_se, fit.right_se], axis=1)
+        _, left, right, left_se, right_se = named_units(fit)
+        units[k], units_se[k] = np.stack([left, right], axis=1), np.stack([left_se, right_se], axis=1)
         quality[k] = fit_quality(fit).numbers
         if raw:
             points[k] = raw_points(fitted.seen[name].surfels, fitted.seen[name].found)
