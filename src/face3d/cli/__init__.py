@@ -1,0 +1,68 @@
+"""The command line. A command is a short function that calls one module; heavy imports stay inside.
+
+Exit codes: 0 done; 2 bad input or usage, with one line on standard error that names the file, the cause and the
+way out; 1 a defect of ours, with its traceback.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+import face3d
+from face3d.cli.common import refuse
+from face3d.cli.people import evaluate, norms, simulate, study, train
+from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info, validate
+from face3d.errors import Face3DError
+from face3d.extras import extra_of, missing
+
+# Plain help: rich markup would cost half of the time that `face3d --help` may take.
+app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(face3d.__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _face3d(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """3D analysis of faces with facial paralysis. For research use only; not a medical device."""
+
+
+for _command in (
+    demo, analyze, info, exam, grade, validate, compare, study, norms, simulate, train, evaluate, doctor,
+):  # fmt: skip
+    app.command()(_command)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; returns the exit code. Whatever is not the user's to mend leaves as an exception."""
+    try:
+        return app(list(arguments), prog_name="face3d", standalone_mode=False) or 0
+    except typer.TyperException as error:
+        return refuse(f"{error.format_message()} See: face3d --help")
+    except Face3DError as error:
+        return refuse(str(error))
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if extra_of(module) is None:
+            raise
+        return refuse(str(missing(module)))
+    except (ImportError, OSError) as error:  # a package whose system library is not there
+        if "cannot open shared object file" not in str(error):
+            raise
+        return refuse(f"{error}; `face3d doctor` gives the line that installs it")
+
+
+def main() -> None:
+    """Entry point of the `face3d` command."""
+    sys.exit(run(sys.argv[1:]))

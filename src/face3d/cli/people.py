@@ -1,0 +1,167 @@
+"""Commands about many people: studies, norms, simulated ones, and learning from them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from face3d.cli.common import Json, Out, RequiredOut, StudyPath, print_json
+
+
+def study(folder: StudyPath, out: RequiredOut, json: Json = False) -> int:
+    """Measure every examination below a folder: one tidy table, CSV and Parquet, one row a subject, visit and
+    measure.
+    """
+    from face3d.io.exam import find_exams
+    from face3d.progress import steps
+    from face3d.study import study_table, write_table
+
+    with steps(len(list(find_exams(folder)))) as step:
+        table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
+    csv, parquet = write_table(table, out)
+    failed = table[table["measure"] == "exam"]
+    exams = len(table[["subject", "visit"]].drop_duplicates())
+    columns = ("subject", "visit", "status")
+    reasons = [dict(zip(columns, row, strict=True)) for row in zip(*(failed[c] for c in columns), strict=True)]
+    if json:
+        print_json({"exams": exams, "failed": reasons, "csv": str(csv), "parquet": str(parquet)})
+    else:
+        print(f"{exams - len(failed)} of {exams} exams measured: {csv}, {parquet}")
+        print("".join(f"  {r['subject']} {r['visit']}: {r['status']}\n" for r in reasons), end="")
+    return 4 if len(failed) else 0
+
+
+def norms(
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="measures.csv or .parquet of `face3d study`, of healthy people.")
+    ],
+    out: Annotated[Path, typer.Option(help="File for the norms, JSON.")],
+    population: Annotated[str, typer.Option(help='Who was measured, e.g. "healthy adults, Lyon".')],
+    source: Annotated[str, typer.Option(help="Where the study is described.")],
+    device: Annotated[str | None, typer.Option(help="The scanner.")] = None,
+    json: Json = False,
+) -> int:
+    """Make reference values of your own from a study of healthy people."""
+    from face3d.norms import norms_from, write_norms
+    from face3d.study import read_table
+
+    found = norms_from(read_table(table), population, source, device=device)
+    write_norms(out, found)
+    if json:
+        print_json({"norms": len(found), "file": str(out)})
+    else:
+        print(f"{len(found)} norms: {out}")
+    return 0
+
+
+def simulate(
+    out: RequiredOut,
+    subjects: Annotated[int, typer.Option(help="How many people; one examination each.")] = 20,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same bytes.")] = 0,
+    scanner: Annotated[
+        str, typer.Option(help="stereophotogrammetry, structured_light, depth_camera or fixed_mesh.")
+    ] = "stereophotogrammetry",
+    points: Annotated[int, typer.Option(help="Vertices of a scan (surface scanners).")] = 20_000,
+    movement: Annotated[
+        str, typer.Option(help='Movement set: "a", "b", "waters", or "transfer": train on a, test on the others.')
+    ] = "a",
+    color: Annotated[bool, typer.Option("--color", help="Skin colour at each vertex.")] = False,
+    sequences: Annotated[bool, typer.Option("--sequences", help="Each expression in time as well.")] = False,
+    frozen: Annotated[
+        str | None,
+        typer.Option(help="A frozen benchmark by name, e.g. face3d-bench-v1; other options then don't count."),
+    ] = None,
+    json: Json = False,
+) -> int:
+    """Write simulated examinations of facial palsy whose truth is known. A stopped run goes on where it was."""
+    from face3d.progress import steps
+    from face3d.simulate.benchmark import CARD, Definition, table_checksum, write_benchmark
+
+    if frozen is not None:
+        wanted = Definition.frozen(frozen)
+    else:
+        wanted = Definition("simulated", seed, subjects, scanner, points, movement, color, sequences)
+    with steps(wanted.subjects) as step:
+        folders = write_benchmark(out, wanted, step)
+    if json:
+        print_json({"out": str(out), "exams": [f.name for f in folders], "truth_sha256": table_checksum(wanted)})
+    else:
+        print(f"{len(folders)} examinations in {out}; what they are: {out / CARD}")
+    return 0
+
+
+def train(
+    config: Annotated[
+        Path, typer.Argument(metavar="CONFIG", help="JSON or TOML; fields as in TrainConfig, `data` first.")
+    ],
+    out: RequiredOut,
+    json: Json = False,
+) -> int:
+    """Train a grader on labelled exams, a benchmark or examples, with subjects held out. A stopped run goes on.
+
+    "start_from": "shipped" in the configuration goes on from the grader that ships with face3d.
+    """
+    from face3d.extras import require
+    from face3d.progress import steps
+
+    require("torch").set_num_threads(1)  # more threads than free cores make small networks many times slower
+    from face3d.learn.dataset import ExampleSet, example_files
+    from face3d.learn.networks import network_class
+    from face3d.learn.training import LOG, TrainConfig, architecture_of
+    from face3d.learn.training import train as learn
+    from face3d.learn.weights import read_card
+
+    wanted = TrainConfig.read(config)
+    with steps(wanted.epochs) as step:
+        files = [f for folder in wanted.data for f in example_files(Path(folder), out / "examples", step)]
+        points = "points" in network_class(architecture_of(wanted)).uses
+        grader = learn(wanted, ExampleSet(files, points), out, step)
+    held_out = read_card(grader)["held_out"]
+    if json:
+        print_json({"grader": str(grader), "log": str(out / LOG), "held_out": held_out})
+    else:
+        print(f"{grader}; {held_out['exams']} exams held out: " + _figures(held_out) + f"; log: {out / LOG}")
+    return 0
+
+
+def _figures(held_out: dict[str, float]) -> str:
+    return f"grade off by {held_out['grade_mae']:.2f}, severity by {held_out['severity_mae']:.3f} on average"
+
+
+def evaluate(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help='"shipped", "rules", or weights that `face3d train` wrote.')
+    ],
+    data: Annotated[
+        Path, typer.Argument(metavar="DATA", help="Folder of exams with grades, a benchmark, or examples.")
+    ],
+    out: Out = None,
+    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.")] = 0,
+    json: Json = False,
+) -> int:
+    """Say how well a model grades: agreement, error, side, calibration, by grade and group, with intervals.
+
+    Exams are fitted once and kept in --out. Of a benchmark only the subjects that it keeps for testing count.
+    """
+    import tempfile
+
+    from face3d.exam_outputs import EVALUATION, REPORT, write_evaluation
+    from face3d.extras import require
+    from face3d.progress import steps
+
+    require("torch")
+    from face3d.learn.dataset import example_files
+    from face3d.learn.evaluation import evaluate_examples
+
+    with steps(2) as step, tempfile.TemporaryDirectory() as scratch:
+        files = example_files(data, Path(scratch) if out is None else out / "examples", step, tests=True)
+        step("evaluating")
+        evaluation, predicted, truth = evaluate_examples(model, files, seed)
+    print(evaluation.to_json() if json else evaluation.to_text())
+    if out is not None:
+        write_evaluation(evaluation, predicted, truth, model, data.name, out)
+        if not json:
+            print(f"report: {out / REPORT}; numbers: {out / EVALUATION}")
+    return 0
