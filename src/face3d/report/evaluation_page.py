@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from importlib.resources import files
 from typing import TYPE_CHECKING
 
-import jinja2
 import numpy as np
 from markupsafe import Markup
 
 import face3d
 from face3d.report.charts import SOFT, WARM, Chart, counts, interval
+from face3d.report.frame import rendered
 from face3d.result import NOTICE
 from face3d.scales import ROMAN, HouseBands
 
@@ -29,17 +28,14 @@ def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: 
     """The report as HTML. `model` and `data` name what was evaluated, and on what."""
     from face3d.learn.evaluation import METRICS
 
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["spoken"] = lambda name: name.replace("_", " ")
-    environment.filters["number"] = lambda v: "–" if not math.isfinite(v) else f"{v:.3f}"
-    folder = files("face3d.report")
     rows = [
         {"text": METRICS[k][0], "better": METRICS[k][1], "estimate": v, "drawn": _drawn(k, v)}
         for k, v in e.figures.items()
         if math.isfinite(v.value)
     ]
-    return environment.from_string((folder / "evaluation.html").read_text("utf-8")).render(
-        css=Markup((folder / "page.css").read_text("utf-8")),
+    return rendered(
+        "evaluation.html", {"number": lambda v: "–" if not math.isfinite(v) else f"{v:.3f}"},
+        version=face3d.__version__, notice=NOTICE,
         model=model, data=data, evaluation=e, rows=rows,
         kappa=e.figures["kappa"],
         first=[(METRICS[k][0], e.figures[k]) for k in _FIRST if math.isfinite(e.figures[k].value)],
@@ -52,7 +48,6 @@ def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: 
                      for value, row in values.items()])
             for group, values in e.groups.items() if values
         ],
-        notice=NOTICE, version=face3d.__version__,
     )  # fmt: skip
 
 

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Mapping, Sequence
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
-
-import jinja2
-from markupsafe import Markup
 
 from face3d.exam import EXPRESSIONS
 from face3d.exam_result import ExamResult, MeasurePart
 from face3d.norms import find_norms
 from face3d.report.colors import hex_of
+from face3d.report.frame import rendered, spoken
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.scales import ROMAN
 
@@ -45,12 +41,6 @@ _WHERE: Mapping[str, tuple[str, ...]] = {
 
 def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence[Third] = ()) -> str:
     """The report as HTML; `maps` from `face3d.report.movement_pictures`, `thirds` from `face3d.thirds.outcome`."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters["spoken"] = _spoken
-    environment.filters["mm"] = lambda v: "–" if v is None else f"{v:.2f}"
-    environment.filters["share"] = lambda v: "–" if not math.isfinite(v) else f"{100 * v:.0f} %"
-    environment.filters["data"] = lambda p: Markup("data:image/png;base64," + base64.b64encode(p.png).decode())
-    folder = files("face3d.report")
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
         if m.measure == "synkinesis" and m.side == result.affected_side:
@@ -59,8 +49,11 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
                if any(r in cells for cells in matrix.values())]  # fmt: skip
     none = result.affected_side == "none"
     given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
-    return environment.from_string((folder / "exam.html").read_text("utf-8")).render(
-        css=Markup((folder / "page.css").read_text("utf-8")),
+    return rendered(
+        "exam.html",
+        {"share": lambda v: "–" if not math.isfinite(v) else f"{100 * v:.0f} %"},
+        version=result.face3d_version,
+        notice=result.notice,
         result=result,
         name=f"{result.subject}, {result.visit}" if result.visit else result.subject,
         side="weaker side" if none else f"{result.affected_side} side",
@@ -77,10 +70,6 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
             hex_of(c) for c in colors_of_length([MOST_MM * i / 8 for i in range(9)])
         ) + ")",
     )  # fmt: skip
-
-
-def _spoken(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _scales(result: ExamResult) -> list[tuple[str, str, str]]:
@@ -119,12 +108,12 @@ def _groups(result: ExamResult) -> list[dict[str, Any]]:
                 "name": _SHOWN[name], "left": _shown(left), "right": _shown(right),
                 "ratio": "" if ratio is None or ratio.value is None else f"{ratio.value:.2f}",
                 "note": "; ".join(
-                    f"healthy adults, {_spoken(n.method)}: {n.mean:g}" + (f" ± {n.sd:g}" if n.sd else "") + f" {n.unit}"
+                    f"healthy adults, {spoken(n.method)}: {n.mean:g}" + (f" ± {n.sd:g}" if n.sd else "") + f" {n.unit}"
                     for n in norms if n.mean is not None
                 ),
             })  # fmt: skip
         if lines:
-            groups.append({"title": _spoken(expression), "note": text, "rows": lines})
+            groups.append({"title": spoken(expression), "note": text, "rows": lines})
     return groups
 
 

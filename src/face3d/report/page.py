@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Callable, Mapping, Sequence
-from importlib.resources import files
 from typing import Any
-
-import jinja2
-from markupsafe import Markup
 
 from face3d.landmarks import MIDLINE, PAIRED
 from face3d.report.colors import LIMIT_MM
-from face3d.report.pictures import CONTOUR_MM, Picture, Pictures
+from face3d.report.frame import rendered
+from face3d.report.pictures import CONTOUR_MM, Pictures
 from face3d.report.svg import bar, strip
 from face3d.result import DistancePart, RegionPart, Result, UnitPart
 
@@ -37,12 +33,12 @@ _ORDER = (
 
 def page(result: Result, pictures: Pictures | None = None, no_pictures: str = "not asked for") -> str:
     """The report as HTML. `pictures` from `face3d.report.pictures.pictures_of`; without, `no_pictures` says why."""
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
-    environment.filters.update(_FILTERS)
-    folder = files("face3d.report")
     whole = _whole(result.surface_distance)
-    return environment.from_string((folder / "page.html").read_text("utf-8")).render(
-        css=Markup((folder / "page.css").read_text("utf-8")),
+    return rendered(
+        "page.html",
+        _FILTERS,
+        version=result.face3d_version,
+        notice=result.notice,
         result=result,
         whole=whole,
         strip=strip(whole),
@@ -122,10 +118,6 @@ def _spoken(name: str) -> str:
     return f"{words} {side}".strip() + f" ({code})"
 
 
-def _mm(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
-
-
 def _signed(value: float | None) -> str:
     return "–" if value is None else f"{value:+.1f}".replace("-", "−")
 
@@ -139,18 +131,12 @@ def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
 
-def _data(picture: Picture) -> str:
-    return "data:image/png;base64," + base64.b64encode(picture.png).decode()
-
-
 _FILTERS: Mapping[str, Callable[..., Any]] = {
-    "mm": _mm,
     "signed": _signed,
     "percent": _percent,
     "width": lambda rms: f"{0 if rms is None else min(rms, LIMIT_MM) / LIMIT_MM * 100:.1f}%",
     "share": _share,
     "share_width": lambda value: f"{100 * min(value or 0.0, 1.0):.1f}%",
     "thin": lambda share: "thin" if share is None or share < 0.8 else "",
-    "data": _data,
     "sentence": lambda text: text[:1].upper() + text[1:].rstrip(".") + "." if text else "",
 }

@@ -1,0 +1,36 @@
+"""What all reports share: the page's head, notice and foot (frame.html), its style, and how templates are rendered."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from importlib.resources import files
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+
+def spoken(name: str) -> str:
+    """brow_raise -> "brow raise"."""
+    return name.replace("_", " ")
+
+
+#: What every template can say: names, millimetres, pictures.
+_FILTERS: Mapping[str, Callable[..., str]] = {
+    "spoken": spoken,
+    "mm": lambda value: "–" if value is None else f"{value:.2f}",
+    "data": lambda picture: "data:image/png;base64," + base64.b64encode(picture.png).decode(),
+}
+
+
+def rendered(template: str, filters: Mapping[str, Callable[..., str]], version: str, notice: str, **values: Any) -> str:
+    """A template of this folder, which extends frame.html, as one page of HTML that opens offline."""
+    folder = files("face3d.report")
+    loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text("utf-8"))
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=loader
+    )  # fmt: skip
+    environment.filters.update({**_FILTERS, **filters})
+    css = Markup((folder / "page.css").read_text("utf-8"))
+    return environment.get_template(template).render(css=css, version=version, notice=notice, **values)
