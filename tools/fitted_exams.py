@@ -54,7 +54,7 @@ def make(
     if all(f is None or f.exists() for f in (fits, examples)):
         return
     exam = load_one(seen)
-    labels = None if examples is None else labels_from_truth(_truth(seed, exam))
+    labels = None if examples is None else labels_from_truth(truth(seed, exam))
     try:
         found = fit_seen([e for e in exam.scans if e in SHORT or not short], exam.scans.__getitem__)
     except (Face3DError, KeyError) as error:
@@ -69,7 +69,7 @@ def make(
     print(seen.name, flush=True)
 
 
-def _truth(seed: int | None, exam: SeenExam) -> dict[str, Any]:
+def truth(seed: int | None, exam: SeenExam) -> dict[str, Any]:
     """What is true of an exam's subject, by the rules as they stand now."""
     if seed is None:
         raise SystemExit("examples need the seed of the subjects that were seen")
