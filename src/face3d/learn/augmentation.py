@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, fields
 
 import torch
 from torch import Tensor
 
 from face3d.learn.examples import MOVEMENTS
+from face3d.learn.limits import check_limits
 from face3d.learn.networks.batch import Batch
 
 _SMILE = MOVEMENTS.index("open_smile")
@@ -30,6 +32,10 @@ class Augmentation:
     frame_deg: float = 0.5
     frame_mm: float = 0.4
     point_mm: float = 0.15
+
+    def __post_init__(self) -> None:
+        shares = dict.fromkeys(("drop", "smile_only", "blind"), (0, 1))
+        check_limits(self, **{f.name: (0, math.inf) for f in fields(self)} | shares)
 
 
 def augmented(batch: Batch, how: Augmentation, generator: torch.Generator) -> Batch:

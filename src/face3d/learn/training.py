@@ -26,6 +26,7 @@ from face3d.learn.augmentation import Augmentation, augmented
 from face3d.learn.checkpoint import Progress, restore, store
 from face3d.learn.dataset import ExampleSet
 from face3d.learn.heads import Grader, loss_of
+from face3d.learn.limits import check_limits
 from face3d.learn.networks import build
 from face3d.learn.networks.batch import Batch, to_device
 from face3d.learn.splits import ensure_disjoint, folds
@@ -63,11 +64,9 @@ class TrainConfig:
     augmentation: Augmentation = field(default_factory=Augmentation)
 
     def __post_init__(self) -> None:
-        for name, low in (("folds", 2), ("fold", 0), ("epochs", 1), ("patience", 1), ("batch", 1)):
-            if getattr(self, name) < low:
-                raise SchemaError(f"{name} = {getattr(self, name)}; expected at least {low}")
-        if self.fold >= self.folds:
-            raise SchemaError(f"fold = {self.fold}; expected 0 to {self.folds - 1}, there are {self.folds} folds")
+        some, any_size = (1, math.inf), (0, math.inf)
+        check_limits(self, folds=(2, math.inf), seed=any_size, epochs=some, patience=some, batch=some)
+        check_limits(self, fold=(0, self.folds - 1), rate=any_size, decay=any_size)
         if self.device not in ("auto", "cpu", "cuda"):
             raise SchemaError(f"device = {self.device!r}; expected auto, cpu or cuda")
 
