@@ -93,8 +93,8 @@ def _landmarks(points: Mapping[str, Floats], v: Floats, opposite: Ints) -> dict[
             far, ids = KDTree(v).query(p, k=3)
             share = 1.0 / np.maximum(far, 0.1)
             weights = tuple((share / share.sum()).tolist())
-            out[name] = (tuple(ids.tolist()), weights)  # type: ignore[assignment]
-            out[f"{code}_right"] = (tuple(opposite[ids].tolist()), weights)  # type: ignore[assignment]
+            out[name] = (tuple(ids.tolist()), weights)
+            out[f"{code}_right"] = (tuple(opposite[ids].tolist()), weights)
         else:
             k = int(middle[np.linalg.norm(v[middle] - p, axis=1).argmin()])
             out[name] = ((k, k, k), (1.0, 0.0, 0.0))

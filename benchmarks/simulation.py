@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from face3d.exam import EXPRESSIONS
@@ -18,10 +19,10 @@ from face3d.simulate.subjects import Subject
 MOVEMENTS = [name for name in EXPRESSIONS if name != "rest"]
 
 
-def timed(name: str, work: object, aim: str) -> None:
+def timed(name: str, work: Callable[[], str | None], aim: str) -> None:
     """Run `work` once; its processor time is what a quiet core would take, or more."""
     wall, cpu = time.perf_counter(), time.process_time()
-    note = work() or ""  # type: ignore[operator]
+    note = work() or ""
     print(f"{name:<58}{time.perf_counter() - wall:8.2f} s wall{time.process_time() - cpu:8.2f} s cpu  {note} ({aim})")
 
 

@@ -13,7 +13,7 @@ TRIANGLE = np.array([[0.0, 0, 0], [3, 0, 0], [0, 4, 0]])
 
 def test_two_triangles_apart_and_a_loose_vertex() -> None:
     vertices = np.vstack([TRIANGLE, TRIANGLE + np.array([100, 0, 7]), [[0, 0, 50]]])
-    facts = info(FaceScan(vertices, [[0, 1, 2], [3, 4, 5]], {"prn": [1, 2, 3]}, name="two.ply"))  # type: ignore[arg-type]
+    facts = info(FaceScan(vertices, np.array([[0, 1, 2], [3, 4, 5]]), {"prn": np.array([1.0, 2, 3])}, name="two.ply"))
     assert (facts.vertices, facts.faces, facts.parts, facts.unreferenced) == (7, 2, 2, 1)
     assert facts.extent_mm == (103.0, 4.0, 50.0)
     assert facts.spacing_mm == 4.0

@@ -31,7 +31,7 @@ SHOWN = ("rest", "open_smile", "closed_smile", "brow_raise", "gentle_eye_closure
 
 def amplitudes(movement: str, people: int, seed: int) -> dict[str, np.ndarray]:
     """Quantity -> values of all people (both sides where a side has its own)."""
-    model = HeadModel.load(movement)  # type: ignore[arg-type]
+    model = HeadModel.load(movement)
     found: dict[str, list[float]] = {name: [] for name in PUBLISHED}
     for k in range(people):
         person = draw_healthy(np.random.default_rng([seed, k]), model)

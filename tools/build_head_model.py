@@ -205,11 +205,11 @@ def build(wheel: Path, out: Path, people: int = PEOPLE) -> None:
     print(json.dumps(note, indent=1), (out / "head.npz").stat().st_size / 1e6, "MB")
 
 
-def _mark(marks: dict[str, tuple[list[int], list[float]]], name: str) -> Floats:
+def _mark(marks: dict[str, tuple[list[int], list[float]]], name: str) -> _Row:
     ids, w = marks[name]
     row = np.zeros(max(ids) + 1)
     np.add.at(row, ids, w)
-    return _Row(row)  # type: ignore[return-value]
+    return _Row(row)
 
 
 class _Row:

@@ -13,6 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -65,8 +66,8 @@ def main() -> None:
         "usual": {"low": dict(usual.low), "high": dict(usual.high), "far": usual.far},
     }
     (DATA / "grading.json").write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
-    arrays = {k: np.asarray(getattr(usual, k), np.float32) for k in ("mean", "axes", "scale", "cloud")}
-    np.savez_compressed(DATA / "grading.npz", **arrays)  # type: ignore[arg-type]
+    arrays: dict[str, Any] = {k: np.asarray(getattr(usual, k), np.float32) for k in ("mean", "axes", "scale", "cloud")}
+    np.savez_compressed(DATA / "grading.npz", **arrays)
     q, severity = calibration.pooled(said, rules)
     print(f"{len(examples)} exams: {calibration}")
     both = Predictions.of(len(q), probabilities=q, severity=severity)

@@ -21,7 +21,7 @@ def gallery(out: Path, movement: str, seed: int, state: str | None, close: str, 
     """Writes the picture; the same person in every row, so that what differs is the palsy."""
     import pyvista as pv
 
-    model = HeadModel.load(movement, "fine")  # type: ignore[arg-type]
+    model = HeadModel.load(movement, "fine")
     names = list(RECIPES_A)
     plot = pv.Plotter(off_screen=True, shape=(6, len(names)), window_size=[size * len(names), size * 6], border=False)
     focus, scale = (np.array(VIEWS[close][0]), VIEWS[close][1])

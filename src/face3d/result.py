@@ -203,15 +203,13 @@ def result_of(analysis: Analysis) -> Result:
     import face3d
 
     scan, laid = analysis.scan, analysis.superimposition
+    across, up, forward = (_vector(row) for row in analysis.head.rotation.as_matrix())
     return Result(
         face3d_version=face3d.__version__,
         scan=ScanPart(
             name=scan.name, vertices=len(scan.vertices), faces=len(scan.faces), units_note=analysis.units_note
         ),
-        to_head=RigidPart(
-            rotation=tuple(_vector(row) for row in analysis.head.rotation.as_matrix()),  # type: ignore[arg-type]
-            translation_mm=_vector(analysis.head.translation),
-        ),
+        to_head=RigidPart(rotation=(across, up, forward), translation_mm=_vector(analysis.head.translation)),
         plane=PlanePart(normal=_vector(analysis.plane.normal), point_mm=_vector(analysis.plane.point)),
         alignment=AlignmentPart(
             method=ALIGNMENT,

@@ -108,7 +108,7 @@ def agreement_table(table: pd.DataFrame, first: str, second: str, least: int = 3
     import pandas as pd
 
     rows = []
-    for keys, group in _wide(table, first, second).groupby(KEYS):
+    for _, group in _wide(table, first, second).groupby(KEYS):
         a, b = group[first].to_numpy(), group[second].to_numpy()
         if len(a) < least:
             continue
@@ -116,7 +116,7 @@ def agreement_table(table: pd.DataFrame, first: str, second: str, least: int = 3
         absolute, consistent, limits = icc(both), icc(both, "3,1"), bland_altman(a, b)
         sem = standard_error_of_measurement(both)
         rows.append({
-            **dict(zip(KEYS, keys, strict=True)), "n": len(a),  # type: ignore[call-overload]
+            **group[KEYS].iloc[0].to_dict(), "n": len(a),
             "icc21": absolute.value, "icc21_low": absolute.low, "icc21_high": absolute.high,
             "icc31": consistent.value, "icc31_low": consistent.low, "icc31_high": consistent.high,
             "tem": technical_error(a, b), "sem": sem, "mdc95": detectable_change(sem),
@@ -134,7 +134,7 @@ def group_change(table: pd.DataFrame, before: str, after: str, seed: int = 0, le
     import pandas as pd
 
     rows = []
-    for keys, group in _wide(table, before, after).groupby(KEYS):
+    for _, group in _wide(table, before, after).groupby(KEYS):
         a, b = group[before].to_numpy(), group[after].to_numpy()
         if len(a) < least:
             continue
@@ -144,7 +144,7 @@ def group_change(table: pd.DataFrame, before: str, after: str, seed: int = 0, le
             lambda i, x=a, y=b: response_mean(x[i], y[i]), subjects, np.random.default_rng(seed)
         )  # fmt: skip
         rows.append({
-            **dict(zip(KEYS, keys, strict=True)), "n": len(a),  # type: ignore[call-overload]
+            **group[KEYS].iloc[0].to_dict(), "n": len(a),
             "before": a.mean(), "after": b.mean(), "change": mean.value, "change_low": mean.low,
             "change_high": mean.high, "srm": size.value, "srm_low": size.low, "srm_high": size.high,
         })  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,13 +19,13 @@ from face3d.learn.evaluation import (
 from face3d.learn.predictions import Predictions, Truth
 
 
-def truth(grades: list[float], **known: object) -> Truth:
+def truth(grades: list[float], **known: Any) -> Truth:
     n = len(grades)
-    columns: dict[str, object] = {
+    columns: dict[str, Any] = {
         "subject": np.array([f"s{k}" for k in range(n)], object), "severity": np.full(n, np.nan),
         "side": np.full(n, "", object), "function": np.full((n, 5), np.nan), "composite": np.full(n, np.nan),
     }  # fmt: skip
-    return Truth(**{**columns, "grade": np.array(grades, float), **known})  # type: ignore[arg-type]
+    return Truth(**{**columns, "grade": np.array(grades, float), **known})
 
 
 def figure(name: str, p: Predictions, t: Truth) -> float:

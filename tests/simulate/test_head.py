@@ -93,7 +93,7 @@ def test_fine_level_is_dense_as_a_scan() -> None:
 
 @pytest.mark.parametrize(("movement", "unit"), [("a", "eyeBlink"), ("b", "eye-closure")])
 def test_lids_meet_but_do_not_cross(movement: str, unit: str) -> None:
-    model = HeadModel.load(movement, "fine")  # type: ignore[arg-type]
+    model = HeadModel.load(movement, "fine")
     assert model.eyes is not None
     strong = np.zeros(len(model.units))
     strong[model.unit_index(unit)] = 1.6
@@ -200,3 +200,8 @@ def test_the_model_file_is_the_one_that_its_note_describes() -> None:
     model = HeadModel.load()
     assert (len(model.identity), len(model.asymmetry)) == (note["identity_components"], note["asymmetry_modes"])
     assert note["identity_variance_kept"] >= 0.99
+
+
+def test_models_that_there_are_not_are_named() -> None:
+    with pytest.raises(ValueError, match="movement 'c', level 'base'; known are"):
+        HeadModel.load("c")

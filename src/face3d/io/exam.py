@@ -45,15 +45,15 @@ class ScanEntry(_Model):
     """A scan file with what belongs to it alone. Paths are relative to the manifest."""
 
     path: _FilePath
-    landmarks: _FilePath | None = Field(None, description="landmark file of this scan")
-    units: Units | None = Field(None, description="unit of this scan, where it differs from the exam's")
+    landmarks: _FilePath | None = Field(default=None, description="landmark file of this scan")
+    units: Units | None = Field(default=None, description="unit of this scan, where it differs from the exam's")
 
 
 class SequenceEntry(_Model):
     """A recorded movement: a folder of numbered meshes or depth frames, or an archive of fixed topology."""
 
     path: _FilePath
-    fps: float | None = Field(None, gt=0, le=10_000, description="frames a second")
+    fps: float | None = Field(default=None, gt=0, le=10_000, description="frames a second")
     units: Units | None = None
 
 
@@ -186,7 +186,7 @@ def _from_manifest(path: Path) -> Exam:
     for expression, entry in manifest.scans.items():
         if entry is None:
             continue
-        entry = ScanEntry(path=entry) if isinstance(entry, str) else entry  # type: ignore[call-arg]
+        entry = ScanEntry(path=entry) if isinstance(entry, str) else entry
         marks = entry.landmarks or manifest.landmarks.get(expression)
         scan = _inside(root, entry.path, f"{path}: scans.{expression}")
         scans[expression] = ScanFile(
@@ -197,7 +197,7 @@ def _from_manifest(path: Path) -> Exam:
     for expression, entry in manifest.sequences.items():
         if entry is None:
             continue
-        entry = SequenceEntry(path=entry) if isinstance(entry, str) else entry  # type: ignore[call-arg]
+        entry = SequenceEntry(path=entry) if isinstance(entry, str) else entry
         where = _inside(root, entry.path, f"{path}: sequences.{expression}")
         sequences[expression] = SequenceFile(where, entry.fps, entry.units or manifest.units)
     stray = sorted(set(manifest.landmarks) - set(scans))

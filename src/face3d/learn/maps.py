@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +19,9 @@ from face3d.learn.features import weaker_side
 from face3d.learn.grid import Grid, grid_of
 from face3d.scan import Floats
 from face3d.template import FaceTemplate
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 #: Pixels a side. Of 6 mm: the grid's nodes are 7 mm apart.
 SIZE = 32
@@ -127,7 +131,7 @@ class MapNetwork:
         with torch.inference_mode():
             return np.asarray(self._ask(torch.tensor(x)).clip(0, 1).double().numpy())
 
-    def _ask(self, pictures):  # type: ignore[no-untyped-def]  # torch is not imported here
+    def _ask(self, pictures: Tensor) -> Tensor:
         n, e = pictures.shape[:2]
         encoder, head = self._network
         there = (pictures[:, :, -1].flatten(2).amax(dim=2) > 0).float()[..., None]
@@ -135,7 +139,7 @@ class MapNetwork:
         return head(seen.flatten(1)).squeeze(1)
 
 
-def _network(width: int):  # type: ignore[no-untyped-def]
+def _network(width: int) -> nn.ModuleList:
     from torch import nn
 
     def layer(a: int, b: int) -> nn.Module:

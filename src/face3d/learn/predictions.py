@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
     from face3d.learn.examples import Example
     from face3d.learn.heads import Outputs
 
-T = TypeVar("T", bound=Any)
 #: Exams that go through the networks at a time.
 _AT_ONCE = 32
 
 
+@dataclass(frozen=True, eq=False)
 class _Rows:
     """Columns of equal length."""
 
-    def rows(self: T, index: Ints | np.ndarray) -> T:
+    def rows(self, index: Ints | np.ndarray) -> Self:
         """The same for some of the exams, in any order, repeated or not."""
-        return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})  # type: ignore[arg-type]
+        return replace(self, **{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,7 +12,7 @@ from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,7 +21,8 @@ from face3d.scan import Floats, Ints, locked
 from face3d.simulate.lids import Eyes, lids_of, settle_lids
 from face3d.simulate.subdivision import loop_subdivision
 
-Landmark = tuple[tuple[int, int, int], tuple[float, float, float]]
+Landmark = tuple[tuple[int, ...], tuple[float, ...]]
+MOVEMENTS, LEVELS = ("a", "b"), ("base", "fine")
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,9 +68,11 @@ class HeadModel:
         object.__setattr__(self, "landmarks", MappingProxyType(dict(self.landmarks)))
 
     @classmethod
-    def load(cls, movement: Literal["a", "b"] = "a", level: Literal["base", "fine"] = "base") -> HeadModel:
+    def load(cls, movement: str = "a", level: str = "base") -> HeadModel:
         """The embedded model. `movement` "a": ARKit-named units; "b": an independent set by another author.
         `level` "base": 3,900 vertices; "fine": one Loop subdivision of it, 15,500 vertices."""
+        if movement not in MOVEMENTS or level not in LEVELS:
+            raise ValueError(f"movement {movement!r}, level {level!r}; known are {MOVEMENTS} and {LEVELS}")
         return _load(movement, level)
 
     @classmethod
@@ -158,7 +161,7 @@ def _load(movement: str, level: str) -> HeadModel:
     landmarks: dict[str, Landmark] = {}
     for name, ids, w in zip(d["landmark_names"], d["landmark_vertices"], d["landmark_weights"], strict=True):
         w = w.astype(np.float64) / float(w.astype(np.float64).sum())
-        landmarks[str(name)] = (tuple(int(i) for i in ids), tuple(float(x) for x in w))  # type: ignore[assignment]
+        landmarks[str(name)] = (tuple(int(i) for i in ids), tuple(float(x) for x in w))
     if level == "fine":
         fine = loop_subdivision(faces, len(vertices), opposite)
         vertices, identity, asymmetry, left = (fine.apply(a) for a in (vertices, identity, asymmetry, left))

@@ -100,8 +100,8 @@ class Subject:
     def _head(self, level: str) -> HeadModel:
         if self.movement == "waters":
             # The same draws at both levels: the muscles are the subject's own.
-            return with_waters_muscles(HeadModel.load("a", level), self.stream("muscles"))  # type: ignore[arg-type]
-        return HeadModel.load(self.movement, level)  # type: ignore[arg-type]
+            return with_waters_muscles(HeadModel.load("a", level), self.stream("muscles"))
+        return HeadModel.load(self.movement, level)
 
 
 def _round(value: float) -> float:

@@ -104,7 +104,8 @@ def _own(muscle: Muscle, rng: np.random.Generator) -> Muscle:
 
 
 def _place(at: tuple[str, tuple[float, float, float]], marks: dict[str, Floats]) -> Floats:
-    return marks.get(at[0], marks.get(f"{at[0]}_left")) + np.asarray(at[1], np.float64)  # type: ignore[operator]
+    name, shift = at
+    return marks[name if name in marks else f"{name}_left"] + np.asarray(shift, np.float64)
 
 
 def _pulled(face: _Face, muscle: Muscle, marks: dict[str, Floats], rng: np.random.Generator) -> Floats:

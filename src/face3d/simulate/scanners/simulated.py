@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -54,9 +55,9 @@ class SimulatedScan:
         points[known] = self.pose.apply(points[known])
         return points
 
-    def replace(self, **changes: object) -> SimulatedScan:
+    def replace(self, **changes: Any) -> SimulatedScan:
         """A new value with the named fields changed."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+        return replace(self, **changes)
 
     def moved(self, motion: RigidTransform) -> SimulatedScan:
         """The same scan in other coordinates: truth, landmarks and pose move along."""
