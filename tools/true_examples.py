@@ -21,9 +21,10 @@ from scipy.spatial import KDTree
 
 from face3d.errors import RegistrationError
 from face3d.exam import EXPRESSIONS
-from face3d.learn.examples import MOVEMENTS, POINTS, REACH_MM, SCANS, Example, Labels, labels_from_truth, write_example
+from face3d.learn.examples import MOVEMENTS, POINTS, SCANS, Example, Labels, labels_from_truth, write_example
 from face3d.learn.grid import MARKS, grid_of
 from face3d.learn.points import farthest_points
+from face3d.learn.raw_scans import BACK_MM, REACH_MM
 from face3d.movement import movement
 from face3d.pose import head_frame, refined_frame
 from face3d.scan import Floats, Ints
@@ -70,15 +71,16 @@ def true_example(
         if name not in vertices:
             continue
         quality[k] = 0.0
-        own = head_frame(head.landmark_points(vertices[name]))
-        points[k] = _points(head, own.apply(vertices[name]), ~outside, rng)
+        laid = vertices[name]
         if k:
             try:
                 moved = movement(name, rest, vertices[name][near], template)
             except RegistrationError:
                 continue
             moves[k - 1] = grid.means(moved.displacement)
-            mark_moves[k - 1] = moved.to_rest.apply(_marks(head, vertices[name])) - at_rest
+            laid = moved.to_rest.apply(vertices[name])
+            mark_moves[k - 1] = _marks(head, laid) - at_rest
+        points[k] = _points(head, laid, ~outside, rng)
     none = np.full((1 + e, u, 2), np.nan)
     normals = grid.means(vertex_normals(rest, template.faces))
     return Example(
@@ -93,7 +95,8 @@ def _marks(head: HeadModel, vertices: Floats) -> Floats:
 
 def _points(head: HeadModel, vertices: Floats, usable: np.ndarray, rng: np.random.Generator) -> Floats:
     normals = vertex_normals(vertices, head.faces)
-    seen = np.flatnonzero(usable & (normals[:, 2] > TURNED) & ((vertices**2).sum(axis=1) < REACH_MM**2))
+    near = ((vertices**2).sum(axis=1) < REACH_MM**2) & (vertices[:, 2] > BACK_MM)
+    seen = np.flatnonzero(usable & near & (normals[:, 2] > TURNED))
     some = rng.permutation(seen)[:CANDIDATES]
     chosen = some[np.resize(farthest_points(vertices[some], POINTS, int(vertices[some, 2].argmax())), POINTS)]
     return np.concatenate([vertices[chosen], normals[chosen]], axis=1)

@@ -2,8 +2,7 @@
 
 Made once for each exam (`example_of`), stored beside it or in a folder of its own, and streamed from disk; what was
 not scanned or not seen is NaN. Everything is in the rest scan's canonical head frame, mm, with the head's own motion
-taken out on the region that is stable in each expression, or, for the raw points, in the rough head frame that the
-landmarks of each scan give.
+taken out on the region that is stable in each expression; of raw points, by `face3d.learn.raw_scans`.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ import numpy as np
 from face3d.errors import RegistrationError, SchemaError
 from face3d.exam import EXPRESSIONS
 from face3d.learn.grid import MARKS, Grid, grid_of
-from face3d.learn.points import farthest_points
+from face3d.learn.raw_scans import points_of
 from face3d.scales import REGIONS, EfaceItems
 from face3d.scan import Floats
 
@@ -35,8 +34,6 @@ SCANS = tuple(EXPRESSIONS)
 MOVEMENTS = SCANS[1:]
 #: Points kept of each raw scan, evenly spread over the face by farthest-point sampling; networks take fewer of them.
 POINTS = 1024
-#: mm: the face around the nose's root; beyond it come hair, ears and neck.
-REACH_MM = 105.0
 EFACE = tuple(f.name for f in fields(EfaceItems))
 
 
@@ -153,6 +150,8 @@ def example_of(
     moves, mark_moves = np.full((e, n, 3), np.nan), np.full((e, len(MARKS), 3), np.nan)
     units, units_se = np.full((1 + e, u, 2), np.nan), np.full((1 + e, u, 2), np.nan)
     quality, points = np.full((1 + e, 6), np.nan), np.full((1 + e, POINTS, 6), np.nan)
+    if raw:
+        points = points_of(fitted.seen, SCANS, POINTS)[0]
     at_rest = _marks(fitted.marks["rest"])
     for k, name in enumerate(SCANS):
         if name not in fitted.fits:
@@ -161,8 +160,6 @@ def example_of(
         _, left, right, left_se, right_se = named_units(fit)
         units[k], units_se[k] = np.stack([left, right], axis=1), np.stack([left_se, right_se], axis=1)
         quality[k] = fit_quality(fit).numbers
-        if raw:
-            points[k] = raw_points(fitted.seen[name].surfels, fitted.seen[name].found)
         if k:
             try:
                 moved = movement(name, fitted.rest, fitted.expressions[name], template)
@@ -194,21 +191,6 @@ def _rules(fitted: FittedExam, m: Measures) -> dict[str, Any]:
 
 def _marks(found: Mapping[str, Floats]) -> Floats:
     return np.array([found.get(name, np.full(3, np.nan)) for name in MARKS])
-
-
-def raw_points(surfels: Any, found: Any) -> Floats:
-    """(POINTS, 6) positions and normals of a scan in the head frame of its landmarks, evenly spread over the face."""
-    from face3d.pose import head_frame
-
-    head = head_frame(found.landmarks, found.confidence)
-    at = head.apply(surfels.points)
-    near = np.flatnonzero((at**2).sum(axis=1) < REACH_MM**2)
-    if not len(near):
-        return np.full((POINTS, 6), np.nan)
-    at, normals = at[near], head.rotation.apply(surfels.normals[near])
-    # From the foremost on; repeated when there are fewer.
-    chosen = np.resize(farthest_points(at, POINTS, int(at[:, 2].argmax())), POINTS)
-    return np.concatenate([at[chosen], normals[chosen]], axis=1)
 
 
 def labels_of(grades: Grades | None, affected_side: str | None = None) -> Labels:

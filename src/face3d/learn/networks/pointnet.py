@@ -5,17 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from face3d.learn.networks.raw_points import SCALE_MM, RawPointGrader
+from face3d.learn.networks.raw_points import FEATURES, RawPointGrader
 
 
 class PointNet(RawPointGrader):
-    """Position and normal of each point, gathered around places instead of over the whole cloud."""
+    """The largest and the mean of what the points of a patch say."""
 
-    def __init__(self, width: int = 32, count: int = 512, **size: float) -> None:
-        super().__init__(width, count, **size)  # type: ignore[arg-type]
-        self.each = nn.Sequential(
-            nn.Linear(6, width), nn.GELU(), nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
-        )
+    def __init__(self, width: int = 32, **size: float) -> None:
+        super().__init__(width, **size)  # type: ignore[arg-type]
+        self.each = nn.Sequential(nn.Linear(FEATURES, width), nn.GELU(), nn.Linear(width, width), nn.GELU())
+        self.join = nn.Linear(2 * width, width)
 
-    def encode(self, points: Tensor, normals: Tensor) -> tuple[Tensor, Tensor]:
-        return points, self.each(torch.cat([points / SCALE_MM, normals], dim=-1))
+    def encode(self, x: Tensor, there: Tensor) -> Tensor:
+        said = self.each(x) * there[..., None]  # GELU: nearly nothing below 0
+        mean = said.sum(1) / there.sum(1, keepdim=True).clamp_min(1)
+        return self.join(torch.cat([said.amax(1), mean], dim=-1))

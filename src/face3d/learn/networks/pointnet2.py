@@ -2,36 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch_geometric.nn import PointNetConv
 
-from face3d.learn.graphs import edges, nearest
-from face3d.learn.networks.raw_points import SCALE_MM, RawPointGrader
+from face3d.learn.networks.raw_points import FEATURES, RawPointGrader
 
 
 class PointNet2(RawPointGrader):
-    """Around each of `centres` points (the first ones: evenly spread) neighbourhoods of each of `scales` points."""
+    """Each place is the centre of neighbourhoods of each of `scales` points, and of its whole patch."""
 
-    def __init__(
-        self, width: int = 32, count: int = 512, centres: int = 128, scales: tuple[int, ...] = (8, 24), **size: float
-    ) -> None:
-        super().__init__(width, count, **size)  # type: ignore[arg-type]
-        self.centres, self.scales = centres, tuple(scales)
+    def __init__(self, width: int = 32, scales: Sequence[int] = (6,), **size: float) -> None:
+        super().__init__(width, **size)  # type: ignore[arg-type]
+        self.scales = (*scales, self.near)
         self.groups = nn.ModuleList(
-            PointNetConv(nn.Sequential(nn.Linear(6, width), nn.GELU(), nn.Linear(width, width)), add_self_loops=False)
-            for _ in scales
+            PointNetConv(
+                nn.Sequential(nn.Linear(FEATURES, width), nn.GELU(), nn.Linear(width, width)), add_self_loops=False
+            )
+            for _ in self.scales
         )
-        self.join = nn.Sequential(nn.Linear(width * len(scales) + 6, width), nn.GELU(), nn.Linear(width, width))
+        self.join = nn.Sequential(nn.GELU(), nn.Linear(width * len(self.scales), width))
 
-    def encode(self, points: Tensor, normals: Tensor) -> tuple[Tensor, Tensor]:
-        m, p, _ = points.shape
-        at, own = points[:, : self.centres], normals[:, : self.centres]
-        near = nearest(at, points, max(self.scales))
-        flat = points.reshape(-1, 3) / SCALE_MM * 4, at.reshape(-1, 3) / SCALE_MM * 4
-        said = [
-            group((normals.reshape(-1, 3), None), flat, edges(near[..., :k], p))
-            for group, k in zip(self.groups, self.scales, strict=True)
-        ]
-        features = [s.view(m, self.centres, -1) for s in said]
-        return at, self.join(torch.cat([*features, at / SCALE_MM, own], dim=-1))
+    def encode(self, x: Tensor, there: Tensor) -> Tensor:
+        n, k, _ = x.shape
+        patch = torch.arange(n, device=x.device)[:, None].expand(n, k)
+        point = torch.arange(n * k, device=x.device).view(n, k)
+        middle = x.new_zeros(n, 3)
+        said = []
+        for group, scale in zip(self.groups, self.scales, strict=True):
+            use = there[:, :scale]
+            graph = torch.stack([point[:, :scale][use], patch[:, :scale][use]])
+            said.append(group((x[..., 3:].flatten(0, 1), None), (x[..., :3].flatten(0, 1), middle), graph))
+        return self.join(torch.cat(said, dim=-1))
