@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from face3d.errors import ScanError
-from face3d.render import Surface, View, bridged, lifted, looking, mended, shaded, smoothed
+from face3d.render import Surface, View, blurred, bridged, lifted, looking, mended, shaded, smoothed
 
 RADIUS = 60.0
 
@@ -72,6 +72,17 @@ def test_vertex_values_are_interpolated():
     seen = surface.see(view())
     hit = np.isfinite(seen.depth)
     assert np.allclose(surface.interpolate(seen, vertices)[hit], seen.points[hit], atol=1e-3)  # single-precision rays
+
+
+def test_blurring_takes_noise_off_the_shading_only():
+    vertices, faces = sphere()
+    noisy = vertices + np.random.default_rng(0).normal(0, 0.2, vertices.shape)
+    clean, seen = Surface(vertices, faces).see(view()), Surface(noisy, faces).see(view())
+    soft = blurred(seen, view(), 4.0)
+    middle = np.s_[24:72, 40:88]
+    off = [np.abs(shaded(s, view())[middle].astype(float) - shaded(clean, view())[middle]).mean() for s in (seen, soft)]
+    assert off[1] < 0.5 * off[0]
+    assert np.array_equal(soft.points, seen.points, equal_nan=True)
 
 
 def test_smoothing_keeps_a_plane_and_unknown_pixels():

@@ -8,7 +8,6 @@ bias cancels.
 from __future__ import annotations
 
 import functools
-import itertools
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -24,7 +23,7 @@ from face3d.detector import Detector, model_facts
 from face3d.errors import LandmarkError, ScanError
 from face3d.pose import head_frame
 from face3d.refine import foremost, marked, settled
-from face3d.render import Seen, Surface, View, lifted, looking, mended, shaded
+from face3d.render import Seen, Surface, View, blurred, lifted, looking, mended, shaded
 from face3d.scan import FaceScan, Floats, locked
 
 POINTS = 478
@@ -225,19 +224,27 @@ def _find(detector: Detector, surface: Surface) -> tuple[RigidTransform | None, 
     which it was seen."""
     if np.ptp(surface.vertices, axis=0).max() < _LEAST_MM:
         return None, _BLUR_MM
-    for view, blur in itertools.product(_coarse_views(surface), (_BLUR_MM, _NOISY_BLUR_MM)):
+    for view in _coarse_views(surface):
         seen = mended(surface.see(view), view)
-        for quarters in range(4):
-            # The light comes from above in the picture as it is shown: lit from below a face is hardly seen as one.
-            light = Rotation.from_euler("z", -90 * quarters, degrees=True).apply(_LIGHT)
-            turned = np.rot90(shaded(seen, view, light, blur_mm=blur), quarters)
-            pixels = detector.pixels(turned)
-            if pixels is None:
-                continue
-            to_head = _settle(detector, surface, lifted(_unturned(pixels, quarters, turned.shape[0]), seen), blur)
-            if to_head is not None:
-                return to_head, blur
+        if not (np.isfinite(seen.depth) & ~seen.inside).any():  # backs only: what is found on them cannot be lifted
+            continue
+        for blur in (_BLUR_MM, _NOISY_BLUR_MM):
+            for points in _candidates(detector, blurred(seen, view, blur), view):
+                to_head = _settle(detector, surface, points, blur)
+                if to_head is not None:
+                    return to_head, blur
     return None, _BLUR_MM
+
+
+def _candidates(detector: Detector, seen: Seen, view: View) -> Iterator[Floats]:
+    """The 478 points (mm) wherever the detector sees a face, the view turned by quarters."""
+    for quarters in range(4):
+        # The light comes from above in the picture as it is shown: lit from below a face is hardly seen as one.
+        light = Rotation.from_euler("z", -90 * quarters, degrees=True).apply(_LIGHT)
+        turned = np.rot90(shaded(seen, view, light), quarters)
+        pixels = detector.pixels(turned)
+        if pixels is not None:
+            yield lifted(_unturned(pixels, quarters, turned.shape[0]), seen)
 
 
 def _unturned(pixels: Floats, quarters: int, size: int) -> Floats:
@@ -297,7 +304,7 @@ def _settle(detector: Detector, surface: Surface, points: Floats, blur_mm: float
             return None
         view = _head_view(to_head, 0, 0, _COARSE_PIXELS)
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, _LIGHT, blur_mm=blur_mm)
+        picture = shaded(blurred(seen, view, blur_mm), view, _LIGHT)
         both = [p for p in (detector.pixels(picture, flipped) for flipped in (False, True)) if p is not None]
         if not both:
             return None
@@ -320,7 +327,7 @@ def _vote(
     for yaw, pitch in _VOTING:
         view = _head_view(to_head, yaw, pitch, _FINE_PIXELS)
         seen = mended(surface.see(view), view)
-        picture = shaded(seen, view, _LIGHT, blur_mm=blur_mm)
+        picture = shaded(blurred(seen, view, blur_mm), view, _LIGHT)
         for flipped in (False, True):
             pixels = detector.pixels(picture, flipped)
             if pixels is None:

@@ -227,26 +227,25 @@ def lifted(pixels: Floats, seen: Seen) -> Floats:
     return out
 
 
+def blurred(seen: Seen, view: View, blur_mm: float) -> Seen:
+    """The view with its normals smoothed, so that noise finer than `blur_mm` does not show when it is shaded."""
+    return replace(seen, normals=smoothed(seen.normals, blur_mm / view.mm_per_pixel))
+
+
 def shaded(
-    seen: Seen,
-    view: View,
-    light: ArrayLike = (0.0, 0.0, 1.0),
-    colors: Floats | None = None,
-    blur_mm: float = 0.0,
-    background: int = 0,
-) -> NDArray[np.uint8]:
+    seen: Seen, view: View, light: ArrayLike = (0.0, 0.0, 1.0), colors: Floats | None = None
+) -> NDArray[np.uint8]:  # fmt: skip
     """A lit picture (H, W, 3) uint8 of what a view shows.
 
     `light`: the way to the lamp in picture axes (right, up, to the viewer), any length. `colors` (H, W, 3) 0..255, see
-    `Surface.interpolate`; light grey without. `blur_mm` smooths the normals, so that noise finer than that does not
-    show. Backs of surfaces come out dark: a shell seen from inside must not look like a face.
+    `Surface.interpolate`; light grey without. Backs of surfaces come out dark: a shell seen from inside must not look
+    like a face. Black where there is nothing.
     """
     lamp = np.asarray(light, np.float64) / np.linalg.norm(light)
-    normals = seen.normals if blur_mm <= 0 else smoothed(seen.normals, blur_mm / view.mm_per_pixel)
-    length = np.maximum(np.linalg.norm(normals, axis=-1), 1e-12)
-    lit = np.clip((normals @ (lamp @ view.axes)) / length, 0.0, 1.0)
+    length = np.maximum(np.linalg.norm(seen.normals, axis=-1), 1e-12)
+    lit = np.clip((seen.normals @ (lamp @ view.axes)) / length, 0.0, 1.0)
     tone = np.where(seen.inside, 0.1, 0.12 + 0.88 * lit)  # a little ambient light keeps shadows readable
     base = np.full((*tone.shape, 3), 225.0) if colors is None else colors
     hit = np.isfinite(seen.depth)[..., None]
-    picture = np.where(hit, np.nan_to_num(tone)[..., None] * np.nan_to_num(base), float(background))
+    picture = np.where(hit, np.nan_to_num(tone)[..., None] * np.nan_to_num(base), 0.0)
     return np.clip(np.round(picture), 0, 255).astype(np.uint8)
