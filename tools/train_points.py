@@ -35,7 +35,7 @@ from face3d.learn.weights import load_grader, save_grader
 TOOLS = Path(__file__).parent
 FIRST, OTHERS = "pointnet2", ("pointnet", "dgcnn", "point_transformer")
 #: How many simulated exams, and how often a scanned one is seen for once that one of these is.
-SIMULATED, AS_OFTEN = 300, 2
+SIMULATED, AS_OFTEN = 400, 2
 CONFIG = TrainConfig(
     data=("raw_sim", "raw_train"), network=FIRST, folds=5, epochs=18, patience=18, rate=3e-3,
     augmentation=Augmentation(
