@@ -83,6 +83,16 @@ def test_technical_error_of_the_wright_meter() -> None:
     assert detectable_change(sem) == pytest.approx(1.96 * differences.std(ddof=1))
 
 
+def test_a_change_is_called_in_one_unchanged_person_of_twenty_however_few_the_sem_comes_from() -> None:
+    rng = np.random.default_rng(5)
+    studies = rng.normal(size=(20_000, 12, 2))
+    sem = np.sqrt(((studies[..., 1] - studies[..., 0]).var(axis=1, ddof=1)) / 2)
+    new = np.abs(np.diff(rng.normal(size=(20_000, 2)))[:, 0])
+    # Binomial, 20,000 people: 0.3 % is two standard errors.
+    assert np.mean(new > detectable_change(1.0, 12) * sem) == pytest.approx(0.05, abs=0.004)
+    assert np.mean(new > detectable_change(1.0) * sem) > 0.07
+
+
 def test_weighted_kappa_of_cohen() -> None:
     assert kappa_of_table(COHEN, COHEN_WEIGHTS).value == pytest.approx(0.348, abs=0.0005)
     assert kappa_of_table(COHEN, "none").value == pytest.approx(0.492, abs=0.0005)

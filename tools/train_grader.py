@@ -2,7 +2,7 @@
 
     python tools/train_grader.py --work FOLDER
 
-1. 104 training subjects (seed 11) and 180 for testing (seed 12) are simulated, scanned, looked at and fitted
+1. 180 training subjects (seed 11) and 143 for testing (seed 12) are simulated, scanned, looked at and fitted
    (tools/seen_exams.py, tools/fitted_exams.py); 730 more (seed 21) are only simulated (tools/true_examples.py).
 2. A network learns from the simulated ones, spoiled as fitting was seen to spoil the training subjects.
 3. Five networks go on from there on both, each with another fifth of the fitted subjects held out, their noise
@@ -41,7 +41,7 @@ from face3d.template import FaceTemplate
 
 TOOLS = Path(__file__).parent
 DATA = TOOLS.parent / "src/face3d/data"
-TRAIN_SUBJECTS, TEST_SUBJECTS, TRUE_SUBJECTS = 104, 180, 730
+TRAIN_SUBJECTS, TEST_SUBJECTS, TRUE_SUBJECTS = 180, 143, 730
 FIRST = TrainConfig(data=("true",), epochs=30, patience=30, rate=3e-3, folds=10)
 THEN = replace(
     FIRST, data=("true", "train"), epochs=14, rate=2e-3, folds=5,

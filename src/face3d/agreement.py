@@ -224,11 +224,17 @@ def standard_error_of_measurement(ratings: ArrayLike) -> float:
     return math.sqrt(mean_squares(x)[2])
 
 
-def detectable_change(sem: float) -> float:
+def detectable_change(sem: float, pairs: int | None = None) -> float:
     """Smallest change of one person that exceeds measurement error with 95 %: 1.96 x sqrt(2) x SEM (SDC, also
     MDC95).
+
+    With `pairs`, from how many repeated measurements the SEM is known: Student's t of as many takes the place of 1.96,
+    for an SEM from few people is itself uncertain, and with 1.96 more than 5 % of unchanged people would be called.
     """
-    return 1.96 * math.sqrt(2) * sem
+    from scipy.stats import t
+
+    factor = 1.96 if pairs is None else float(t.ppf(0.975, max(pairs - 1, 1)))
+    return factor * math.sqrt(2) * sem
 
 
 # ---------------------------------------------------------------- effects and resampling

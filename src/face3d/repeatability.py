@@ -102,7 +102,7 @@ def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tup
         sem = standard_error_of_measurement(pairs)
         agreement = icc(pairs).value
         out.append(Repeatability(
-            m, e, r, unit, round(sem, 5), round(detectable_change(sem), 5),
+            m, e, r, unit, round(sem, 5), round(detectable_change(sem, len(pairs)), 5),
             round(agreement, 4) if math.isfinite(agreement) else None, len(pairs), source,
         ))  # fmt: skip
     return tuple(out)

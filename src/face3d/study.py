@@ -119,7 +119,7 @@ def agreement_table(table: pd.DataFrame, first: str, second: str, least: int = 3
             **group[KEYS].iloc[0].to_dict(), "n": len(a),
             "icc21": absolute.value, "icc21_low": absolute.low, "icc21_high": absolute.high,
             "icc31": consistent.value, "icc31_low": consistent.low, "icc31_high": consistent.high,
-            "tem": technical_error(a, b), "sem": sem, "mdc95": detectable_change(sem),
+            "tem": technical_error(a, b), "sem": sem, "mdc95": detectable_change(sem, len(a)),
             "bias": limits.bias.value, "limit_low": limits.lower.value, "limit_high": limits.upper.value,
         })  # fmt: skip
     return pd.DataFrame(rows)
