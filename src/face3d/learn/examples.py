@@ -226,11 +226,13 @@ def write_example(path: Path, example: Example) -> None:
     """Stores an example, whole or not at all. Half precision: 0.06 mm at 100 mm for raw points, finer for the rest."""
     from face3d.io.write import write_bytes
 
-    arrays = {k: np.asarray(getattr(example, k), np.float16 if k == "points" else np.float32) for k in _ARRAYS}
+    arrays: dict[str, Any] = {
+        k: np.asarray(getattr(example, k), np.float16 if k == "points" else np.float32) for k in _ARRAYS
+    }  # fmt: skip
     notes = {"labels": asdict(example.labels), "facts": dict(example.facts), "measures": dict(example.measures)}
     notes["rules"] = dict(example.rules)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, notes=np.array(json.dumps(notes)), **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(buffer, notes=np.array(json.dumps(notes)), **arrays)
     write_bytes(path, buffer.getvalue())
 
 
