@@ -25,8 +25,9 @@ from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import RegistrationError
 from face3d.fit_basis import basis_of
-from face3d.fit_solver import SCALES, Marks, Solver, vertex_normals
+from face3d.fit_solver import SCALES, Marks, Solver
 from face3d.scan import FaceScan, Floats, locked
+from face3d.surface import vertex_normals
 from face3d.surfels import Surfels
 from face3d.template import FaceTemplate
 from face3d.threads import one_blas_thread
