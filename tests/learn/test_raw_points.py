@@ -15,7 +15,14 @@ pytest.importorskip("torch_geometric")
 from face3d.learn.examples import POINTS, SCANS  # noqa: E402
 from face3d.learn.grid import MARKS  # noqa: E402
 from face3d.learn.networks import batch_of, build  # noqa: E402
-from face3d.learn.networks.raw_points import OFF_MM, PATCH_MM, PLACES, apart  # noqa: E402
+from face3d.learn.networks.raw_points import OFF_MM, PATCH_MM, PLACES, RawPointGrader, apart  # noqa: E402
+
+
+def network(name: str = "pointnet") -> RawPointGrader:
+    """One that takes all points."""
+    made = build(name, {"count": POINTS}).eval()
+    assert isinstance(made, RawPointGrader)
+    return made
 
 
 def flat_exam(off_mm: float):
@@ -30,9 +37,8 @@ def flat_exam(off_mm: float):
 
 
 def test_points_know_how_far_they_are_off_rest():
-    network = build("pointnet", {"count": POINTS}).eval()
     with torch.no_grad():
-        x, near = network._patches(batch_of([flat_exam(3.0)]))
+        x, near = network().patches(batch_of([flat_exam(3.0)]))
     assert near.float().mean() > 0.95
     off = x[..., 6]
     torch.testing.assert_close(off[:, :, 0], torch.zeros_like(off[:, :, 0]))
@@ -47,9 +53,8 @@ def test_patches_lie_around_the_landmarks_of_the_exam():
     moved = exam.marks.copy()
     moved[MARKS.index("ch_left")] += [4.0, 0.0, 0.0]
     place = next(k for k, p in enumerate(PLACES) if p == {"ch": 1.0})
-    network = build("pointnet", {"count": POINTS}).eval()
     with torch.no_grad():
-        (one, _), (two, _) = (network._patches(batch_of([replace(exam, marks=m)])) for m in (exam.marks, moved))
+        (one, _), (two, _) = (network().patches(batch_of([replace(exam, marks=m)])) for m in (exam.marks, moved))
     differ = (one - two).abs().amax(dim=(0, 2, 4, 5)) > 1e-6  # (2, R): left and right
     assert differ[0, place]
     assert not differ[1].any()
@@ -60,10 +65,10 @@ def test_a_scan_without_a_face_near_its_landmarks_says_nothing():
     exam = flat_exam(0.0)
     far = exam.points.copy()
     far[3, :, 2] -= 2 * PATCH_MM
-    network = build("pointnet2").eval()
+    net = network("pointnet2")
     with torch.no_grad():
-        x, near = network._patches(batch_of([replace(exam, points=far)]))
-        said = network(batch_of([replace(exam, points=far)]))
+        x, near = net.patches(batch_of([replace(exam, points=far)]))
+        said = net(batch_of([replace(exam, points=far)]))
     assert not near[:, :, 3].any()
     assert x[:, :, 3].abs().max() == 0.0
     assert torch.isfinite(said.severity).all()

@@ -56,7 +56,7 @@ def test_an_expression_is_laid_on_rest_better_than_its_landmarks_say():
 
 
 def test_points_are_means_of_all_that_lies_nearest():
-    x, y = (a.ravel() for a in np.meshgrid(np.arange(-30, 31), np.arange(-30, 31)))
+    x, y = (a.ravel() for a in np.meshgrid(np.arange(-30.0, 31.0), np.arange(-30.0, 31.0)))
     rng = np.random.default_rng(0)
     plane = np.column_stack([x, y, rng.normal(0, 1.0, len(x)), np.zeros((len(x), 2)), np.ones(len(x))])
     made = spread(plane, 50)

@@ -88,7 +88,7 @@ class RawPointGrader(Grader):
         raise NotImplementedError
 
     def seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        x, near = self._patches(batch)  # (B, 2, S, R, K, ...)
+        x, near = self.patches(batch)  # (B, 2, S, R, K, ...)
         b, _, s, r, _, _ = x.shape
         said = self.encode(x.flatten(0, 3), near.flatten(0, 3)).view(b, 2, s, r, -1)
         moved, shift = self._moved(x, near), self._landmarks(batch)
@@ -110,7 +110,7 @@ class RawPointGrader(Grader):
         """(B, 2, ..., R, 3) of landmarks (B, ..., L, 3), or their movements: places on each side, one mirrored."""
         return torch.stack([self.weights @ (marks[..., self.halves[s], :] * self.flip[s]) for s in (0, 1)], dim=1)
 
-    def _patches(self, batch: Batch) -> tuple[Tensor, Tensor]:
+    def patches(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """(B, 2, S, R, K, FEATURES) and (B, 2, S, R, K) which of them lie near enough."""
         marks = torch.where(batch["marks_known"][..., None], batch["marks"], self.usual)
         places = self._sides(marks)[:, :, None]  # (B, 2, 1, R, 3)
