@@ -1,9 +1,8 @@
 """The grade of an exam by the shipped networks: how severe, which side, how sure, and when not to be believed.
 
-An estimate from geometry, learned on simulated patients; for research. What the networks say is pooled with the
-severity by rules on the measures, whose errors are others than theirs; how much each counts, and what the probabilities
-are worth, is learned on held-out training subjects. Where the exam is unlike those, or the grade is unsure, it abstains
-and says why.
+An estimate from geometry, learned on simulated patients; for research. The networks' own probabilities are calibrated
+on held-out training subjects; where the exam is unlike those, or the networks are unsure, the grade abstains and says
+why. The rule-based estimate (`face3d.estimates`) stands beside it as an explainable second opinion.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ import numpy as np
 
 from face3d.errors import MissingExtraError, WeightsError
 from face3d.extras import require
-from face3d.learn.calibration import Calibration, expected_error, likely_grades
+from face3d.learn.calibration import Calibration, expected_error, likely_grades, tempered
 from face3d.scales import REGIONS, ROMAN
 from face3d.scan import Floats, locked
 from face3d.threads import one_torch_thread
@@ -148,7 +147,6 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     from face3d.learn.grid import grid_of
     from face3d.learn.naming import named
     from face3d.learn.networks import batch_of, mean_outputs
-    from face3d.learn.predictions import of_outputs, of_rules
     from face3d.template import FaceTemplate
 
     grid = grid_of(FaceTemplate.load())
@@ -159,16 +157,15 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
         said = mean_outputs(members)
         composite = said.composite.numpy()
         mean = {k: v.numpy() for k, v in said._asdict().items()}
-    probabilities, severity = calibration.pooled(of_outputs(said), of_rules(examples))
     spread = np.std([m.severity.numpy() for m in members], axis=0)
     grades = []
     for i, example in enumerate(examples):
-        p = probabilities[i]
+        p = tempered(mean["grade_probabilities"][i], calibration.temperature)
         best = int(p.argmax()) + 1
         doubts = certain_doubts(example, named(example)) + usual.doubts(example, grid)
         if expected_error(p) > calibration.unsure:
             error, limit = expected_error(p), calibration.unsure
-            doubts.append(f"the grade is unsure: expected error {error:.2f} grades, limit {limit:.2f}")
+            doubts.append(f"the networks are unsure: expected error {error:.2f} grades, limit {limit:.2f}")
         side = SIDES[int(mean["side_logits"][i].argmax())]
         function = mean["function"][i]
         ill = function.min(axis=0) if side == "none" else function[SIDES.index(side)]
@@ -176,7 +173,7 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
         resting, voluntary, unasked = (float(v) for v in scores)
         grades.append(
             Grade(
-                best, p, likely_grades(p, calibration.least), float(severity[i]),
+                best, p, likely_grades(p, calibration.least), float(mean["severity"][i]),
                 float(np.hypot(spread[i], calibration.severity_se)), side,
                 {r: float(v) for r, v in zip(REGIONS, ill, strict=True)},
                 SunnybrookEstimate(resting, voluntary, unasked, float(composite[i])),

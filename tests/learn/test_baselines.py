@@ -6,8 +6,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from face3d.learn.baselines import OrdinalRegression, best_cuts, learned, methods
-from face3d.learn.calibration import CUTS, graded
+from face3d.learn.baselines import CUTS, OrdinalRegression, best_cuts, graded, learned, methods
 from face3d.learn.examples import MOVEMENTS, POINTS, Example, Labels, mirrored
 from face3d.learn.features import SETS, names_of, rows_of, weaker_side
 from face3d.learn.grid import MARKS, grid_of

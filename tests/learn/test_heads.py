@@ -10,9 +10,8 @@ from learn.simple_exams import simple_exam
 
 torch = pytest.importorskip("torch")
 
-from face3d.learn.calibration import CUTS  # noqa: E402
 from face3d.learn.examples import Labels  # noqa: E402
-from face3d.learn.heads import Heads, Outputs, loss_of, mean_outputs, targets_of  # noqa: E402
+from face3d.learn.heads import CUTS, Heads, Outputs, loss_of, mean_outputs, targets_of  # noqa: E402
 from face3d.scales import house_brackmann_from_movement  # noqa: E402
 
 

@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from face3d.learn.calibration import CUTS, graded
 from face3d.learn.examples import Example
 from face3d.learn.features import SETS, names_of, rows_of, weaker_side
+from face3d.learn.heads import CUTS
 from face3d.learn.maps import MapNetwork, pictures_of
 from face3d.learn.predictions import Predictions, truth_of
 from face3d.learn.splits import folds
@@ -199,6 +199,14 @@ def best_cuts(severity: Floats, grade: np.ndarray) -> Floats:
         if least == before:
             break
     return cuts
+
+
+def graded(severity: Floats, cuts: Floats, spread: float) -> Floats:
+    """(n, 6) probabilities of the grades when the severity is known to `spread` (SD, normal)."""
+    from scipy.stats import norm
+
+    below = norm.cdf((cuts[None] - severity[:, None]) / max(spread, 1e-3))
+    return np.diff(np.c_[np.zeros(len(severity)), below, np.ones(len(severity))], axis=1)
 
 
 # ---------------------------------------------------------------- a method learned

@@ -13,8 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from face3d.learn.baselines import best_cuts
-from face3d.learn.calibration import graded
+from face3d.learn.baselines import best_cuts, graded
 from face3d.learn.examples import Example
 from face3d.learn.predictions import Predictions, Truth
 from face3d.learn.splits import folds

@@ -12,11 +12,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from face3d.learn.calibration import CUTS
 from face3d.learn.examples import EFACE, Example
-from face3d.scales import REGIONS
+from face3d.scales import REGIONS, HouseBands
 
 SIDES = ("left", "right", "none")
+#: Severity above which House-Brackmann is at least II, III, IV, V, VI (`HouseBands`); where learning starts from.
+CUTS = tuple(round(1.0 - low, 6) for low in (
+    HouseBands.normal, HouseBands.mild, HouseBands.moderate, HouseBands.moderately_severe, HouseBands.severe,
+))  # fmt: skip
 _BROW, _MOUTH = REGIONS.index("brow"), REGIONS.index("mouth")
 _RESTING_TOP = (1.0, 2.0, 1.0)
 _EFACE_TOP = tuple(200.0 if "rest" in name or "fold" in name else 100.0 for name in EFACE)
@@ -72,7 +75,7 @@ class Heads(nn.Module):
         self.neither = nn.Linear(width, 1)
         self.side_gain = nn.Parameter(torch.tensor(8.0))
         self.weak_gain = nn.Parameter(torch.tensor(12.0))
-        self.cuts = nn.Parameter(torch.tensor(CUTS))  # where learning starts from
+        self.cuts = nn.Parameter(torch.tensor(CUTS))
         self.spread_gain = nn.Parameter(torch.zeros(()))  # logarithm; learned on exams held out
         both = 2 * width + len(REGIONS)
         last = nn.Linear(32, 1)
