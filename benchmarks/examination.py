@@ -23,7 +23,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from face3d.agreement import weighted_kappa
-from face3d.estimates import estimate_scales
+from face3d.estimates import estimate_scales, rules
 from fitted_exams import StoredFit, make, stored
 from learn_measuring import measured
 from seen_exams import make as see
@@ -68,7 +68,7 @@ class Score:
         healthy = exam.side == "none"
         for k, v in given.region_function.items():
             self.functions[k].append(v - (1.0 if healthy else true.region_function[k]))
-        e, t = estimate_scales(blind), estimate_scales(true)
+        e, t = estimate_scales(blind), estimate_scales(true, rules(exact=True))
         if e.house_brackmann and t.house_brackmann:
             self.grades.append((e.house_brackmann, t.house_brackmann))
             if t.house_brackmann >= 3:

@@ -33,6 +33,8 @@ from face3d.scales import (
 
 LABEL = "estimate by rule from measurements, not a clinician's grade"
 
+#: What ends the name of a cut point that takes another's place where movement was measured from scans.
+_MEASURED = "_measured"
 #: Sunnybrook movement -> expression, functional region
 _SUNNYBROOK: Mapping[str, tuple[str, str]] = {
     "brow": ("brow_raise", "brow"), "eye": ("gentle_eye_closure", "eye"), "smile": ("open_smile", "mouth"),
@@ -59,10 +61,13 @@ class Estimates:
 
 
 @cache
-def rules() -> Mapping[str, Mapping[str, Any]]:
-    """The cut points: name -> value, origin ("published", "own" or "learned") and source."""
+def rules(exact: bool = False) -> Mapping[str, Mapping[str, Any]]:
+    """The cut points: name -> value, origin ("published", "own" or "learned") and source; `exact` those for movement
+    that is known without error, of a simulated person."""
     text = files("face3d").joinpath("data/scale_rules.json").read_text(encoding="utf-8")
-    return {name: rule for name, rule in json.loads(text).items() if isinstance(rule, dict)}
+    known = {name: rule for name, rule in json.loads(text).items() if isinstance(rule, dict)}
+    plain = {name: rule for name, rule in known.items() if not name.endswith(_MEASURED)}
+    return plain if exact else {name: known.get(name + _MEASURED, rule) for name, rule in plain.items()}
 
 
 def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = None) -> Estimates:

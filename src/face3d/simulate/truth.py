@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy.spatial.transform import RigidTransform
 
-from face3d.estimates import Estimates, estimate_scales
+from face3d.estimates import Estimates, estimate_scales, rules
 from face3d.function import FULL, paired
 from face3d.landmarks import SIDES
 from face3d.measures import Measures, measure_movements
@@ -91,7 +91,7 @@ def truth_of(patient: Patient) -> Truth:
     function = {r: 1.0 if healthy else found.region_function[r] for r in REGIONS}
     return Truth(
         side=patient.side, state=patient.state, branches=patient.branches,
-        region_function=MappingProxyType(function), measures=found, scales=estimate_scales(found),
+        region_function=MappingProxyType(function), measures=found, scales=estimate_scales(found, rules(exact=True)),
         intensities=MappingProxyType({n: expression_intensities(patient, n) for n in ("rest", *names)}),
     )  # fmt: skip
 
