@@ -88,5 +88,5 @@ def test_truth_is_graded_by_words_and_measured_movement_by_what_was_learned() ->
         estimate_scales(measures).sunnybrook,
     )
     assert by_words is not None and as_measured is not None
-    # Muscles that act by 85 % of the other side's: nearly complete by the form's words, complete as far as scans can tell.
+    # Muscles that act by 85 % of the other side's: nearly complete by the form's words, complete for scans.
     assert 4 in by_words.voluntary and set(as_measured.voluntary) == {5}
