@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -40,7 +40,12 @@ def check_round_trip(scan: FaceScan, folder: Path, suffix: str) -> None:
     assert (scan.colors is None and back.colors is None) or np.array_equal(back.colors, scan.colors)
 
 
+#: Nearly black: 1 is a 255th here, and not white.
+DARK = FaceScan(np.zeros((1, 3)), np.zeros((0, 3), np.int64), colors=np.ones((1, 3), np.uint8))
+
+
 @given(scans(), st.sampled_from(EXACT), st.booleans())
+@example(DARK, ".off", False)
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_round_trip(tmp_path, scan, suffix, packed):
     check_round_trip(scan, tmp_path, suffix + ".gz" * packed)

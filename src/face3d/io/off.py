@@ -46,8 +46,9 @@ def read_off(name: str, data: bytes) -> RawMesh:
     values = table(lines.pick(at[1 : 1 + vertices]), 0, widths, "a vertex of this OFF file")
     mesh = RawMesh(np.ascontiguousarray(values[:, :3]))
     if colored:
-        shade = values[:, before : before + 3]
-        mesh.colors = colors_from(shade, 1.0 if shade.max() <= 1.0 else 255.0)
+        # An alpha of 255 says that colours run to 255, however dark they are.
+        shade = values[:, before : values.shape[1] - 2 * bool(uv)]
+        mesh.colors = colors_from(shade[:, :3], 1.0 if shade.max() <= 1.0 else 255.0)
     if faces:
         mesh.faces = _faces(lines.pick(at[1 + vertices :]), vertices)
     return mesh
