@@ -151,7 +151,7 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
 
     grid = grid_of(FaceTemplate.load())
     networks, (calibration, usual) = shipped_grader(), shipped_calibration()
-    with one_torch_thread(), torch.no_grad():
+    with one_torch_thread(), torch.inference_mode():
         batch = batch_of(examples, points=False)
         members = [network(batch) for network in networks]
         said = mean_outputs(members)

@@ -59,10 +59,10 @@ def shape_of(rest: Floats, there: Floats, grid: Grid) -> Floats:
     weight = np.minimum(grid.regions[:, [grid.region_names.index(n) for n in LAID_ON]].sum(axis=1), 1.0) * known
     weight = weight / np.maximum(weight.sum(axis=-1, keepdims=True), 1e-9)
     a, b = np.nan_to_num(there), np.nan_to_num(rest)
-    a = a - np.einsum("...n,...ni->...i", weight, a)[..., None, :]
-    b_mean = np.einsum("...n,...ni->...i", weight, b)[..., None, :]
+    a = a - weight[..., None, :] @ a
+    b_mean = weight[..., None, :] @ b
     # Kabsch (1976), all pairs of scans at once; never a reflection.
-    u, _, vt = np.linalg.svd(np.einsum("...n,...ni,...nj->...ij", weight, a, b - b_mean))
+    u, _, vt = np.linalg.svd(np.swapaxes(weight[..., None] * a, -1, -2) @ (b - b_mean))
     u[..., :, 2] *= np.linalg.det(u @ vt)[..., None]
     move = np.where(known[..., None], a @ (u @ vt) + b_mean - b, 0.0) / 10.0
     k = grid.pairs
