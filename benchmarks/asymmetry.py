@@ -5,7 +5,8 @@
 (a) simulated patients of the fitted movement set; (b) patients whose movements another author modelled, and (w) whose
 movements are Waters muscles drawn anew for each person, both fitted with the first set only; (s) faces of another
 model under such muscles, and (c) the scans of `../shared/scans`, where they are: distance to the scan, and agreement
-with the correspondence that the simpop faces share. (r) repeatability; (u) movement units of each side. Palsied faces
+with the correspondence that the simpop faces share. (r) repeatability; (u) movement units of
+each side, with a rest scan, so fitted with both authors' units as exams are. Palsied faces
 in expression and healthy, exactly symmetric faces in expression; seeds that no parameter was chosen on. Landmarks are
 found automatically. Ratios are estimated over true where the truth exceeds 2 mm. A set followed by
 + has vertex colours.
@@ -203,7 +204,7 @@ def units(people: int, seed: int) -> None:
         cross: list[float] = []
         for k in range(people):
             rng = np.random.default_rng(seed + k)
-            person = draw_patient(rng, HeadModel.load("a" if kind == "a" else "b", "fine"), int(rng.integers(2, 7)))
+            person = draw_patient(rng, HeadModel.load(kind, "fine"), int(rng.integers(2, 7)))
             model = person.model
             still = expression_intensities(person, "rest")
             rest = _fit_of(person.vertices("rest"), model, rng, None)

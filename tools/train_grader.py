@@ -112,7 +112,7 @@ def publish(work: Path, members: Sequence[Path], out: Path) -> None:
             | {name: _counted(training, name) for name in ("scanner", "kind")},
             "simulated_only": {"subjects": TRUE_SUBJECTS, "seed": 21},
         },
-        "training": {"first": asdict(FIRST), "fitted_as_often": AS_OFTEN},
+        "training": {"first": asdict(FIRST), "simulated_again": AGAIN, "fitted_as_often": AS_OFTEN},
         "config": asdict(THEN),
         "held_out": [{**c["held_out"], "best_epoch": c["best_epoch"]} for c in cards],
         "limits": [
