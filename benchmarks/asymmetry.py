@@ -7,8 +7,8 @@ movements are Waters muscles drawn anew for each person, both fitted with the fi
 model under such muscles, and (c) the scans of `../shared/scans`, where they are: distance to the scan, and agreement
 with the correspondence that the simpop faces share. (r) repeatability; (u) movement units of each
 side, with a rest scan, so fitted with both authors' units as exams are. Palsied faces in expression and healthy,
-exactly symmetric faces in expression; seeds that no parameter was chosen on. Landmarks are found automatically. Ratios are
-estimated over true where the truth exceeds 2 mm. A set followed by + has vertex colours.
+exactly symmetric faces in expression; seeds that no parameter was chosen on. Landmarks are found automatically.
+Ratios are estimated over true where the truth exceeds 2 mm. A set followed by + has vertex colours.
 """
 
 from __future__ import annotations
