@@ -9,7 +9,7 @@ import pytest
 from face3d.comparison import compare
 from face3d.errors import SchemaError
 from face3d.measures import Measures, measure_vertices
-from face3d.repeatability import Repeatability
+from face3d.reference.repeatability import Repeatability
 from face3d.simulate.head import HeadModel
 from face3d.thirds import outcome, outcome_table, third_rows
 from palsy import face

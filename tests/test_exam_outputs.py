@@ -14,8 +14,8 @@ from face3d.exam import Grades
 from face3d.exam_outputs import write_comparison, write_exam
 from face3d.exam_result import CompareResult, ExamResult, read_measures
 from face3d.measures import measure_vertices
+from face3d.reference.scales import Sunnybrook
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
-from face3d.scales import Sunnybrook
 from face3d.simulate.head import HeadModel
 from palsy import face
 

@@ -7,7 +7,7 @@ import pytest
 
 from face3d.measure_rows import DEFINITIONS, LEAST_FOR_ANGLE
 from face3d.measures import RATIOS, measure_vertices, ratio
-from face3d.scales import REGIONS
+from face3d.reference.scales import REGIONS
 from face3d.simulate.head import HeadModel, reflected
 from palsy import ASKED, face
 

@@ -11,7 +11,7 @@ from face3d.errors import ScanError, SchemaError
 from face3d.exam import Exam
 from face3d.measure_rows import Measure
 from face3d.measures import Measures
-from face3d.repeatability import load_repeatability, repeatability_from, write_repeatability
+from face3d.reference.repeatability import load_repeatability, repeatability_from, write_repeatability
 from face3d.study import agreement_table, group_change, study_table, write_table
 
 

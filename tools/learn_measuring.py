@@ -24,11 +24,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from face3d import examine, repeatability, restored
+from face3d import examine, restored
 from face3d.function import FULL, paired
 from face3d.measure_rows import fissure
 from face3d.measures import Measures
 from face3d.movement import movement
+from face3d.reference import repeatability
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import true_measures
 from face3d.template import FaceTemplate

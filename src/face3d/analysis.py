@@ -15,11 +15,11 @@ from face3d.correspondence import Correspondence, correspond
 from face3d.errors import RegistrationError
 from face3d.fit import TemplateFit
 from face3d.pose import head_frame, refined_frame
+from face3d.reference.surface_norms import SurfaceNorm, surface_norm
 from face3d.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.scan import FaceScan, Floats, locked
 from face3d.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
 from face3d.surface import REASONS, SurfaceDistance, mirror_distance, vertex_areas
-from face3d.surface_norms import SurfaceNorm, surface_norm
 
 if TYPE_CHECKING:
     import pandas as pd

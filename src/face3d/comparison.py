@@ -1,6 +1,6 @@
 """Two visits of one person, or many: what changed, and whether by more than measuring alone can explain.
 
-A change is *beyond* when it exceeds the detectable change of that measure (95 %, `face3d.repeatability`): one change
+A change is *beyond* when it exceeds the detectable change of that measure (95 %, `face3d.reference.repeatability`): one change
 in twenty of an unchanged face does so too, by definition. Numbers are compared; nothing here says that a treatment
 worked.
 """
@@ -16,8 +16,8 @@ from face3d.errors import SchemaError
 from face3d.landmarks import SIDES
 from face3d.measure_rows import Measure, row
 from face3d.measures import RATIOS, Measures, ratio
-from face3d.norms import find_norms
-from face3d.repeatability import Key, Repeatability, load_repeatability
+from face3d.reference.norms import find_norms
+from face3d.reference.repeatability import Key, Repeatability, load_repeatability
 
 if TYPE_CHECKING:
     import pandas as pd

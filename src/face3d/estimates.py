@@ -17,7 +17,7 @@ from typing import Any
 
 from face3d.landmarks import SIDES
 from face3d.measures import Measures
-from face3d.scales import (
+from face3d.reference.scales import (
     FNGS2,
     SUNNYBROOK_MOVEMENTS,
     EfaceItems,

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Any
 
 from face3d.errors import ScanError, SchemaError
-from face3d.scales import FNGS2, EfaceItems, Sunnybrook
+from face3d.reference.scales import FNGS2, EfaceItems, Sunnybrook
 from face3d.scan import FaceScan
 
 #: The protocol, in the order in which it is asked for; names as in manifests. `rest` is the one that cannot be missing.

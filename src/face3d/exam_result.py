@@ -19,8 +19,8 @@ from face3d.estimates import Estimates, estimate_scales
 from face3d.exam import Grades
 from face3d.measure_rows import DEFINITIONS, Measure
 from face3d.measures import Measures
+from face3d.reference.scales import ROMAN
 from face3d.result import NOTICE, Number
-from face3d.scales import ROMAN
 
 if TYPE_CHECKING:
     from face3d.grading import Grade

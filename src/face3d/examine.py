@@ -15,7 +15,7 @@ from face3d.exam import AFFECTED
 from face3d.measure_rows import Measure
 from face3d.measures import Measures, measure_movements
 from face3d.movement import Anatomy, movement
-from face3d.repeatability import load_repeatability
+from face3d.reference.repeatability import load_repeatability
 from face3d.restored import anchored, lids, restored, tip_points
 from face3d.scan import FaceScan, Floats, locked
 from face3d.thirds import SMILES, third_rows
@@ -241,7 +241,7 @@ def measure_fits(
     marks: Mapping[str, Mapping[str, Floats]] | None = None,
 ) -> Measures:  # fmt: skip
     """Measures of fitted meshes, arguments as in `measure_vertices`: what a fit loses on average is put back
-    (`face3d.restored`), and every row says how far it may be off (`face3d.repeatability`). `marks` as in
+    (`face3d.restored`), and every row says how far it may be off (`face3d.reference.repeatability`). `marks` as in
     `FittedExam`."""
     movements, said = {}, list(notes)
     at_rest = anatomy.landmark_points(rest)

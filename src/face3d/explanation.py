@@ -19,7 +19,7 @@ from face3d.extras import require
 from face3d.grading import Grade, grade, shipped_grader
 from face3d.learn.examples import MOVEMENTS, SCANS, Example, mirrored
 from face3d.learn.grid import MARKS, Grid, grid_of
-from face3d.scales import REGIONS
+from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 from face3d.template import FaceTemplate
 from face3d.threads import one_torch_thread

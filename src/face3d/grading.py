@@ -20,7 +20,7 @@ import numpy as np
 from face3d.errors import MissingExtraError, WeightsError
 from face3d.extras import require
 from face3d.learn.calibration import Calibration, expected_error, likely_grades, tempered
-from face3d.scales import REGIONS, ROMAN
+from face3d.reference.scales import REGIONS, ROMAN
 from face3d.scan import Floats, locked
 from face3d.threads import one_torch_thread
 

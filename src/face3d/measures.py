@@ -25,7 +25,7 @@ from face3d.function import ASKED, FULL, Pair, pairs, synkinesis, weaker_side
 from face3d.landmarks import SIDES
 from face3d.measure_rows import LEAST_FOR_RATIO, Measure, movement_rows, overaction_row, rest_rows, row
 from face3d.movement import Anatomy, Movement, movement
-from face3d.scales import REGIONS, severity
+from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
 
 if TYPE_CHECKING:

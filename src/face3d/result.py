@@ -259,7 +259,7 @@ def _through_correspondence(analysis: Analysis) -> dict[str, Any]:
 
 
 def _regions(analysis: Analysis, distance: str) -> list[RegionPart]:
-    from face3d.surface_norms import surface_norm
+    from face3d.reference.surface_norms import surface_norm
 
     parts = []
     for row in analysis.regions.query("distance == @distance").to_dict("records"):

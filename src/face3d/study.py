@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.agreement import (
+from face3d.errors import Face3DError, SchemaError
+from face3d.io.exam import find_exams, read_exam
+from face3d.measures import Measures
+from face3d.reference.agreement import (
     bland_altman,
     bootstrap_by_subject,
     detectable_change,
@@ -17,9 +20,6 @@ from face3d.agreement import (
     standard_error_of_measurement,
     technical_error,
 )
-from face3d.errors import Face3DError, SchemaError
-from face3d.io.exam import find_exams, read_exam
-from face3d.measures import Measures
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,7 +20,7 @@ from face3d.landmarks import SIDES
 from face3d.measure_rows import Measure, row
 from face3d.measures import Measures
 from face3d.movement import Anatomy, Movement
-from face3d.norms import Norm, find_norms
+from face3d.reference.norms import Norm, find_norms
 from face3d.regions import landmark_regions
 from face3d.scan import FaceScan, Floats
 from face3d.surface import surface_distance, vertex_areas

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 from face3d.learn.examples import Labels  # noqa: E402
 from face3d.learn.heads import CUTS, Heads, Outputs, loss_of, mean_outputs, targets_of  # noqa: E402
-from face3d.scales import house_brackmann_from_movement  # noqa: E402
+from face3d.reference.scales import house_brackmann_from_movement  # noqa: E402
 
 
 def said(**known: torch.Tensor) -> Outputs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from face3d.scales import REGIONS
+from face3d.reference.scales import REGIONS
 from face3d.simulate import HeadModel, Patient, draw_patient, healthy, truth_of, with_palsy
 from face3d.simulate.head import reflected
 from face3d.simulate.truth import asymmetry_vectors, movement_function, rated

@@ -44,7 +44,7 @@ def norms(
     json: Json = False,
 ) -> int:
     """Make reference values of your own from a study of healthy people."""
-    from face3d.norms import norms_from, write_norms
+    from face3d.reference.norms import norms_from, write_norms
     from face3d.study import read_table
 
     found = norms_from(read_table(table), population, source, device=device)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from face3d.errors import SchemaError
 from face3d.exam import EXPRESSIONS, Exam, Grades, ScanFile, SequenceFile
-from face3d.scales import FNGS2, EfaceItems, Sunnybrook
+from face3d.reference.scales import FNGS2, EfaceItems, Sunnybrook
 
 MANIFEST = "exam.json"
 #: A manifest lists some twenty files; what is larger than this is something else.

@@ -21,7 +21,7 @@ from face3d.errors import RegistrationError, SchemaError
 from face3d.exam import EXPRESSIONS
 from face3d.learn.grid import MARKS, Grid, grid_of
 from face3d.learn.raw_scans import points_of
-from face3d.scales import REGIONS, EfaceItems
+from face3d.reference.scales import REGIONS, EfaceItems
 from face3d.scan import Floats
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import numpy as np
 
 from face3d.function import ASKED
 from face3d.learn.examples import MOVEMENTS, SCANS, Example
-from face3d.scales import REGIONS
+from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 
 #: Sets of features, in the order in which they stand in a row.

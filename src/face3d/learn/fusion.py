@@ -17,7 +17,7 @@ from face3d.learn.baselines import best_cuts, graded
 from face3d.learn.examples import Example
 from face3d.learn.predictions import Predictions, Truth
 from face3d.learn.splits import folds
-from face3d.scales import REGIONS
+from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 
 #: Measures that clinicians read first: as fractions of the stronger side.

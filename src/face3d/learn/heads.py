@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from face3d.learn.examples import EFACE, Example
-from face3d.scales import REGIONS, HouseBands
+from face3d.reference.scales import REGIONS, HouseBands
 
 SIDES = ("left", "right", "none")
 #: Severity above which House-Brackmann is at least II, III, IV, V, VI (`HouseBands`); where learning starts from.

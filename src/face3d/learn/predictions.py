@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from face3d.scales import REGIONS
+from face3d.reference.scales import REGIONS
 from face3d.scan import Floats, Ints
 
 if TYPE_CHECKING:

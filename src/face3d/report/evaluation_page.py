@@ -9,15 +9,15 @@ import numpy as np
 from markupsafe import Markup
 
 import face3d
+from face3d.reference.scales import ROMAN, HouseBands
 from face3d.report.charts import SOFT, WARM, Chart, counts, interval
 from face3d.report.frame import rendered
 from face3d.result import NOTICE
-from face3d.scales import ROMAN, HouseBands
 
 if TYPE_CHECKING:
-    from face3d.agreement import Estimate
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
+    from face3d.reference.agreement import Estimate
 
 #: Figures that stand above the page, in this order.
 _FIRST = ("exact", "within_one", "mae", "auc", "side", "severity_sd", "composite", "ece")

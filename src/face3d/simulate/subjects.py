@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from face3d.landmarks import SIDES
-from face3d.scales import REGIONS
+from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 from face3d.simulate.draw import draw_patient
 from face3d.simulate.expressions import BRANCHES, CLOSING

@@ -16,7 +16,7 @@ from face3d.learn.grid import MARKS, Grid, grid_of
 from face3d.learn.heads import Grader
 from face3d.learn.networks.attention import Attention, AxialBlock
 from face3d.learn.networks.batch import Batch
-from face3d.scales import REGIONS
+from face3d.reference.scales import REGIONS
 from face3d.template import FaceTemplate
 
 #: mm that count as 1 inside the network.

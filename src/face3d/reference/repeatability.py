@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.agreement import detectable_change, icc, standard_error_of_measurement
 from face3d.errors import SchemaError
+from face3d.reference.agreement import detectable_change, icc, standard_error_of_measurement
 
 if TYPE_CHECKING:
     import pandas as pd

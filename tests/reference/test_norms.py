@@ -9,7 +9,17 @@ import pandas as pd
 import pytest
 
 from face3d.errors import SchemaError
-from face3d.norms import MIRROR_RMS, OUR_METHOD, Norm, against, find_norms, load_norms, methods, norms_from, write_norms
+from face3d.reference.norms import (
+    MIRROR_RMS,
+    OUR_METHOD,
+    Norm,
+    against,
+    find_norms,
+    load_norms,
+    methods,
+    norms_from,
+    write_norms,
+)
 
 
 def test_shipped_norms_are_complete() -> None:

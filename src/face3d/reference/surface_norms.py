@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from face3d.norms import MIRROR_RMS, find_norms, methods
+from face3d.reference.norms import MIRROR_RMS, find_norms, methods
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from face3d.agreement import (
+from face3d.reference.agreement import (
     bland_altman,
     bootstrap_by_subject,
     detectable_change,

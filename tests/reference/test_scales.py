@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from face3d.scales import (
+from face3d.reference.scales import (
     FNGS2,
     EfaceItems,
     HouseBands,

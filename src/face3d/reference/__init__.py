@@ -1,0 +1,1 @@
+"""What is published: scales, norms, agreement statistics, repeatability. No scan in it."""
