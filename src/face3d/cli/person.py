@@ -37,7 +37,7 @@ def analyze(
 
 def info(scan: ScanFile, units: Units = "auto", landmarks: Landmarks = None, json: Json = False) -> int:
     """Say what is in a scan file, without measuring anything."""
-    from face3d import info as facts
+    from face3d.io import info as facts
     from face3d.io import read_scan
 
     found = facts.info(read_scan(scan, units, landmarks, texture=True))
@@ -107,7 +107,7 @@ def grade(
 
 def validate(exam: ExamPath, json: Json = False) -> int:
     """Check an examination, or every one in a study: the manifest, and that each scan can be read."""
-    from face3d.validate import as_json, as_text, validate
+    from face3d.io.validate import as_json, as_text, validate
 
     findings = validate(exam)
     print(as_json(findings) if json else as_text(findings))

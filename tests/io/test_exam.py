@@ -13,7 +13,7 @@ from face3d.exam import EXPRESSIONS, Exam, ScanFile
 from face3d.io.exam import ExamManifest, expression_of, find_exams, read_exam
 from face3d.scan import FaceScan
 
-SCHEMA = Path(__file__).parents[1] / "data_schemas" / "exam.schema.json"
+SCHEMA = Path(__file__).parents[2] / "data_schemas" / "exam.schema.json"
 
 
 def folder_with(tmp_path: Path, manifest: dict | None, *files: str) -> Path:

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from limited_reading import Outcome, read_limited
 
 from face3d.errors import ScanError
 from face3d.io import read_scan
-from limited_reading import Outcome, read_limited
 
 #: (V, F) of the files that are valid, though odd; every other one must be refused.
 VALID = {

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from face3d.info import info
+from face3d.io.info import info
 from face3d.scan import FaceScan
 
 TRIANGLE = np.array([[0.0, 0, 0], [3, 0, 0], [0, 4, 0]])
