@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-from face3d.clean import crop
 from face3d.errors import Face3DError
 from face3d.exam import Exam
 from face3d.examine import fit_seen
+from face3d.geometry.clean import crop
 from face3d.grading import grade
 from face3d.learn.examples import Example, example_of
 from face3d.scan import FaceScan

@@ -28,14 +28,14 @@ from face3d.detect import detect_landmarks
 from face3d.errors import Face3DError
 from face3d.examine import Fitted, fit_expression, fit_rest, see_scan
 from face3d.fit import TemplateFit, fit_template
+from face3d.geometry.distance import mirror_distance
+from face3d.geometry.superimpose import SymmetryPlane
 from face3d.quality import fit_quality
 from face3d.scan import FaceScan, Floats
 from face3d.simulate import HeadModel, draw_healthy, draw_patient, draw_skin, expression_intensities, scan_face
 from face3d.simulate.scanners.simulated import SimulatedScan
 from face3d.simulate.truth import asymmetry_vectors
 from face3d.simulate.waters import with_waters_muscles
-from face3d.superimpose import SymmetryPlane
-from face3d.surface import mirror_distance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -241,7 +241,7 @@ def _units_of(shape: Floats, model: HeadModel, rng: np.random.Generator, rest: F
 
 
 def real() -> None:
-    from face3d.clean import clean
+    from face3d.geometry.clean import clean
     from face3d.io import read_scan
 
     print("\n(c) scans: mean distance of the template to the scan, mm; share of the template on the scan; quality")

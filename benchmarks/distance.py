@@ -22,11 +22,11 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
+from face3d.geometry.distance import mirror_distance
+from face3d.geometry.superimpose import superimpose_mirror
 from face3d.scan import FaceScan
 from face3d.simulate import HeadModel, draw_patient
 from face3d.simulate.scanners import scan_face
-from face3d.superimpose import superimpose_mirror
-from face3d.surface import mirror_distance
 from plane import METHODS
 
 NAMES = ("face3d", "open3d point to plane", "trimesh icp", "small_gicp")

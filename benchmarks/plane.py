@@ -17,12 +17,12 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import Face3DError
+from face3d.geometry.superimpose import SymmetryPlane, superimpose_mirror
 from face3d.pose import head_frame
 from face3d.scan import FaceScan
 from face3d.simulate import HeadModel, draw_healthy, draw_patient
 from face3d.simulate.scanners import scan_face
 from face3d.simulate.scanners.disturbances import cheek_hole, ear_and_neck, one_sided_crop, outliers
-from face3d.superimpose import SymmetryPlane, superimpose_mirror
 
 EXPRESSIONS = ("rest", "brow_raise", "tight_eye_closure", "open_smile", "snarl", "lip_pucker", "lower_lip_depression")
 #: The detector does not see these; they are not given either.

@@ -10,11 +10,11 @@ from scipy.spatial import Delaunay
 from scipy.spatial.transform import RigidTransform
 
 from face3d.analysis import Analysis
+from face3d.geometry.distance import mirror_distance, vertex_areas
+from face3d.geometry.superimpose import Superimposition, SymmetryPlane
 from face3d.pose import average_landmarks
 from face3d.regions import landmark_regions
 from face3d.scan import FaceScan
-from face3d.superimpose import Superimposition, SymmetryPlane
-from face3d.surface import mirror_distance, vertex_areas
 
 #: Height (mm) of the bump on the left cheek of `dome`, against a right cheek that has none.
 BUMP = 3.0

@@ -7,8 +7,8 @@ import pytest
 
 import face3d
 from analytic_face import face, motion
+from face3d.geometry.distance import CLEANED, RIM
 from face3d.scan import FaceScan
-from face3d.surface import CLEANED, RIM
 
 SHARED = Path(__file__).parents[2] / "shared" / "scans"
 #: name -> the largest RMS that is believable, mm. Healthy faces at rest have 0.63 +- 0.16; james frowns to one side and

@@ -10,9 +10,9 @@ from face3d import detector
 from face3d.detect import Detection, detect_landmarks
 from face3d.detector import Detector, model_facts
 from face3d.errors import LandmarkError, WeightsError
+from face3d.geometry.mirror import mirrored
 from face3d.io import read_scan
 from face3d.landmarks import NAMES, relabelled
-from face3d.mirror import mirrored
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
 

@@ -13,7 +13,7 @@ from face3d.asymmetry import asymmetry_map, carried
 from face3d.errors import RegistrationError
 from face3d.fit import TemplateFit, fit_template
 from face3d.fit_solver import laid_on
-from face3d.mirror import mirrored
+from face3d.geometry.mirror import mirrored
 from face3d.quality import fit_quality
 from face3d.scan import FaceScan, Floats
 from face3d.simulate.head import HeadModel

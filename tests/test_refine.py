@@ -9,6 +9,7 @@ from scipy.spatial.transform import RigidTransform
 
 from face3d import refine
 from face3d.errors import WeightsError
+from face3d.geometry.views import Surface
 from face3d.landmarks import opposite_name
 from face3d.refine import (
     MARKS,
@@ -23,7 +24,6 @@ from face3d.refine import (
     peaks,
     settled,
 )
-from face3d.render import Surface
 from face3d.simulate.head import HeadModel
 
 

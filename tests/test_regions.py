@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from analytic_face import face
+from face3d.geometry.distance import vertex_areas
 from face3d.pose import average_landmarks
 from face3d.regions import SUBUNITS, completed, landmark_regions, region_table, statistics
-from face3d.surface import vertex_areas
 
 SCAN = face(0, count=8000)
 REGIONS = landmark_regions(SCAN.vertices, SCAN.landmarks)

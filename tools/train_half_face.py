@@ -71,7 +71,7 @@ def _twice(x: Tensor) -> Tensor:
 
 
 def blurred(x: Tensor, sigma: float) -> Tensor:
-    """Gaussian blur of (B, C, H, W), zero outside, truncated at 3 sigma as in `face3d.render.smoothed`."""
+    """Gaussian blur of (B, C, H, W), zero outside, truncated at 3 sigma as in `face3d.geometry.views.smoothed`."""
     if sigma < 0.2:
         return x
     radius = int(3.0 * sigma + 0.5)
@@ -87,7 +87,7 @@ def filtered(depth: Tensor, known: Tensor, sigma: float) -> Tensor:
 
 
 def bridged(depth: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """`face3d.render.bridged` for a batch: (depth, known) with small holes filled."""
+    """`face3d.geometry.views.bridged` for a batch: (depth, known) with small holes filled."""
     filled, now = depth, known
     for width, needed in ((HOLE / 2.5, 0.3), (HOLE, 0.5)):
         weight = blurred(known, width)

@@ -14,12 +14,12 @@ from scipy.spatial.transform import RigidTransform
 from face3d.correspondence import Correspondence, correspond
 from face3d.errors import RegistrationError
 from face3d.fit import TemplateFit
+from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance, vertex_areas
+from face3d.geometry.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
 from face3d.pose import head_frame, refined_frame
 from face3d.reference.surface_norms import SurfaceNorm, surface_norm
 from face3d.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.scan import FaceScan, Floats, locked
-from face3d.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
-from face3d.surface import REASONS, SurfaceDistance, mirror_distance, vertex_areas
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +154,7 @@ def analyze(scan: FaceScan) -> Analysis:
     Raises `ScanError` when nothing measurable is left after cleaning, `LandmarkError` when no face is found and no
     landmarks are given, `RegistrationError` when the mirror image cannot be laid over the face.
     """
-    from face3d.clean import clean
+    from face3d.geometry.clean import clean
 
     cleaned = clean(scan)
     landmarks, confidence, dense, notes = _landmarks(cleaned.scan)

@@ -17,8 +17,8 @@ from numpy.typing import ArrayLike
 from face3d.errors import RegistrationError
 from face3d.fit import TemplateFit
 from face3d.fit_solver import laid_on
+from face3d.geometry.distance import scan_normals, vertex_normals
 from face3d.scan import FaceScan, Floats, locked
-from face3d.surface import scan_normals, vertex_normals
 
 #: mm. The weights' scale does not fall below this: what a fit of a symmetric face leaves.
 FLOOR = 0.3

@@ -21,9 +21,9 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.detector import Detector, model_facts
 from face3d.errors import LandmarkError, ScanError
+from face3d.geometry.views import Seen, Surface, View, blurred, lifted, looking, mended, shaded
 from face3d.pose import head_frame
 from face3d.refine import foremost, marked, settled
-from face3d.render import Seen, Surface, View, blurred, lifted, looking, mended, shaded
 from face3d.scan import FaceScan, Floats, locked
 
 POINTS = 478

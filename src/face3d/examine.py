@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from face3d.detect import Detection
     from face3d.exam import Exam
     from face3d.fit import TemplateFit
-    from face3d.surfels import Surfels
+    from face3d.geometry.surfels import Surfels
     from face3d.template import FaceTemplate
 
 
@@ -127,11 +127,11 @@ class Fitted:
 def see_scan(scan: FaceScan, at_rest: bool = False) -> SeenScan:
     """A scan cleaned, with its landmarks (those given by hand win); the mirror symmetry of a rest scan fixes the head
     frame."""
-    from face3d.clean import clean
     from face3d.detect import detect_landmarks
+    from face3d.geometry.clean import clean
+    from face3d.geometry.superimpose import superimpose_mirror
+    from face3d.geometry.surfels import Surfels
     from face3d.pose import head_frame, refined_frame
-    from face3d.superimpose import superimpose_mirror
-    from face3d.surfels import Surfels
 
     cleaned = clean(scan).scan
     found = detect_landmarks(cleaned)

@@ -26,9 +26,9 @@ from scipy.spatial.transform import RigidTransform
 from face3d.errors import RegistrationError
 from face3d.fit_basis import basis_of
 from face3d.fit_solver import SCALES, Marks, Solver
+from face3d.geometry.distance import vertex_normals
+from face3d.geometry.surfels import Surfels
 from face3d.scan import FaceScan, Floats, locked
-from face3d.surface import vertex_normals
-from face3d.surfels import Surfels
 from face3d.template import FaceTemplate
 from face3d.threads import one_blas_thread
 
@@ -48,7 +48,7 @@ class TemplateFit:
     scan supports the vertex; `residual_mm` (N,) signed distance outside the scan, NaN where not valid;
     `left`, `right` (U,) intensities of the template's units with standard errors `left_se`, `right_se`, relative to
     the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD; `tone` (N,) how
-    dark the skin is beside its surroundings (`face3d.skin_tone`), NaN where it does not show, None without colours.
+    dark the skin is beside its surroundings (`face3d.geometry.skin_tone`), NaN where it does not show, None without colours.
     """
 
     template: FaceTemplate

@@ -14,9 +14,9 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import RegistrationError
 from face3d.fit_basis import Basis, displaced
+from face3d.geometry.distance import vertex_normals
+from face3d.geometry.surfels import Surfels
 from face3d.scan import Floats, Ints, locked
-from face3d.surface import vertex_normals
-from face3d.surfels import Surfels
 from face3d.template import FaceTemplate
 
 # Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 import numpy as np
 
+from face3d.geometry.mirror import reflect
 from face3d.landmarks import SIDES
-from face3d.mirror import reflect
 from face3d.movement import Anatomy, Movement, align
 from face3d.scan import Floats
 

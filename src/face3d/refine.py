@@ -23,8 +23,8 @@ from scipy import ndimage
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import WeightsError
+from face3d.geometry.views import Seen, Surface, View, at_pixels, bridged, smoothed
 from face3d.landmarks import SIDES
-from face3d.render import Seen, Surface, View, at_pixels, bridged, smoothed
 from face3d.scan import Floats
 
 Singles = NDArray[np.float32]  # the network computes in single precision: half the time, and 1e-6 of a pixel

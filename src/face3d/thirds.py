@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from face3d.geometry.distance import surface_distance, vertex_areas
 from face3d.landmarks import SIDES
 from face3d.measure_rows import Measure, row
 from face3d.measures import Measures
@@ -23,7 +24,6 @@ from face3d.movement import Anatomy, Movement
 from face3d.reference.norms import Norm, find_norms
 from face3d.regions import landmark_regions
 from face3d.scan import FaceScan, Floats
-from face3d.surface import surface_distance, vertex_areas
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
+from face3d.geometry.distance import vertex_normals
 from face3d.learn.grid import MARKS
 from face3d.learn.raw_scans import BACK_MM, REACH_MM, points_of, spread
-from face3d.surface import vertex_normals
 from face3d.template import FaceTemplate
 
 TEMPLATE = FaceTemplate.load()

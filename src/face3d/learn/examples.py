@@ -140,9 +140,9 @@ def example_of(
     shipped networks do not look."""
     from face3d.action_units import named_units
     from face3d.examine import measure_fits
+    from face3d.geometry.distance import vertex_normals
     from face3d.movement import movement
     from face3d.quality import fit_quality
-    from face3d.surface import vertex_normals
 
     template = fitted.template
     grid = grid_of(template)

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from face3d.geometry.distance import vertex_normals
 from face3d.scan import Floats
 from face3d.simulate.scanners.noise import smooth_field
 from face3d.simulate.scanners.simulated import SimulatedScan
-from face3d.surface import vertex_normals
 
 
 def kept(scan: SimulatedScan, keep: NDArray[np.bool_]) -> SimulatedScan:

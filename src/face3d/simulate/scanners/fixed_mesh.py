@@ -10,12 +10,12 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
+from face3d.geometry.distance import vertex_normals
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.simulate.scanners.chart import Chart
 from face3d.simulate.scanners.noise import smooth_field
 from face3d.simulate.scanners.resample import Samples, blue_noise, compact, triangulate
 from face3d.simulate.scanners.simulated import SimulatedScan, random_pose
-from face3d.surface import vertex_normals
 
 VERTICES = 1220  # Apple's ARFaceGeometry
 # Smartphones measure faces to 0.46-1.4 mm (Quinzi 2022, doi:10.3390/children9091390). That the most of it stays from

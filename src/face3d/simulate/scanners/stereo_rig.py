@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import RigidTransform
 
+from face3d.geometry.distance import vertex_normals
 from face3d.scan import Floats
 from face3d.simulate.scanners.pinhole import Pinhole, View, facing, look
 from face3d.simulate.skin import Skin
-from face3d.surface import vertex_normals
 
 OPTICS = Pinhole(1200, 1600, 3200.0, 3200.0, 599.5, 799.5)  # portrait, 0.19 mm of skin a pixel at 600 mm
 

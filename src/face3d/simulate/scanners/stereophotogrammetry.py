@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import ScanError
+from face3d.geometry.distance import vertex_normals
 from face3d.scan import FaceScan, Floats
 from face3d.simulate.scanners.chart import Chart
 from face3d.simulate.scanners.noise import smooth_field
@@ -16,7 +17,6 @@ from face3d.simulate.scanners.resample import blue_noise, compact, filled, strew
 from face3d.simulate.scanners.simulated import SimulatedScan, random_pose
 from face3d.simulate.scanners.visibility import cosine_to_cameras, unmeasured
 from face3d.simulate.skin import Skin
-from face3d.surface import vertex_normals
 
 # Noise along the normal, mm (standard deviation). Published: 3dMD 0.2 mm mean error (0.1-0.5; Luebbers 2010,
 # doi:10.1097/SCS.0b013e3181d841f7); two 3dMD scans differ by 0.07 mm RMS on a mannequin and 0.23 mm on people (Schipper

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
+from face3d.geometry.distance import vertex_normals
 from face3d.simulate.scanners.chart import Chart
 from face3d.simulate.scanners.noise import smooth_field
 from face3d.simulate.scanners.simulated import SimulatedScan, random_pose
 from face3d.simulate.scanners.stereophotogrammetry import scan_stereophotogrammetry
 from face3d.simulate.skin import Skin
-from face3d.surface import vertex_normals
 
 # Two Artec Eva scans differ by 0.08 mm RMS on a mannequin, 0.20 mm on people (Schipper 2024, Scientific Reports 14),
 # M4D scans by 0.50 mm (Knoops 2017, doi:10.1016/j.bjps.2016.12.015): one scan's error is that over sqrt(2). The parts

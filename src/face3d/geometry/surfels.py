@@ -12,9 +12,9 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import KDTree
 
+from face3d.geometry.distance import scan_normals
+from face3d.geometry.skin_tone import ToneField, tone_fields, vertex_tone
 from face3d.scan import FaceScan, Floats, Ints
-from face3d.skin_tone import ToneField, tone_fields, vertex_tone
-from face3d.surface import scan_normals
 
 #: mm, about the vertex spacing of a stereophotogrammetric scanner's 30,000-vertex face.
 CELL = 2.0

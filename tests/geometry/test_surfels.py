@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from face3d.geometry.surfels import CELL, Surfels
 from face3d.scan import FaceScan
-from face3d.surfels import CELL, Surfels
 
 
 def plane(step: float) -> FaceScan:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from face3d.mirror import mirrored, reflect
+from face3d.geometry.mirror import mirrored, reflect
 from face3d.scan import FaceScan
 
 # A tetrahedron, wound counter-clockwise seen from outside: its signed volume is +1/6.

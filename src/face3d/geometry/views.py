@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from face3d.errors import ScanError
+from face3d.geometry.distance import vertex_normals
 from face3d.scan import Floats, Ints, locked
-from face3d.surface import vertex_normals
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,8 +18,8 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import RegistrationError
-from face3d.mirror import reflect
-from face3d.patches import Patches, cross, grid_cells, surface_patches
+from face3d.geometry.mirror import reflect
+from face3d.geometry.patches import Patches, cross, grid_cells, surface_patches
 from face3d.scan import FaceScan, Floats, Ints, locked
 
 #: mm. Coarse patches for the search from several starts; fine ones for the result, about a stereophotogrammetric
@@ -81,7 +81,7 @@ class Superimposition:
     """How a face lies on its mirror image.
 
     `plane` in scan coordinates, mm. `transform` the rigid motion that lays the scan's mirror image in x = 0
-    (`face3d.mirror.mirrored(scan)`) over the scan. `points` (N, 3) mm and `weights` (N,) 0..1: where the fit looked
+    (`face3d.geometry.mirror.mirrored(scan)`) over the scan. `points` (N, 3) mm and `weights` (N,) 0..1: where the fit looked
     and how much it trusted each patch, 0 where the mirror image has no counterpart. `rms_mm`: weighted point-to-plane
     distance of the trusted patches. `scale_mm`: the weights' final scale. `overlap`: share of the area that found a
     counterpart. `trusted`: weighted share of the overlap. `uncertainty_deg`: standard error of the normal from the

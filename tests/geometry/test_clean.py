@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from face3d.clean import clean, crop, crop_sphere
 from face3d.errors import ScanError
+from face3d.geometry.clean import clean, crop, crop_sphere
 from face3d.io import read_scan
 from face3d.scan import FaceScan, Texture
 

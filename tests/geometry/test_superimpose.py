@@ -6,9 +6,9 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from analytic_face import face, motion
 from face3d.errors import RegistrationError
-from face3d.mirror import mirrored
+from face3d.geometry.mirror import mirrored
+from face3d.geometry.superimpose import SymmetryPlane, superimpose_mirror
 from face3d.scan import FaceScan
-from face3d.superimpose import SymmetryPlane, superimpose_mirror
 
 HERE = RigidTransform.identity()
 TRUTH = SymmetryPlane(np.array([1.0, 0.0, 0.0]), np.zeros(3))

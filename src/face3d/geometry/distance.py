@@ -19,7 +19,7 @@ from scipy.spatial import KDTree
 from face3d.scan import FaceScan, Floats, Ints, locked
 
 if TYPE_CHECKING:
-    from face3d.superimpose import SymmetryPlane
+    from face3d.geometry.superimpose import SymmetryPlane
 
 #: Why a point has no distance; the index is the code in `SurfaceDistance.reason`.
 REASONS = (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from face3d.errors import ScanError
-from face3d.render import Surface, View, blurred, bridged, lifted, looking, mended, shaded, smoothed
+from face3d.geometry.views import Surface, View, blurred, bridged, lifted, looking, mended, shaded, smoothed
 
 RADIUS = 60.0
 

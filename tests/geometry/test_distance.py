@@ -4,10 +4,7 @@ import numpy as np
 import pytest
 
 from analytic_face import face
-from face3d.mirror import mirrored
-from face3d.scan import FaceScan
-from face3d.superimpose import SymmetryPlane
-from face3d.surface import (
+from face3d.geometry.distance import (
     AWAY,
     CLEANED,
     FAR,
@@ -19,6 +16,9 @@ from face3d.surface import (
     vertex_areas,
     vertex_normals,
 )
+from face3d.geometry.mirror import mirrored
+from face3d.geometry.superimpose import SymmetryPlane
+from face3d.scan import FaceScan
 
 X = SymmetryPlane(np.array([1.0, 0.0, 0.0]), np.zeros(3))
 

@@ -1,0 +1,1 @@
+"""Surfaces: cleaning, mirroring, superimposing, distances, views. Knows no face."""
