@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.detect import Detection, detect_landmarks, named
 from face3d.errors import LandmarkError
 from face3d.io import read_scan
-from face3d.pose import head_frame
+from face3d.landmarking.detect import Detection, detect_landmarks, named
+from face3d.landmarking.pose import head_frame
 from face3d.scan import FaceScan, Floats
 from face3d.simulate.head import HeadModel
 from face3d.simulate.scanners import scan_stereophotogrammetry

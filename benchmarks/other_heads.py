@@ -16,10 +16,10 @@ import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform
 
-from face3d.detect import detect_landmarks
 from face3d.fit import fit_template
 from face3d.fit_solver import laid_on
 from face3d.io import read_scan
+from face3d.landmarking.detect import detect_landmarks
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.simulate import HeadModel
 from face3d.simulate.head import Landmark, reflected

@@ -18,7 +18,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import Face3DError
 from face3d.geometry.superimpose import SymmetryPlane, superimpose_mirror
-from face3d.pose import head_frame
+from face3d.landmarking.pose import head_frame
 from face3d.scan import FaceScan
 from face3d.simulate import HeadModel, draw_healthy, draw_patient
 from face3d.simulate.scanners import scan_face

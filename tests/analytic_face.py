@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial import Delaunay
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.pose import average_landmarks
+from face3d.landmarking.pose import average_landmarks
 from face3d.scan import FaceScan
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face3d import detect
 from face3d.errors import Face3DError, LandmarkError, SchemaError
 from face3d.exam import Exam, SequenceFile
 from face3d.examine import fit_exam, measure, measure_fitted
+from face3d.landmarking import detect
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
 from face3d.simulate.scanners import scan_face

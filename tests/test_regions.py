@@ -5,7 +5,7 @@ import pytest
 
 from analytic_face import face
 from face3d.geometry.distance import vertex_areas
-from face3d.pose import average_landmarks
+from face3d.landmarking.pose import average_landmarks
 from face3d.regions import SUBUNITS, completed, landmark_regions, region_table, statistics
 
 SCAN = face(0, count=8000)

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 from scipy.spatial import KDTree
 
-from face3d.detect import POINTS, detect_landmarks
+from face3d.landmarking.detect import POINTS, detect_landmarks
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.simulate.head import HeadModel, reflected
 

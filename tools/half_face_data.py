@@ -15,8 +15,8 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.geometry.views import Surface
+from face3d.landmarking.half_face import MARKS, MIDLINE_MARKS, half_view
 from face3d.landmarks import SIDES
-from face3d.refine import MARKS, MIDLINE_MARKS, half_view
 from face3d.scan import Floats, Ints
 from face3d.simulate.head import HeadModel
 

@@ -1,4 +1,4 @@
-"""Trains the landmark network of `face3d.refine` on pictures made by `tools/half_face_data.py`. Build time only.
+"""Trains the landmark network of `face3d.landmarking.half_face` on pictures made by `tools/half_face_data.py`. Build time only.
 
     python tools/train_half_face.py half_faces.npz --out src/face3d/data
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from face3d.refine import HOLE, MARKS, SIZE
+from face3d.landmarking.half_face import HOLE, MARKS, SIZE
 from half_face_data import MARGIN, STEP
 
 WIDTH, HEIGHT = SIZE
@@ -27,7 +27,7 @@ CELL = 2  # pixels a heat map cell
 
 
 class Network(nn.Module):
-    """The trainable twin of `face3d.refine.HalfFaceNetwork`; its normalisation is folded away when stored."""
+    """The trainable twin of `face3d.landmarking.half_face.HalfFaceNetwork`; its normalisation is folded away when stored."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -98,7 +98,7 @@ def bridged(depth: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def channels(depth: Tensor, measured: Tensor) -> Tensor:
-    """`face3d.refine.channels` for a batch: (B, 1, H, W) twice -> (B, 5, H, W)."""
+    """`face3d.landmarking.half_face.channels` for a batch: (B, 1, H, W) twice -> (B, 5, H, W)."""
     depth, known = bridged(depth, measured)
     wide = torch.where(known > 0, filtered(depth, known, 3.0), 0.0)
     filled = torch.where(known > 0, filtered(depth, known, 0.7), wide)
@@ -257,7 +257,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(args.out / "half_face.npz", **network.folded())
     note = {
-        "what": "Marks landmarks on the depth of half a face; see face3d.refine",
+        "what": "Marks landmarks on the depth of half a face; see face3d.landmarking.half_face",
         "made_by": "tools/half_face_data.py, tools/train_half_face.py",
         "trained_on": "simulated faces of face3d.simulate.HeadModel (MakeHuman, CC0), movement set a",
         "half_faces": len(depth), "steps": len(history), "seed": args.seed, "licence": "Apache-2.0, as face3d",

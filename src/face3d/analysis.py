@@ -16,7 +16,7 @@ from face3d.errors import RegistrationError
 from face3d.fit import TemplateFit
 from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance, vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
-from face3d.pose import head_frame, refined_frame
+from face3d.landmarking.pose import head_frame, refined_frame
 from face3d.reference.surface_norms import SurfaceNorm, surface_norm
 from face3d.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.scan import FaceScan, Floats, locked
@@ -179,7 +179,7 @@ def analyze(scan: FaceScan) -> Analysis:
 
 
 def _landmarks(scan: FaceScan) -> tuple[dict[str, Floats], dict[str, float], Floats, list[str]]:
-    from face3d.detect import POINTS, detect_landmarks
+    from face3d.landmarking.detect import POINTS, detect_landmarks
 
     try:
         found = detect_landmarks(scan)

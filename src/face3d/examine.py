@@ -24,10 +24,10 @@ from face3d.witnesses import CLOSING, lid_points
 if TYPE_CHECKING:
     from scipy.spatial.transform import RigidTransform
 
-    from face3d.detect import Detection
     from face3d.exam import Exam
     from face3d.fit import TemplateFit
     from face3d.geometry.surfels import Surfels
+    from face3d.landmarking.detect import Detection
     from face3d.template import FaceTemplate
 
 
@@ -127,11 +127,11 @@ class Fitted:
 def see_scan(scan: FaceScan, at_rest: bool = False) -> SeenScan:
     """A scan cleaned, with its landmarks (those given by hand win); the mirror symmetry of a rest scan fixes the head
     frame."""
-    from face3d.detect import detect_landmarks
     from face3d.geometry.clean import clean
     from face3d.geometry.superimpose import superimpose_mirror
     from face3d.geometry.surfels import Surfels
-    from face3d.pose import head_frame, refined_frame
+    from face3d.landmarking.detect import detect_landmarks
+    from face3d.landmarking.pose import head_frame, refined_frame
 
     cleaned = clean(scan).scan
     found = detect_landmarks(cleaned)
@@ -189,7 +189,7 @@ def _as_at_rest(found: Detection, rest: Fitted) -> tuple[dict[str, Floats], Floa
 
 
 def _head(found: Detection) -> RigidTransform:
-    from face3d.pose import head_frame
+    from face3d.landmarking.pose import head_frame
 
     return head_frame(found.landmarks, found.confidence)
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from face3d.landmarking.pose import average_landmarks
 from face3d.landmarks import opposite_name
-from face3d.pose import average_landmarks
 from face3d.scan import Floats, locked
 
 if TYPE_CHECKING:

@@ -33,7 +33,7 @@ _INDEPENDENT, _MOST_USED = 150, 1500
 def points_of(scans: Mapping[str, Any], expressions: tuple[str, ...], count: int) -> tuple[Floats, Floats]:
     """`scans` expression -> `face3d.examine.SeenScan`, rest among them. Returns (S, count, 6) points and normals of
     `expressions` in rest's head frame, mm, and (S, L, 3) the landmarks found (`MARKS`); NaN where there is none."""
-    from face3d.pose import head_frame
+    from face3d.landmarking.pose import head_frame
 
     points, marks = np.full((len(expressions), count, 6), np.nan), np.full((len(expressions), len(MARKS), 3), np.nan)
     rest = scans["rest"]

@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.detector import Detector, model_facts
 from face3d.errors import LandmarkError, ScanError
 from face3d.geometry.views import Seen, Surface, View, blurred, lifted, looking, mended, shaded
-from face3d.pose import head_frame
-from face3d.refine import foremost, marked, settled
+from face3d.landmarking.face_landmarker import Detector, model_facts
+from face3d.landmarking.half_face import foremost, marked, settled
+from face3d.landmarking.pose import head_frame
 from face3d.scan import FaceScan, Floats, locked
 
 POINTS = 478

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d import detector
-from face3d.detect import Detection, detect_landmarks
-from face3d.detector import Detector, model_facts
 from face3d.errors import LandmarkError, WeightsError
 from face3d.geometry.mirror import mirrored
 from face3d.io import read_scan
+from face3d.landmarking import face_landmarker as detector
+from face3d.landmarking.detect import Detection, detect_landmarks
+from face3d.landmarking.face_landmarker import Detector, model_facts
 from face3d.landmarks import NAMES, relabelled
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
 
-SCANS = Path(__file__).parents[2] / "shared" / "scans"
+SCANS = Path(__file__).parents[3] / "shared" / "scans"
 
 
 @pytest.fixture(scope="module")

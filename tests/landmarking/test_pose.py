@@ -5,8 +5,8 @@ import pytest
 
 from analytic_face import motion
 from face3d.errors import LandmarkError
+from face3d.landmarking.pose import average_landmarks, head_frame, refined_frame
 from face3d.landmarks import relabelled
-from face3d.pose import average_landmarks, head_frame, refined_frame
 
 STEADY = ("en_left", "en_right", "ex_left", "ex_right", "n", "prn", "sn", "al_left", "al_right", "ch_left", "ch_right")
 

@@ -7,11 +7,10 @@ import pytest
 from scipy.signal import correlate2d
 from scipy.spatial.transform import RigidTransform
 
-from face3d import refine
 from face3d.errors import WeightsError
 from face3d.geometry.views import Surface
-from face3d.landmarks import opposite_name
-from face3d.refine import (
+from face3d.landmarking import half_face as refine
+from face3d.landmarking.half_face import (
     MARKS,
     PAIRED_MARKS,
     HalfFaceNetwork,
@@ -24,6 +23,7 @@ from face3d.refine import (
     peaks,
     settled,
 )
+from face3d.landmarks import opposite_name
 from face3d.simulate.head import HeadModel
 
 

@@ -1,0 +1,1 @@
+"""Where the face is on a scan, and how the head is turned."""
