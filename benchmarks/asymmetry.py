@@ -22,20 +22,20 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.action_units import action_units
-from face3d.asymmetry import asymmetry_map, carried
 from face3d.errors import Face3DError
 from face3d.examine import Fitted, fit_expression, fit_rest, see_scan
-from face3d.fit import TemplateFit, fit_template
 from face3d.geometry.distance import mirror_distance
 from face3d.geometry.superimpose import SymmetryPlane
 from face3d.landmarking.detect import detect_landmarks
-from face3d.quality import fit_quality
 from face3d.scan import FaceScan, Floats
 from face3d.simulate import HeadModel, draw_healthy, draw_patient, draw_skin, expression_intensities, scan_face
 from face3d.simulate.scanners.simulated import SimulatedScan
 from face3d.simulate.truth import asymmetry_vectors
 from face3d.simulate.waters import with_waters_muscles
+from face3d.template.action_units import action_units
+from face3d.template.asymmetry import asymmetry_map, carried
+from face3d.template.fit import TemplateFit, fit_template
+from face3d.template.quality import fit_quality
 
 if TYPE_CHECKING:
     import pandas as pd

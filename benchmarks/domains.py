@@ -23,7 +23,7 @@ from face3d.learn.examples import read_example
 from face3d.learn.grid import grid_of
 from face3d.learn.pretraining import FitNoise
 from face3d.learn.training import TrainConfig, train
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 #: Domain -> whether a subject with these facts lies in it. Those who were only simulated have no scanner ("none").
 DOMAINS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {

@@ -9,7 +9,7 @@ import pytest
 from face3d.explanation import attributions, deletion_curve, symmetric_twin
 from face3d.learn.examples import MOVEMENTS, SCANS, mirrored
 from face3d.learn.grid import grid_of
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 sys.path.insert(0, str(Path(__file__).parent / "learn"))
 from simple_exams import simple_exam

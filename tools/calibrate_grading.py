@@ -25,7 +25,7 @@ from face3d.learn.grid import grid_of
 from face3d.learn.networks import batch_of
 from face3d.learn.splits import folds
 from face3d.learn.weights import load_grader, read_card
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 DATA = Path(__file__).parents[1] / "src/face3d/data"
 

@@ -32,7 +32,7 @@ from face3d.movement import movement
 from face3d.reference import repeatability
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import true_measures
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 from face3d.witnesses import CLOSING, Lids, lid_points
 from fitted_exams import StoredFit, stored
 

@@ -37,7 +37,7 @@ from face3d.learn.grid import MARKS, grid_of
 from face3d.learn.raw_scans import points_of
 from face3d.scan import Floats
 from face3d.simulate.scanners.noise import smooth_field
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 from fitted_exams import truth
 from seen_exams import load_one
 

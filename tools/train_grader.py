@@ -38,7 +38,7 @@ from face3d.learn.pretraining import FitNoise
 from face3d.learn.splits import folds
 from face3d.learn.training import TrainConfig, train
 from face3d.learn.weights import SHIPPED, load_grader, read_card, save_grader
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 TOOLS = Path(__file__).parent
 DATA = TOOLS.parent / "src/face3d/data"

@@ -26,7 +26,7 @@ from face3d.learn.grid import Grid, grid_of
 from face3d.learn.naming import Namer, assigned, named, shape_of
 from face3d.learn.splits import folds
 from face3d.scan import Floats
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 #: Inverse strength of the ridge; chosen by folds of training subjects.
 RIDGE = 30.0

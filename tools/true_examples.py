@@ -31,7 +31,7 @@ from face3d.movement import movement
 from face3d.scan import Floats, Ints
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import truth_of
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 from seen_exams import load_one, patient_of
 
 #: Points that the even choice is made from: enough that it is even.

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial.transform import RigidTransform
 
-from face3d.correspondence import Correspondence, correspond
 from face3d.errors import RegistrationError
-from face3d.fit import TemplateFit
 from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance, vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
 from face3d.landmarking.pose import head_frame, refined_frame
 from face3d.reference.surface_norms import SurfaceNorm, surface_norm
 from face3d.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.scan import FaceScan, Floats, locked
+from face3d.template.correspondence import Correspondence, correspond
+from face3d.template.fit import TemplateFit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,8 +118,8 @@ class Analysis:
 
     @property
     def action_units(self) -> pd.DataFrame:
-        """One row a movement unit: see `face3d.action_units.action_units`; empty where there is no fit."""
-        from face3d.action_units import no_action_units
+        """One row a movement unit: see `face3d.template.action_units.action_units`; empty where there is no fit."""
+        from face3d.template.action_units import no_action_units
 
         return no_action_units() if self.correspondence is None else self.correspondence.action_units
 

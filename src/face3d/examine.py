@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from scipy.spatial.transform import RigidTransform
 
     from face3d.exam import Exam
-    from face3d.fit import TemplateFit
     from face3d.geometry.surfels import Surfels
     from face3d.landmarking.detect import Detection
-    from face3d.template import FaceTemplate
+    from face3d.template.fit import TemplateFit
+    from face3d.template.template import FaceTemplate
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,7 +151,7 @@ UNITS = "ab"
 
 def fit_rest(seen: SeenScan) -> Fitted:
     """The template laid on the rest scan, in its head frame."""
-    from face3d.fit import fit_template
+    from face3d.template.fit import fit_template
 
     assert seen.head is not None
     found = seen.found
@@ -162,7 +162,7 @@ def fit_rest(seen: SeenScan) -> Fitted:
 
 def fit_expression(seen: SeenScan, rest: Fitted) -> Fitted:
     """The template laid on a scan in expression, from rest on."""
-    from face3d.fit import fit_template
+    from face3d.template.fit import fit_template
 
     landmarks, dense = _as_at_rest(seen.found, rest)
     fit = fit_template(seen.surfels, landmarks, seen.found.confidence, dense, rest.fit)
@@ -196,7 +196,7 @@ def _head(found: Detection) -> RigidTransform:
 
 def _believed(fit: TemplateFit, name: str) -> TemplateFit:
     """The fit, or `RegistrationError` when it says nothing about the face."""
-    from face3d.quality import fit_quality
+    from face3d.template.quality import fit_quality
 
     quality = fit_quality(fit)
     if quality.light == "red":

@@ -21,7 +21,7 @@ from face3d.learn.examples import MOVEMENTS, SCANS, Example, mirrored
 from face3d.learn.grid import MARKS, Grid, grid_of
 from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 from face3d.threads import one_torch_thread
 
 if TYPE_CHECKING:

@@ -147,7 +147,7 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     from face3d.learn.grid import grid_of
     from face3d.learn.naming import named
     from face3d.learn.networks import batch_of, mean_outputs
-    from face3d.template import FaceTemplate
+    from face3d.template.template import FaceTemplate
 
     grid = grid_of(FaceTemplate.load())
     networks, (calibration, usual) = shipped_grader(), shipped_calibration()

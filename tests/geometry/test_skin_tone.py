@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from face3d.fit import fit_template
 from face3d.geometry.skin_tone import vertex_tone
 from face3d.geometry.surfels import Surfels
 from face3d.scan import FaceScan, Texture
 from face3d.simulate import HeadModel, draw_skin, scan_face
+from face3d.template.fit import fit_template
 
 
 def plane(gain: float = 1.0, light: float = 0.0) -> FaceScan:

@@ -9,7 +9,7 @@ import numpy as np
 
 from face3d.learn.examples import MOVEMENTS, POINTS, SCANS, Example, Labels
 from face3d.learn.grid import MARKS, Grid, grid_of
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 #: expression -> unit that makes it, on the template's left and right
 UNITS = dict.fromkeys(MOVEMENTS, "mouthSmile") | {"brow_raise": "browInnerUp", "snarl": "noseSneer"}

@@ -11,7 +11,7 @@ from face3d.learn.examples import MOVEMENTS, POINTS, Example, Labels, mirrored
 from face3d.learn.features import SETS, names_of, rows_of, weaker_side
 from face3d.learn.grid import MARKS, grid_of
 from face3d.learn.maps import CHANNELS, SIZE, chart, pictures
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 pytest.importorskip("sklearn")
 GRID = grid_of(FaceTemplate.load())

@@ -11,7 +11,7 @@ from face3d.learn import naming
 from face3d.learn.examples import MOVEMENTS, POINTS, SCANS, Example, mirrored
 from face3d.learn.grid import MARKS, Grid, grid_of
 from face3d.learn.naming import Namer, assigned, named, shape_of
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import pytest
 from face3d.learn.examples import POINTS, Example, Labels, mirrored
 from face3d.learn.grid import MARKS, grid_of
 from face3d.learn.predictions import Predictions, by_model, groups_of, of_outputs, of_rules, truth_of
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 torch = pytest.importorskip("torch")
 

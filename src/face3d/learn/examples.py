@@ -61,7 +61,7 @@ class Example:
 
     `rest` (N, 3), `normals` (N, 3) of the face at rest; `moves` (E, N, 3) rest to expression; `marks` (L, 3) detected
     at rest, `mark_moves` (E, L, 3); `units` (1 + E, U, 2) left and right intensities, `units_se` the same; `quality`
-    (1 + E, Q) the fits' numbers (`face3d.quality`); `points` (1 + E, POINTS, 6) raw points and normals. `measures`
+    (1 + E, Q) the fits' numbers (`face3d.template.quality`); `points` (1 + E, POINTS, 6) raw points and normals. `measures`
     name -> value, without regard to which side is affected; `facts` what it comes from (subject, scanner, ...);
     `rules` what published rules make of the measures (`face3d.estimates`), with the side found by measuring.
     """
@@ -138,11 +138,11 @@ def example_of(
     """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `measures` of
     the exam are taken now where they are not given; `raw` False leaves out the points of raw scans, at which the
     shipped networks do not look."""
-    from face3d.action_units import named_units
     from face3d.examine import measure_fits
     from face3d.geometry.distance import vertex_normals
     from face3d.movement import movement
-    from face3d.quality import fit_quality
+    from face3d.template.action_units import named_units
+    from face3d.template.quality import fit_quality
 
     template = fitted.template
     grid = grid_of(template)

@@ -11,7 +11,7 @@ import numpy as np
 from face3d.extras import require
 from face3d.learn.examples import MOVEMENTS, SCANS
 from face3d.learn.grid import MARKS, grid_of
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 #: ONNX operator set: the oldest that torch's exporter writes; read by every runtime since 2023.
 OPSET = 18

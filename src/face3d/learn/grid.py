@@ -12,7 +12,7 @@ from scipy.spatial import KDTree
 from face3d.landmarks import MIDLINE, PAIRED
 from face3d.learn.points import farthest_points
 from face3d.scan import Floats, Ints
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 #: Nodes of the left half beside the midline. About 7 mm apart: finer adds nothing to grading that was measured.
 PAIRS, MIDDLE = 208, 48

@@ -18,7 +18,7 @@ from face3d.learn.examples import MOVEMENTS, Example
 from face3d.learn.features import weaker_side
 from face3d.learn.grid import Grid, grid_of
 from face3d.scan import Floats
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

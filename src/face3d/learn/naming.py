@@ -23,7 +23,7 @@ from face3d.errors import WeightsError
 from face3d.learn.examples import SCANS, Example
 from face3d.learn.grid import Grid, grid_of
 from face3d.scan import Floats
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 #: Regions on which two scans are laid, whatever they show: bony, or moved by few expressions.
 LAID_ON = ("forehead", "temple", "nose")

@@ -17,7 +17,7 @@ from face3d.learn.heads import Grader
 from face3d.learn.networks.attention import Attention, AxialBlock
 from face3d.learn.networks.batch import Batch
 from face3d.reference.scales import REGIONS
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 #: mm that count as 1 inside the network.
 MOVE_MM, PLACE_MM = 5.0, 60.0

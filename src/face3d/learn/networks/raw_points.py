@@ -21,7 +21,7 @@ from face3d.learn.heads import Grader
 from face3d.learn.networks.attention import Attention, AxialBlock
 from face3d.learn.networks.batch import Batch
 from face3d.reference.scales import REGIONS
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 #: Place -> landmarks (of one side, or of the midline) and their weights: what landmarks span, and skin between them.
 PLACES: tuple[Mapping[str, float], ...] = (

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
-from face3d.action_units import action_units
-from face3d.asymmetry import CLEANED, REASONS, REJECTED, AsymmetryMap, asymmetry_map, carried
 from face3d.errors import RegistrationError
-from face3d.fit import TemplateFit, fit_template
-from face3d.quality import FitQuality, fit_quality
 from face3d.scan import FaceScan, Floats, Ints, locked
+from face3d.template.action_units import action_units
+from face3d.template.asymmetry import CLEANED, REASONS, REJECTED, AsymmetryMap, asymmetry_map, carried
+from face3d.template.fit import TemplateFit, fit_template
+from face3d.template.quality import FitQuality, fit_quality
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Correspondence:
     """`fit` in the canonical head frame, its `quality`; `map` the asymmetry on the template, None when the fit was
     rejected; `vectors_mm` (V, 3) the same at the scan's vertices, in the head frame, NaN where `reason` (V,) uint8
-    (codes of `face3d.asymmetry.REASONS`) is not 0; `action_units` the table of `face3d.action_units`, its numbers NaN
+    (codes of `face3d.template.asymmetry.REASONS`) is not 0; `action_units` the table of `face3d.template.action_units`, its numbers NaN
     when the fit was rejected."""
 
     fit: TemplateFit
@@ -71,7 +71,7 @@ def correspond(
 ) -> Correspondence:
     """Lay the template on a scan and measure through it; `head` takes scan coordinates to the canonical head frame.
 
-    Arguments as in `face3d.fit.fit_template` and `face3d.asymmetry.asymmetry_map`. Raises `RegistrationError` when
+    Arguments as in `face3d.template.fit.fit_template` and `face3d.template.asymmetry.asymmetry_map`. Raises `RegistrationError` when
     there are too few landmarks to start from; a fit that starts and fails comes back rejected, with NaN.
     """
     fit = fit_template(scan, landmarks, confidence, dense, rest).in_frame(head)

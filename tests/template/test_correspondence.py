@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import RigidTransform
 
-from face3d.asymmetry import CLEANED, REJECTED
-from face3d.correspondence import correspond
 from face3d.scan import FaceScan
-from face3d.template import FaceTemplate
+from face3d.template.asymmetry import CLEANED, REJECTED
+from face3d.template.correspondence import correspond
+from face3d.template.template import FaceTemplate
 
 
 def test_a_ball_is_rejected_with_reasons_and_nan() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from face3d.landmarks import opposite_name
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Gauss-Newton steps of the template fit; see `face3d.fit` for what is estimated and why."""
+"""Gauss-Newton steps of the template fit; see `face3d.template.fit` for what is estimated and why."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import RegistrationError
-from face3d.fit_basis import Basis, displaced
 from face3d.geometry.distance import vertex_normals
 from face3d.geometry.surfels import Surfels
 from face3d.scan import Floats, Ints, locked
-from face3d.template import FaceTemplate
+from face3d.template.basis import Basis, displaced
+from face3d.template.template import FaceTemplate
 
 # Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
 #: Steps without and with the smooth remainder.

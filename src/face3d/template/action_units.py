@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.fit import TemplateFit
 from face3d.scan import Floats
-from face3d.template import FaceTemplate
+from face3d.template.fit import TemplateFit
+from face3d.template.template import FaceTemplate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.asymmetry import MEASURED, OUTSIDE, UNSUPPORTED, asymmetry_map, carried, components
 from face3d.errors import RegistrationError
-from face3d.fit import TemplateFit
 from face3d.scan import FaceScan, Floats
-from face3d.template import FaceTemplate
+from face3d.template.asymmetry import MEASURED, OUTSIDE, UNSUPPORTED, asymmetry_map, carried, components
+from face3d.template.fit import TemplateFit
+from face3d.template.template import FaceTemplate
 
 POSE = RigidTransform.from_components([30.0, -10.0, 400.0], Rotation.from_euler("yxz", [10, -5, 8], degrees=True))
 

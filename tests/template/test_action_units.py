@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform
 
-from face3d.action_units import LEAST, action_units, no_action_units
-from face3d.fit import TemplateFit
-from face3d.template import FaceTemplate
+from face3d.template.action_units import LEAST, action_units, no_action_units
+from face3d.template.fit import TemplateFit
+from face3d.template.template import FaceTemplate
 
 
 def fit_with(movement: str, left: dict[str, float], right: dict[str, float], se: float = 0.05) -> TemplateFit:

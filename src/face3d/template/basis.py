@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from face3d.scan import Floats, Ints
-from face3d.template import FaceTemplate
+from face3d.template.template import FaceTemplate
 
 # Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
 #: Standard deviations of the priors: a unit's intensity common to both sides, and its difference between them.

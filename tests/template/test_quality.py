@@ -9,10 +9,10 @@ import pytest
 from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform
 
-from face3d.fit import TemplateFit
-from face3d.quality import fit_quality, slits
 from face3d.scan import Floats
-from face3d.template import FaceTemplate
+from face3d.template.fit import TemplateFit
+from face3d.template.quality import fit_quality, slits
+from face3d.template.template import FaceTemplate
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""The same place on every face: the template, laid on scans."""
