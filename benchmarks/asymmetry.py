@@ -23,10 +23,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.errors import Face3DError
-from face3d.examine import Fitted, fit_expression, fit_rest, see_scan
 from face3d.geometry.distance import mirror_distance
 from face3d.geometry.superimpose import SymmetryPlane
 from face3d.landmarking.detect import detect_landmarks
+from face3d.measuring.examination import Fitted, fit_expression, fit_rest, see_scan
 from face3d.scan import FaceScan, Floats
 from face3d.simulate import HeadModel, draw_healthy, draw_patient, draw_skin, expression_intensities, scan_face
 from face3d.simulate.scanners.simulated import SimulatedScan

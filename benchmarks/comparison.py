@@ -21,7 +21,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from examination import run
-from face3d.comparison import compare
+from face3d.measuring.comparison import compare
 from fitted_exams import StoredFit
 from learn_measuring import measured
 from seen_exams import make as see

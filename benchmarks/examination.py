@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-from face3d.estimates import estimate_scales, rules
+from face3d.measuring.scale_estimates import estimate_scales, rules
 from face3d.reference.agreement import weighted_kappa
 from fitted_exams import StoredFit, make, stored
 from learn_measuring import measured

@@ -9,11 +9,11 @@ import pytest
 from scipy.spatial import Delaunay
 from scipy.spatial.transform import RigidTransform
 
-from face3d.analysis import Analysis
 from face3d.geometry.distance import mirror_distance, vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane
 from face3d.landmarking.pose import average_landmarks
-from face3d.regions import landmark_regions
+from face3d.measuring.analysis import Analysis
+from face3d.measuring.regions import landmark_regions
 from face3d.scan import FaceScan
 
 #: Height (mm) of the bump on the left cheek of `dome`, against a right cheek that has none.

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face3d.comparison import compare
 from face3d.errors import OutputError, SchemaError
 from face3d.exam import Grades
 from face3d.exam_outputs import write_comparison, write_exam
 from face3d.exam_result import CompareResult, ExamResult, read_measures
-from face3d.measures import measure_vertices
+from face3d.measuring.comparison import compare
+from face3d.measuring.exam_measures import measure_vertices
 from face3d.reference.scales import Sunnybrook
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.simulate.head import HeadModel

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face3d import analysis, extras
-from face3d.analysis import Analysis
+from face3d import extras
 from face3d.errors import MissingExtraError
+from face3d.measuring import analysis
+from face3d.measuring.analysis import Analysis
 
 #: import name -> distribution name, where they differ
 DISTRIBUTION = {"sklearn": "scikit-learn", "torch_geometric": "torch-geometric"}

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from face3d.analysis import Analysis
 from face3d.errors import OutputError
+from face3d.measuring.analysis import Analysis
 from face3d.outputs import write_outputs
 from face3d.result import result_of
 

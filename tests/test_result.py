@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from conftest import BUMP
-from face3d.analysis import Analysis
+from face3d.measuring.analysis import Analysis
 from face3d.result import NOTICE, RegionPart, json_schema, result_of
 
 SCHEMA = Path(__file__).parents[1] / "data_schemas" / "result.schema.json"

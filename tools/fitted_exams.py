@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 
 from face3d.errors import Face3DError
-from face3d.examine import FittedExam, fit_seen
 from face3d.learn.examples import example_of, labels_from_truth, write_example
+from face3d.measuring.examination import FittedExam, fit_seen
 from face3d.scan import Floats
 from face3d.simulate.truth import truth_of
 from seen_exams import SHORT, SeenExam, load_one, patient_of

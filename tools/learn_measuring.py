@@ -24,16 +24,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from face3d import examine, restored
-from face3d.function import FULL, paired
-from face3d.measure_rows import fissure
-from face3d.measures import Measures
-from face3d.movement import movement
+from face3d.measuring import corrections as restored
+from face3d.measuring import examination as examine
+from face3d.measuring.exam_measures import Measures
+from face3d.measuring.function import FULL, paired
+from face3d.measuring.measure_rows import fissure
+from face3d.measuring.movement import movement
+from face3d.measuring.witnesses import CLOSING, Lids, lid_points
 from face3d.reference import repeatability
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import true_measures
 from face3d.template.template import FaceTemplate
-from face3d.witnesses import CLOSING, Lids, lid_points
 from fitted_exams import StoredFit, stored
 
 DATA = Path(__file__).parents[1] / "src/face3d/data"
@@ -92,7 +93,7 @@ def _alike(kinds: list[str]) -> np.ndarray:
 
 def _turn(exam: StoredFit) -> np.ndarray:
     """(3, 3): directions of the true face at rest -> of the fitted one."""
-    from face3d.movement import align
+    from face3d.measuring.movement import align
 
     true, fit = head().landmark_points(exam.true["rest"]), FaceTemplate.load().landmark_points(exam.fitted["rest"])
     names = [n for n in true if n in fit and np.isfinite(fit[n]).all()]

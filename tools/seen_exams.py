@@ -25,9 +25,9 @@ from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import Face3DError
 from face3d.exam import EXPRESSIONS
-from face3d.examine import SeenScan, see_scan
 from face3d.geometry.surfels import Surfels
 from face3d.landmarking.detect import Detection
+from face3d.measuring.examination import SeenScan, see_scan
 from face3d.scan import Floats
 from face3d.simulate import HeadModel, Patient, draw_patient, treated
 from face3d.simulate.palsy_units import with_palsy_units

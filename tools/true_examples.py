@@ -27,7 +27,7 @@ from face3d.learn.examples import MOVEMENTS, POINTS, SCANS, Example, Labels, lab
 from face3d.learn.grid import MARKS, grid_of
 from face3d.learn.points import farthest_points
 from face3d.learn.raw_scans import BACK_MM, REACH_MM
-from face3d.movement import movement
+from face3d.measuring.movement import movement
 from face3d.scan import Floats, Ints
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import truth_of

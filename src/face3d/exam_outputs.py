@@ -11,13 +11,13 @@ from face3d.extras import extra_of
 from face3d.io.write import write_bytes
 
 if TYPE_CHECKING:
-    from face3d.comparison import Comparison
     from face3d.exam import Grades
     from face3d.exam_result import CompareResult, ExamResult
     from face3d.grading import Grade
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
-    from face3d.measures import Measures
+    from face3d.measuring.comparison import Comparison
+    from face3d.measuring.exam_measures import Measures
     from face3d.report.pictures import Picture
 
 RESULT, MEASURES, REPORT, CHANGES, THIRDS = "result.json", "measures.csv", "report.html", "changes.csv", "thirds.csv"
@@ -34,8 +34,8 @@ def write_exam(
     `pictures` draws the movements for the report. Raises `OutputError` when the folder cannot be written.
     """
     from face3d.exam_result import exam_result
+    from face3d.measuring.smile_thirds import outcome, outcome_table
     from face3d.report.exam_page import exam_page
-    from face3d.thirds import outcome, outcome_table
 
     result = exam_result(m, clinician, grade=grade)
     maps: list[Picture] = []

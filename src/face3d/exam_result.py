@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from face3d.comparison import Comparison
 from face3d.errors import SchemaError
-from face3d.estimates import Estimates, estimate_scales
 from face3d.exam import Grades
-from face3d.measure_rows import DEFINITIONS, Measure
-from face3d.measures import Measures
+from face3d.measuring.comparison import Comparison
+from face3d.measuring.exam_measures import Measures
+from face3d.measuring.measure_rows import DEFINITIONS, Measure
+from face3d.measuring.scale_estimates import Estimates, estimate_scales
 from face3d.reference.scales import ROMAN
 from face3d.result import NOTICE, Number
 

@@ -2,7 +2,7 @@
 
 An estimate from geometry, learned on simulated patients; for research. The networks' own probabilities are calibrated
 on held-out training subjects; where the exam is unlike those, or the networks are unsure, the grade abstains and says
-why. The rule-based estimate (`face3d.estimates`) stands beside it as an explainable second opinion.
+why. The rule-based estimate (`face3d.measuring.scale_estimates`) stands beside it as an explainable second opinion.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from face3d.threads import one_torch_thread
 
 if TYPE_CHECKING:
     from face3d.exam import Exam
-    from face3d.examine import FittedExam
     from face3d.learn.doubts import Usual
     from face3d.learn.examples import Example
     from face3d.learn.heads import Grader
-    from face3d.measures import Measures
+    from face3d.measuring.exam_measures import Measures
+    from face3d.measuring.examination import FittedExam
 
 LABEL = "estimate by a network trained on simulated patients, not a clinician's grade"
 SIDES = ("left", "right", "none")
@@ -111,8 +111,8 @@ def grade(exam: Exam | FittedExam | Example) -> Grade:
     trained.
     """
     from face3d.exam import Exam
-    from face3d.examine import fit_exam
     from face3d.learn.examples import Example, example_of
+    from face3d.measuring.examination import fit_exam
 
     if isinstance(exam, Example):
         return grade_examples([exam])[0]

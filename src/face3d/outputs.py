@@ -11,7 +11,7 @@ from face3d.extras import extra_of, missing
 from face3d.result import Result, result_of
 
 if TYPE_CHECKING:
-    from face3d.analysis import Analysis
+    from face3d.measuring.analysis import Analysis
 
 RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
 

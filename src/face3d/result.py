@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 if TYPE_CHECKING:
-    from face3d.analysis import Analysis
+    from face3d.measuring.analysis import Analysis
 
 NOTICE = "For research use only; not a medical device."
 

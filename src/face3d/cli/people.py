@@ -15,8 +15,8 @@ def study(folder: StudyPath, out: RequiredOut, json: Json = False) -> int:
     measure.
     """
     from face3d.io.exam import find_exams
+    from face3d.measuring.study import study_table, write_table
     from face3d.progress import steps
-    from face3d.study import study_table, write_table
 
     with steps(len(list(find_exams(folder)))) as step:
         table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
@@ -44,8 +44,8 @@ def norms(
     json: Json = False,
 ) -> int:
     """Make reference values of your own from a study of healthy people."""
+    from face3d.measuring.study import read_table
     from face3d.reference.norms import norms_from, write_norms
-    from face3d.study import read_table
 
     found = norms_from(read_table(table), population, source, device=device)
     write_norms(out, found)

@@ -57,8 +57,8 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     with steps(len(read.expressions) + 2) as step:
         from face3d.exam_outputs import REPORT, write_exam
         from face3d.exam_result import exam_result
-        from face3d.examine import fit_exam, measure_fitted
         from face3d.grading import grade_measured
+        from face3d.measuring.examination import fit_exam, measure_fitted
 
         fitted = fit_exam(read, step)
         step("measuring")
@@ -122,10 +122,10 @@ def compare(
 
     Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit.
     """
-    from face3d.comparison import compare as changes
     from face3d.exam_outputs import write_comparison
     from face3d.exam_result import compare_result
-    from face3d.examine import measured
+    from face3d.measuring.comparison import compare as changes
+    from face3d.measuring.examination import measured
     from face3d.progress import steps
 
     with steps(2) as step:
@@ -155,7 +155,7 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
         step("reading")
         scan = read()
         step("measuring")
-        from face3d.analysis import analyze as measure
+        from face3d.measuring.analysis import analyze as measure
         from face3d.outputs import REPORT, write_outputs
         from face3d.result import result_of
 

@@ -26,8 +26,8 @@ from face3d.scan import Floats
 
 if TYPE_CHECKING:
     from face3d.exam import Exam, Grades
-    from face3d.examine import FittedExam
-    from face3d.measures import Measures
+    from face3d.measuring.exam_measures import Measures
+    from face3d.measuring.examination import FittedExam
 
 #: All scans of the protocol, rest first, and those that show a movement.
 SCANS = tuple(EXPRESSIONS)
@@ -63,7 +63,7 @@ class Example:
     at rest, `mark_moves` (E, L, 3); `units` (1 + E, U, 2) left and right intensities, `units_se` the same; `quality`
     (1 + E, Q) the fits' numbers (`face3d.template.quality`); `points` (1 + E, POINTS, 6) raw points and normals. `measures`
     name -> value, without regard to which side is affected; `facts` what it comes from (subject, scanner, ...);
-    `rules` what published rules make of the measures (`face3d.estimates`), with the side found by measuring.
+    `rules` what published rules make of the measures (`face3d.measuring.scale_estimates`), with the side found by measuring.
     """
 
     rest: Floats
@@ -138,9 +138,9 @@ def example_of(
     """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `measures` of
     the exam are taken now where they are not given; `raw` False leaves out the points of raw scans, at which the
     shipped networks do not look."""
-    from face3d.examine import measure_fits
     from face3d.geometry.distance import vertex_normals
-    from face3d.movement import movement
+    from face3d.measuring.examination import measure_fits
+    from face3d.measuring.movement import movement
     from face3d.template.action_units import named_units
     from face3d.template.quality import fit_quality
 
@@ -177,8 +177,8 @@ def example_of(
 
 
 def _rules(fitted: FittedExam, m: Measures) -> dict[str, Any]:
-    from face3d.estimates import estimate_scales
-    from face3d.measures import measure_movements
+    from face3d.measuring.exam_measures import measure_movements
+    from face3d.measuring.scale_estimates import estimate_scales
 
     sided = measure_movements(fitted.rest, m.movements, fitted.template)
     scales = estimate_scales(sided)
@@ -257,7 +257,7 @@ def read_examples(folder: Path) -> Iterator[Example]:
 
 def example_from_exam(exam: Exam, workers: int = 2) -> Example:
     """An exam fitted and made an example, labelled with its clinician's grades or, when simulated, with its truth."""
-    from face3d.examine import fit_exam
+    from face3d.measuring.examination import fit_exam
 
     labels = labels_of(exam.grades, exam.affected_side)
     facts: dict[str, Any] = {"subject": exam.subject, "visit": exam.visit, "device": exam.device}

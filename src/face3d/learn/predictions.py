@@ -128,7 +128,7 @@ def of_grades(grades: Sequence[Grade]) -> Predictions:
 
 
 def of_rules(examples: Sequence[Example]) -> Predictions:
-    """What published rules make of the measures (`face3d.estimates`): a grade without probabilities."""
+    """What published rules make of the measures (`face3d.measuring.scale_estimates`): a grade without probabilities."""
     nothing = {"region_function": (np.nan,) * len(REGIONS)}
     rules = [{k: v for k, v in e.rules.items() if v is not None} or nothing for e in examples]
     return Predictions.of(

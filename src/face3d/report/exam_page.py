@@ -15,8 +15,8 @@ from face3d.report.frame import rendered, spoken
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
 
 if TYPE_CHECKING:
+    from face3d.measuring.smile_thirds import Third
     from face3d.report.pictures import Picture
-    from face3d.thirds import Third
 
 #: Measures that are shown, in the order of a page; everything is in measures.csv.
 _SHOWN: Mapping[str, str] = {
@@ -40,7 +40,7 @@ _WHERE: Mapping[str, tuple[str, ...]] = {
 
 
 def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence[Third] = ()) -> str:
-    """The report as HTML; `maps` from `face3d.report.movement_pictures`, `thirds` from `face3d.thirds.outcome`."""
+    """The report as HTML; `maps` from `face3d.report.movement_pictures`, `thirds` from `face3d.measuring.smile_thirds.outcome`."""
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
         if m.measure == "synkinesis" and m.side == result.affected_side:

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from face3d.geometry.views import Surface, looking, shaded
-from face3d.movement import Anatomy, Movement
+from face3d.measuring.movement import Anatomy, Movement
 from face3d.report.colors import UNMEASURED
 from face3d.report.pictures import CENTRE, FRAME_MM, Picture
 from face3d.scan import Floats

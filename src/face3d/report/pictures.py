@@ -16,7 +16,7 @@ from face3d.report.colors import LIMIT_MM, colors_of, colors_of_size
 from face3d.scan import Floats
 
 if TYPE_CHECKING:
-    from face3d.analysis import Analysis
+    from face3d.measuring.analysis import Analysis
 
 #: Values (...) in mm to colours (..., 3) 0..255.
 Colors = Callable[[Floats], Floats]

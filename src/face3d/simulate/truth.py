@@ -1,6 +1,6 @@
 """What is true of a simulated patient: function, grades by the published rules, plane, asymmetry at every vertex.
 
-The rules are those that measurements go through (`face3d.measures`, `face3d.reference.scales`), applied to the exact movement
+The rules are those that measurements go through (`face3d.measuring.exam_measures`, `face3d.reference.scales`), applied to the exact movement
 of the exact surface in the exact head frame. What a clinician would have written down is `rated`.
 """
 
@@ -13,12 +13,12 @@ from types import MappingProxyType
 import numpy as np
 from scipy.spatial.transform import RigidTransform
 
-from face3d.estimates import Estimates, estimate_scales, rules
-from face3d.function import FULL, paired
 from face3d.landmarking.pose import head_frame, refined_frame
 from face3d.landmarks import SIDES
-from face3d.measures import Measures, measure_movements
-from face3d.movement import Movement
+from face3d.measuring.exam_measures import Measures, measure_movements
+from face3d.measuring.function import FULL, paired
+from face3d.measuring.movement import Movement
+from face3d.measuring.scale_estimates import Estimates, estimate_scales, rules
 from face3d.reference.scales import REGIONS, Sunnybrook
 from face3d.scan import Floats
 from face3d.simulate.expressions import recipes_for

@@ -15,8 +15,8 @@ from face3d.errors import RegistrationError
 from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance, vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
 from face3d.landmarking.pose import head_frame, refined_frame
+from face3d.measuring.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.reference.surface_norms import SurfaceNorm, surface_norm
-from face3d.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.scan import FaceScan, Floats, locked
 from face3d.template.correspondence import Correspondence, correspond
 from face3d.template.fit import TemplateFit
@@ -138,7 +138,7 @@ class Analysis:
 
     @cached_property
     def regions(self) -> pd.DataFrame:
-        """One row a region and distance: see `face3d.regions.region_table`."""
+        """One row a region and distance: see `face3d.measuring.regions.region_table`."""
         import pandas as pd
 
         table = region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, SURFACE_DISTANCE)

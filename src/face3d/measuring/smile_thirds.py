@@ -3,7 +3,7 @@
 Gibelli, Tarabbia et al. 2020 (doi 10.1016/j.ijom.2019.07.015) superimpose a smile on the face at rest and take the RMS
 distance of the surfaces within each third of each side. `third_surface_rms` is that; it cannot see skin that slides
 along the surface, so `third_movement_rms`, through correspondence, stands beside it. Thirds are trigeminal, as in
-`face3d.regions`.
+`face3d.measuring.regions`.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 
 from face3d.geometry.distance import surface_distance, vertex_areas
 from face3d.landmarks import SIDES
-from face3d.measure_rows import Measure, row
-from face3d.measures import Measures
-from face3d.movement import Anatomy, Movement
+from face3d.measuring.exam_measures import Measures
+from face3d.measuring.measure_rows import Measure, row
+from face3d.measuring.movement import Anatomy, Movement
+from face3d.measuring.regions import landmark_regions
 from face3d.reference.norms import Norm, find_norms
-from face3d.regions import landmark_regions
 from face3d.scan import FaceScan, Floats
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 synkinesis.
 
 Everything is taken from meshes in anatomical correspondence, rest against expression, aligned on the region that is
-stable in that expression (`face3d.movement`). Each side is measured for itself; nothing assumes symmetry of what is
+stable in that expression (`face3d.measuring.movement`). Each side is measured for itself; nothing assumes symmetry of what is
 measured.
 
 Ratios are affected / healthy side: 1 symmetric, 0 no movement on the affected side, above 1 more than on the healthy
@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.errors import RegistrationError
-from face3d.function import ASKED, FULL, Pair, pairs, synkinesis, weaker_side
 from face3d.landmarks import SIDES
-from face3d.measure_rows import LEAST_FOR_RATIO, Measure, movement_rows, overaction_row, rest_rows, row
-from face3d.movement import Anatomy, Movement, movement
+from face3d.measuring.function import ASKED, FULL, Pair, pairs, synkinesis, weaker_side
+from face3d.measuring.measure_rows import LEAST_FOR_RATIO, Measure, movement_rows, overaction_row, rest_rows, row
+from face3d.measuring.movement import Anatomy, Movement, movement
 from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
 

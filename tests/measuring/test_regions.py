@@ -6,7 +6,7 @@ import pytest
 from analytic_face import face
 from face3d.geometry.distance import vertex_areas
 from face3d.landmarking.pose import average_landmarks
-from face3d.regions import SUBUNITS, completed, landmark_regions, region_table, statistics
+from face3d.measuring.regions import SUBUNITS, completed, landmark_regions, region_table, statistics
 
 SCAN = face(0, count=8000)
 REGIONS = landmark_regions(SCAN.vertices, SCAN.landmarks)

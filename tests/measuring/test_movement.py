@@ -5,7 +5,7 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import RegistrationError
-from face3d.movement import STABLE, align, movement, region_weights
+from face3d.measuring.movement import STABLE, align, movement, region_weights
 from face3d.simulate.head import HeadModel
 from palsy import ASKED, face
 

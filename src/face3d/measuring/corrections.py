@@ -17,11 +17,11 @@ from importlib.resources import files
 
 import numpy as np
 
-from face3d.function import FUNCTIONAL
-from face3d.measure_rows import normals
-from face3d.movement import Anatomy, Movement
+from face3d.measuring.function import FUNCTIONAL
+from face3d.measuring.measure_rows import normals
+from face3d.measuring.movement import Anatomy, Movement
+from face3d.measuring.witnesses import Lids
 from face3d.scan import Floats
-from face3d.witnesses import Lids
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pytest
 
 from face3d.errors import ScanError, SchemaError
 from face3d.exam import Exam
-from face3d.measure_rows import Measure
-from face3d.measures import Measures
+from face3d.measuring.exam_measures import Measures
+from face3d.measuring.measure_rows import Measure
+from face3d.measuring.study import agreement_table, group_change, study_table, write_table
 from face3d.reference.repeatability import load_repeatability, repeatability_from, write_repeatability
-from face3d.study import agreement_table, group_change, study_table, write_table
 
 
 def planted(people: int = 60, error: float = 0.5, change: float = 2.0) -> pd.DataFrame:

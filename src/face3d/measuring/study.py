@@ -10,7 +10,7 @@ import numpy as np
 
 from face3d.errors import Face3DError, SchemaError
 from face3d.io.exam import find_exams, read_exam
-from face3d.measures import Measures
+from face3d.measuring.exam_measures import Measures
 from face3d.reference.agreement import (
     bland_altman,
     bootstrap_by_subject,
@@ -41,7 +41,7 @@ def study_table(
     import pandas as pd
 
     if measuring is None:
-        from face3d.examine import measure
+        from face3d.measuring.examination import measure
 
         measuring = measure
     paths = list(find_exams(folder))

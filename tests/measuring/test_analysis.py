@@ -10,7 +10,7 @@ from analytic_face import face, motion
 from face3d.geometry.distance import CLEANED, RIM
 from face3d.scan import FaceScan
 
-SHARED = Path(__file__).parents[2] / "shared" / "scans"
+SHARED = Path(__file__).parents[3] / "shared" / "scans"
 #: name -> the largest RMS that is believable, mm. Healthy faces at rest have 0.63 +- 0.16; james frowns to one side and
 #: his hair reaches into the forehead; the template is symmetric by construction.
 SCANS = {"demoface_10k.obj": 1.4, "james.obj": 2.0, "simpop_01.obj": 1.4, "meshmonk_template.obj": 0.05}

@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from face3d.landmarks import SIDES
-from face3d.measures import Measures
+from face3d.measuring.exam_measures import Measures
 from face3d.reference.scales import (
     FNGS2,
     SUNNYBROOK_MOVEMENTS,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from face3d.errors import SchemaError
 from face3d.landmarks import SIDES
-from face3d.measure_rows import Measure, row
-from face3d.measures import RATIOS, Measures, ratio
+from face3d.measuring.exam_measures import RATIOS, Measures, ratio
+from face3d.measuring.measure_rows import Measure, row
 from face3d.reference.norms import find_norms
 from face3d.reference.repeatability import Key, Repeatability, load_repeatability
 
@@ -93,7 +93,7 @@ def compare(
     visits: list[Measures] = []
     for visit in (before, after, *later):
         if not isinstance(visit, Measures):
-            from face3d.examine import measure
+            from face3d.measuring.examination import measure
 
             visit = measure(visit, affected_side=visits[0].affected_side if visits else None)
         visits.append(visit)

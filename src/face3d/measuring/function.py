@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face3d.movement import Anatomy, Movement
+from face3d.measuring.movement import Anatomy, Movement
 from face3d.scan import Floats
 
 #: functional region -> regions of the mesh that make it up

@@ -12,14 +12,14 @@ import numpy as np
 
 from face3d.errors import Face3DError, RegistrationError, SchemaError
 from face3d.exam import AFFECTED
-from face3d.measure_rows import Measure
-from face3d.measures import Measures, measure_movements
-from face3d.movement import Anatomy, movement
+from face3d.measuring.corrections import anchored, lids, restored, tip_points
+from face3d.measuring.exam_measures import Measures, measure_movements
+from face3d.measuring.measure_rows import Measure
+from face3d.measuring.movement import Anatomy, movement
+from face3d.measuring.smile_thirds import SMILES, third_rows
+from face3d.measuring.witnesses import CLOSING, lid_points
 from face3d.reference.repeatability import load_repeatability
-from face3d.restored import anchored, lids, restored, tip_points
 from face3d.scan import FaceScan, Floats, locked
-from face3d.thirds import SMILES, third_rows
-from face3d.witnesses import CLOSING, lid_points
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import RigidTransform
@@ -241,7 +241,7 @@ def measure_fits(
     marks: Mapping[str, Mapping[str, Floats]] | None = None,
 ) -> Measures:  # fmt: skip
     """Measures of fitted meshes, arguments as in `measure_vertices`: what a fit loses on average is put back
-    (`face3d.restored`), and every row says how far it may be off (`face3d.reference.repeatability`). `marks` as in
+    (`face3d.measuring.corrections`), and every row says how far it may be off (`face3d.reference.repeatability`). `marks` as in
     `FittedExam`."""
     movements, said = {}, list(notes)
     at_rest = anatomy.landmark_points(rest)

@@ -6,12 +6,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from face3d.comparison import compare
 from face3d.errors import SchemaError
-from face3d.measures import Measures, measure_vertices
+from face3d.measuring.comparison import compare
+from face3d.measuring.exam_measures import Measures, measure_vertices
+from face3d.measuring.smile_thirds import outcome, outcome_table, third_rows
 from face3d.reference.repeatability import Repeatability
 from face3d.simulate.head import HeadModel
-from face3d.thirds import outcome, outcome_table, third_rows
 from palsy import face
 
 MODEL = HeadModel.load()

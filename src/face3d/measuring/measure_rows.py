@@ -11,7 +11,7 @@ import numpy as np
 
 from face3d.geometry.mirror import reflect
 from face3d.landmarks import SIDES
-from face3d.movement import Anatomy, Movement, align
+from face3d.measuring.movement import Anatomy, Movement, align
 from face3d.scan import Floats
 
 _OURS = "face3d"

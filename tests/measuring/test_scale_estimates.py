@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from face3d.estimates import LABEL, estimate_scales, rules
-from face3d.measures import measure_vertices
+from face3d.measuring.exam_measures import measure_vertices
+from face3d.measuring.scale_estimates import LABEL, estimate_scales, rules
 from face3d.simulate.head import HeadModel
 from palsy import face
 

@@ -1,0 +1,1 @@
+"""The numbers of a scan, of an exam, of two visits."""
