@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from face3d.learn.calibration import Calibration, expected_error, tempered
-from face3d.learn.doubts import Usual
-from face3d.learn.examples import Example, read_examples
-from face3d.learn.grid import grid_of
-from face3d.learn.networks import batch_of
+from face3d.grading.calibration import Calibration, expected_error, tempered
+from face3d.grading.doubts import Usual
+from face3d.grading.example import Example, read_examples
+from face3d.grading.grid import grid_of
+from face3d.grading.networks import batch_of
+from face3d.grading.weights import load_grader, read_card
 from face3d.learn.splits import folds
-from face3d.learn.weights import load_grader, read_card
 from face3d.template.template import FaceTemplate
 
 DATA = Path(__file__).parents[1] / "src/face3d/data"

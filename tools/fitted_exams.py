@@ -3,7 +3,7 @@
     python tools/fitted_exams.py --seen FOLDER [--fits FOLDER] [--examples FOLDER --seed 11]
 
 Fits are what measuring is learned from and tried on: one npz an exam, fitted vertices and detected landmarks beside the
-true vertices. Examples are what grading is learned from (`face3d.learn.examples`); their labels are taken anew from the
+true vertices. Examples are what grading is learned from (`face3d.grading.example`); their labels are taken anew from the
 truth of the same subjects (of the seed with which they were seen), so that they follow the scales' rules as they stand
 now. A run that was stopped goes on where it was; several may run at a time, each with its own --part.
 """
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from face3d.errors import Face3DError
-from face3d.learn.examples import example_of, labels_from_truth, write_example
+from face3d.grading.example import example_of, labels_from_truth, write_example
 from face3d.measuring.examination import FittedExam, fit_seen
 from face3d.scan import Floats
 from face3d.simulate.truth import truth_of

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.learn.examples import (
+from face3d.grading.example import (
     MOVEMENTS,
     POINTS,
     SCANS,
@@ -33,8 +33,8 @@ from face3d.learn.examples import (
     read_example,
     write_example,
 )
-from face3d.learn.grid import MARKS, grid_of
-from face3d.learn.raw_scans import points_of
+from face3d.grading.grid import MARKS, grid_of
+from face3d.learn.point_networks.raw_scans import points_of
 from face3d.scan import Floats
 from face3d.simulate.scanners.noise import smooth_field
 from face3d.template.template import FaceTemplate
@@ -43,7 +43,7 @@ from seen_exams import load_one
 
 
 def raw_example(scans: Mapping[str, Any], labels: Labels, facts: Mapping[str, Any]) -> Example:
-    """`scans` as `face3d.learn.raw_scans.points_of` takes them. No fit: no grid, units or measures."""
+    """`scans` as `face3d.learn.point_networks.raw_scans.points_of` takes them. No fit: no grid, units or measures."""
     template = FaceTemplate.load()
     n, u = len(grid_of(template).nodes), len(template.units)
     points, marks = points_of(scans, SCANS, POINTS)

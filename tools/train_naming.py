@@ -1,4 +1,4 @@
-"""Trains the naming of expressions (`face3d.learn.naming`) and says how well it names people it was not trained on.
+"""Trains the naming of expressions (`face3d.grading.naming`) and says how well it names people it was not trained on.
 
     python tools/train_naming.py --examples FOLDER --twice FOLDER --rests FOLDER [--test FOLDER]
 
@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 
 from face3d.errors import Face3DError
+from face3d.grading.example import SCANS, Example, read_examples
+from face3d.grading.grid import Grid, grid_of
+from face3d.grading.naming import Namer, assigned, named, shape_of
 from face3d.io.write import write_bytes
-from face3d.learn.examples import SCANS, Example, read_examples
-from face3d.learn.grid import Grid, grid_of
-from face3d.learn.naming import Namer, assigned, named, shape_of
 from face3d.learn.splits import folds
 from face3d.scan import Floats
 from face3d.template.template import FaceTemplate
@@ -124,7 +124,7 @@ def report(examples: Sequence[Example], namers: Sequence[Namer], seed: int = 0) 
 
 def alarms(e: Example, namer: Namer) -> list[str]:
     """Scans that grading would take for swapped."""
-    from face3d.learn.doubts import SWAPPED
+    from face3d.grading.doubts import SWAPPED
 
     return [
         label for label, (looks, p) in named(e, namer).items()

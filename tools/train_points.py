@@ -22,15 +22,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from face3d.grading.example import read_examples
+from face3d.grading.networks import build
+from face3d.grading.weights import load_grader, save_grader
 from face3d.learn.augmentation import Augmentation
 from face3d.learn.dataset import ExampleSet
 from face3d.learn.evaluation import evaluate
-from face3d.learn.examples import read_examples
-from face3d.learn.networks import build
 from face3d.learn.predictions import by_model, truth_of
 from face3d.learn.splits import ensure_disjoint, folds
 from face3d.learn.training import TrainConfig, train
-from face3d.learn.weights import load_grader, save_grader
 
 TOOLS = Path(__file__).parent
 FIRST, OTHERS = "pointnet2", ("pointnet", "dgcnn", "point_transformer")

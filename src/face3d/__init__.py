@@ -21,9 +21,9 @@ _PUBLIC = {
     "read_exam": "face3d.io.exam",
     "measure": "face3d.measuring.examination",
     "compare": "face3d.measuring.comparison",
-    "grade": "face3d.grading",
-    "Grade": "face3d.grading",
-    "explain": "face3d.explanation",
+    "grade": "face3d.grading.grades",
+    "Grade": "face3d.grading.grades",
+    "explain": "face3d.grading.explanation",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]

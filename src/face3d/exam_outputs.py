@@ -13,7 +13,7 @@ from face3d.io.write import write_bytes
 if TYPE_CHECKING:
     from face3d.exam import Grades
     from face3d.exam_result import CompareResult, ExamResult
-    from face3d.grading import Grade
+    from face3d.grading.grades import Grade
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
     from face3d.measuring.comparison import Comparison

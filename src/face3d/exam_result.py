@@ -23,7 +23,7 @@ from face3d.reference.scales import ROMAN
 from face3d.result import NOTICE, Number
 
 if TYPE_CHECKING:
-    from face3d.grading import Grade
+    from face3d.grading.grades import Grade
 
 SCHEMA_VERSION = 1
 

@@ -6,14 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from learn.simple_exams import grid, simple_exam, simple_exams
 
 torch = pytest.importorskip("torch")
 
+from face3d.grading.example import MOVEMENTS, Example  # noqa: E402
+from face3d.grading.networks.batch import batch_of  # noqa: E402
 from face3d.learn.augmentation import Augmentation, augmented, without  # noqa: E402
-from face3d.learn.examples import MOVEMENTS, Example  # noqa: E402
-from face3d.learn.networks.batch import batch_of  # noqa: E402
 from face3d.learn.pretraining import FitNoise  # noqa: E402
 
 NOTHING = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)

@@ -6,10 +6,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from face3d.grading.example import MOVEMENTS, POINTS, Example, Labels, mirrored
+from face3d.grading.grid import MARKS, grid_of
 from face3d.learn.baselines import CUTS, OrdinalRegression, best_cuts, graded, learned, methods
-from face3d.learn.examples import MOVEMENTS, POINTS, Example, Labels, mirrored
 from face3d.learn.features import SETS, names_of, rows_of, weaker_side
-from face3d.learn.grid import MARKS, grid_of
 from face3d.learn.maps import CHANNELS, SIZE, chart, pictures
 from face3d.template.template import FaceTemplate
 

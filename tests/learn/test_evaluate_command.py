@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from face3d import cli
+from face3d.grading.example import POINTS, Example, Labels, write_example
+from face3d.grading.grid import MARKS
 from face3d.learn.evaluation import evaluate
-from face3d.learn.examples import POINTS, Example, Labels, write_example
-from face3d.learn.grid import MARKS
 from face3d.learn.predictions import Predictions, Truth
 from face3d.report.evaluation_page import evaluation_page
 

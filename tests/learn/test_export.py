@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from simple_exams import simple_exam
 
 from face3d.learn.export import export_onnx
+from simple_exams import simple_exam
 
 torch = pytest.importorskip("torch")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -14,7 +14,7 @@ pytest.importorskip("onnx")
 
 
 def test_onnx_says_what_torch_says(tmp_path: Path) -> None:
-    from face3d.learn.networks import Outputs, batch_of, build, mean_outputs
+    from face3d.grading.networks import Outputs, batch_of, build, mean_outputs
 
     torch.manual_seed(0)
     networks = [build("correspondence").eval() for _ in range(2)]

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from face3d.learn.examples import POINTS, Example, Labels
+from face3d.grading.example import POINTS, Example, Labels
+from face3d.grading.grid import MARKS
 from face3d.learn.fusion import GROUPS, RATIOS, Fusion, columns_of
-from face3d.learn.grid import MARKS
 from face3d.learn.predictions import Predictions, truth_of
 
 pytest.importorskip("sklearn")

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face3d.learn.examples import POINTS, Example, Labels, mirrored
-from face3d.learn.grid import MARKS, grid_of
+from face3d.grading.example import POINTS, Example, Labels, mirrored
+from face3d.grading.grid import MARKS, grid_of
 from face3d.learn.predictions import Predictions, by_model, groups_of, of_outputs, of_rules, truth_of
 from face3d.template.template import FaceTemplate
 
@@ -33,7 +33,7 @@ def test_the_grade_is_the_most_probable_one() -> None:
 
 
 def test_outputs_tell_of_the_side_that_they_call_ill() -> None:
-    from face3d.learn.heads import Outputs
+    from face3d.grading.heads import Outputs
 
     function = torch.tensor([[[0.2] * 5, [1.0] * 5], [[1.0] * 5, [0.6] * 5], [[1.0] * 5, [0.9] * 5]])
     logits = torch.tensor([[3.0, 0, 0], [0, 3.0, 0], [0, 0, 3.0]])
@@ -45,8 +45,8 @@ def test_outputs_tell_of_the_side_that_they_call_ill() -> None:
 
 
 def test_weights_of_a_file_grade_and_mirror(tmp_path: Path) -> None:
-    from face3d.learn.networks import build
-    from face3d.learn.weights import save_grader
+    from face3d.grading.networks import build
+    from face3d.grading.weights import save_grader
 
     torch.manual_seed(0)
     save_grader(tmp_path / "g.safetensors", [build("correspondence")], {"architecture": "correspondence", "size": {}})

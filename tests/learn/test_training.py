@@ -7,18 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from learn.simple_exams import simple_exams
 
 torch = pytest.importorskip("torch")
 
 from face3d.errors import SchemaError, WeightsError  # noqa: E402
+from face3d.grading.example import write_example  # noqa: E402
+from face3d.grading.weights import load_grader, read_card  # noqa: E402
 from face3d.learn import checkpoint  # noqa: E402
 from face3d.learn.augmentation import Augmentation  # noqa: E402
 from face3d.learn.dataset import ExampleSet  # noqa: E402
-from face3d.learn.examples import write_example  # noqa: E402
 from face3d.learn.training import GRADER, LOG, TrainConfig, _grade_weights, train  # noqa: E402
-from face3d.learn.weights import load_grader, read_card  # noqa: E402
 
 SMALL = TrainConfig(data=("x",), size={"width": 8, "layers": 1, "heads": 2}, epochs=3, batch=4, folds=3)
 
@@ -91,7 +90,7 @@ def test_it_learns_severity_and_side(stored: list[Path], tmp_path: Path):
     assert card["architecture"] == "correspondence"
     assert card["held_out"]["severity_mae"] < 0.12  # guessing the middle: 0.3
     exams = simple_exams(6, first=500)
-    from face3d.learn.networks import batch_of, mean_outputs
+    from face3d.grading.networks import batch_of, mean_outputs
 
     with torch.no_grad():
         said = mean_outputs([n(batch_of(exams)) for n in load_grader(grader)])

@@ -107,11 +107,11 @@ def train(
     from face3d.progress import steps
 
     require("torch").set_num_threads(1)  # more threads than free cores make small networks many times slower
+    from face3d.grading.networks import network_class
+    from face3d.grading.weights import read_card
     from face3d.learn.dataset import ExampleSet, example_files
-    from face3d.learn.networks import network_class
     from face3d.learn.training import LOG, TrainConfig, architecture_of
     from face3d.learn.training import train as learn
-    from face3d.learn.weights import read_card
 
     wanted = TrainConfig.read(config)
     with steps(wanted.epochs) as step:

@@ -57,7 +57,7 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     with steps(len(read.expressions) + 2) as step:
         from face3d.exam_outputs import REPORT, write_exam
         from face3d.exam_result import exam_result
-        from face3d.grading import grade_measured
+        from face3d.grading.grades import grade_measured
         from face3d.measuring.examination import fit_exam, measure_fitted
 
         fitted = fit_exam(read, step)
@@ -91,8 +91,8 @@ def grade(
 
     with steps(2) as step:
         step("reading and fitting")
-        from face3d.explanation import explain
-        from face3d.grading import grade as graded
+        from face3d.grading.explanation import explain
+        from face3d.grading.grades import grade as graded
 
         read = read_exam(exam)
         found = graded(read)

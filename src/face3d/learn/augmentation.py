@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 import torch
 from torch import Tensor
 
-from face3d.learn.examples import MOVEMENTS
+from face3d.grading.example import MOVEMENTS
+from face3d.grading.networks.batch import Batch
 from face3d.learn.limits import check_limits
-from face3d.learn.networks.batch import Batch
 
 _SMILE = MOVEMENTS.index("open_smile")
 

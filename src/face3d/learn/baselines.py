@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
-from face3d.learn.examples import Example
+from face3d.grading.example import Example
+from face3d.grading.heads import CUTS
 from face3d.learn.features import SETS, names_of, rows_of, weaker_side
-from face3d.learn.heads import CUTS
 from face3d.learn.maps import MapNetwork, pictures_of
 from face3d.learn.predictions import Predictions, truth_of
 from face3d.learn.splits import folds

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from face3d.extras import require
-from face3d.learn.examples import MOVEMENTS, SCANS
-from face3d.learn.grid import MARKS, grid_of
+from face3d.grading.example import MOVEMENTS, SCANS
+from face3d.grading.grid import MARKS, grid_of
 from face3d.template.template import FaceTemplate
 
 #: ONNX operator set: the oldest that torch's exporter writes; read by every runtime since 2023.
@@ -20,7 +20,7 @@ OPSET = 18
 def export_onnx(networks: Sequence[Any], path: Path) -> Path:
     """Writes the mean of an ensemble of correspondence networks as `path`.
 
-    Inputs, B exams of any number: what the networks use of a batch (`face3d.learn.networks.batch_of`), single
+    Inputs, B exams of any number: what the networks use of a batch (`face3d.grading.networks.batch_of`), single
     precision, and bool for what is known. Outputs by the names of `Outputs`; of the side, logarithms of probabilities.
     Raises `MissingExtraError` without torch, and ModuleNotFoundError without the `onnx` and `onnxscript` packages.
     """
@@ -28,8 +28,8 @@ def export_onnx(networks: Sequence[Any], path: Path) -> Path:
     import torch
     from torch import nn
 
+    from face3d.grading.networks import Outputs, mean_outputs
     from face3d.io.write import write_bytes
-    from face3d.learn.networks import Outputs, mean_outputs
 
     names = _inputs(networks[0].uses)
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from face3d.grading.example import Example
 from face3d.learn.baselines import best_cuts, graded
-from face3d.learn.examples import Example
 from face3d.learn.predictions import Predictions, Truth
 from face3d.learn.splits import folds
 from face3d.reference.scales import REGIONS

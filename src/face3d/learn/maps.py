@@ -14,9 +14,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from face3d.learn.examples import MOVEMENTS, Example
+from face3d.grading.example import MOVEMENTS, Example
+from face3d.grading.grid import Grid, grid_of
 from face3d.learn.features import weaker_side
-from face3d.learn.grid import Grid, grid_of
 from face3d.scan import Floats
 from face3d.template.template import FaceTemplate
 

@@ -14,9 +14,9 @@ from face3d.reference.scales import REGIONS
 from face3d.scan import Floats, Ints
 
 if TYPE_CHECKING:
-    from face3d.grading import Grade
-    from face3d.learn.examples import Example
-    from face3d.learn.heads import Outputs
+    from face3d.grading.example import Example
+    from face3d.grading.grades import Grade
+    from face3d.grading.heads import Outputs
 
 #: Exams that go through the networks at a time.
 _AT_ONCE = 32
@@ -117,7 +117,7 @@ def groups_of(examples: Sequence[Example]) -> dict[str, list[str]]:
 
 
 def of_grades(grades: Sequence[Grade]) -> Predictions:
-    """What `face3d.grading` said."""
+    """What `face3d.grading.grades` said."""
     return Predictions.of(
         len(grades),
         probabilities=[g.probabilities for g in grades], grade=[g.house_brackmann for g in grades],
@@ -142,7 +142,7 @@ def of_rules(examples: Sequence[Example]) -> Predictions:
 def of_outputs(outputs: Outputs) -> Predictions:
     """What networks said, before it is calibrated; region function is that of the side that they call ill, or of the
     weaker side where they call neither."""
-    from face3d.learn.heads import SIDES
+    from face3d.grading.heads import SIDES
 
     o = {name: value.detach().cpu().double().numpy() for name, value in outputs._asdict().items()}
     side, n = o["side_logits"].argmax(axis=1), len(o["severity"])
@@ -159,13 +159,13 @@ def by_model(model: str, examples: Sequence[Example]) -> Predictions:
     if model == "rules":
         return of_rules(examples)
     if model == "shipped":
-        from face3d.grading import grade_examples
+        from face3d.grading.grades import grade_examples
 
         return of_grades(grade_examples(examples))
     import torch
 
-    from face3d.learn.networks import batch_of, mean_outputs
-    from face3d.learn.weights import load_grader
+    from face3d.grading.networks import batch_of, mean_outputs
+    from face3d.grading.weights import load_grader
 
     networks = load_grader(Path(model))
     said = []

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from face3d.learn.examples import Example, mirrored
-from face3d.learn.grid import Grid
-from face3d.learn.networks.batch import Batch
+from face3d.grading.example import Example, mirrored
+from face3d.grading.grid import Grid
+from face3d.grading.networks.batch import Batch
 
 #: Movement, mm RMS, that a node must show before its own gain is believed as much as the mean one.
 BELIEVED_MM = 1.0

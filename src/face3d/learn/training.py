@@ -21,16 +21,16 @@ import torch
 from torch import Tensor, nn
 
 from face3d.errors import SchemaError
+from face3d.grading.heads import Grader, loss_of
+from face3d.grading.networks import build
+from face3d.grading.networks.batch import Batch, to_device
+from face3d.grading.weights import load_grader, read_card, save_grader
 from face3d.io.write import write_bytes
 from face3d.learn.augmentation import Augmentation, augmented
 from face3d.learn.checkpoint import Progress, restore, store
 from face3d.learn.dataset import ExampleSet
-from face3d.learn.heads import Grader, loss_of
 from face3d.learn.limits import check_limits
-from face3d.learn.networks import build
-from face3d.learn.networks.batch import Batch, to_device
 from face3d.learn.splits import ensure_disjoint, folds
-from face3d.learn.weights import load_grader, read_card, save_grader
 
 #: What is done to examples before they are augmented: see `face3d.learn.pretraining`.
 Spoil = Callable[[Batch, torch.Generator], Batch]

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from face3d.explanation import attributions, deletion_curve, symmetric_twin
-from face3d.learn.examples import MOVEMENTS, SCANS, mirrored
-from face3d.learn.grid import grid_of
+from face3d.grading.example import MOVEMENTS, SCANS, mirrored
+from face3d.grading.explanation import attributions, deletion_curve, symmetric_twin
+from face3d.grading.grid import grid_of
 from face3d.template.template import FaceTemplate
 
 sys.path.insert(0, str(Path(__file__).parent / "learn"))
@@ -37,7 +37,7 @@ class LeftBrow(torch.nn.Module):
     uses = ("moves",)
 
     def forward(self, batch: dict[str, torch.Tensor]) -> object:
-        from face3d.learn.networks import Outputs
+        from face3d.grading.networks import Outputs
 
         up = batch["moves"][:, MOVEMENTS.index("brow_raise"), : GRID.pairs, 1]
         b = len(up)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import PointNetConv
 
-from face3d.learn.networks.raw_points import FEATURES, RawPointGrader
+from face3d.learn.point_networks.raw_points import FEATURES, RawPointGrader
 
 
 class PointNet2(RawPointGrader):

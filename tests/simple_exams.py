@@ -7,8 +7,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from face3d.learn.examples import MOVEMENTS, POINTS, SCANS, Example, Labels
-from face3d.learn.grid import MARKS, Grid, grid_of
+from face3d.grading.example import MOVEMENTS, POINTS, SCANS, Example, Labels
+from face3d.grading.grid import MARKS, Grid, grid_of
 from face3d.template.template import FaceTemplate
 
 #: expression -> unit that makes it, on the template's left and right

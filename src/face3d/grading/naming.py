@@ -20,8 +20,8 @@ from importlib.resources import files
 import numpy as np
 
 from face3d.errors import WeightsError
-from face3d.learn.examples import SCANS, Example
-from face3d.learn.grid import Grid, grid_of
+from face3d.grading.example import SCANS, Example
+from face3d.grading.grid import Grid, grid_of
 from face3d.scan import Floats
 from face3d.template.template import FaceTemplate
 

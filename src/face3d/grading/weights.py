@@ -15,9 +15,9 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from face3d.errors import SchemaError, WeightsError
+from face3d.grading.heads import Grader
+from face3d.grading.networks import build
 from face3d.io.write import write_bytes
-from face3d.learn.heads import Grader
-from face3d.learn.networks import build
 
 #: The grader that ships with face3d.
 SHIPPED = "grader.safetensors"

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import KDTree
 
-from face3d.learn.examples import MOVEMENTS, SCANS, Example
-from face3d.learn.grid import MARKS, Grid
+from face3d.grading.example import MOVEMENTS, SCANS, Example
+from face3d.grading.grid import MARKS, Grid
 from face3d.scan import Floats
 
 #: Ages (years) of the simulated people that grading was learned on; children's faces and norms are others.
@@ -122,7 +122,7 @@ def numbers(example: Example, grid: Grid) -> dict[str, float]:
 def certain_doubts(example: Example, names: Mapping[str, tuple[str, float]]) -> list[str]:
     """Doubts that need no statistics: expressions that are missing or swapped, age, a palsy of both sides.
 
-    `names`: expression as labelled -> what it looks like and the probability (`face3d.learn.naming`).
+    `names`: expression as labelled -> what it looks like and the probability (`face3d.grading.naming`).
     """
     said = []
     shown = {name for name, there in zip(SCANS, example.shown, strict=True) if there}

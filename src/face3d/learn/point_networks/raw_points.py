@@ -1,6 +1,6 @@
 """What the networks on raw points share: all but the encoder of a patch of points.
 
-Nothing is fitted. Expressions lie on rest (`face3d.learn.raw_scans`); the landmarks found at rest say where to look, in
+Nothing is fitted. Expressions lie on rest (`face3d.learn.point_networks.raw_scans`); the landmarks found at rest say where to look, in
 all scans of the exam alike: the points around each such place make a patch, in coordinates of its own, and each point
 of it knows how far it is off the rest face. A subclass encodes patches. The face is seen twice by the same weights, as
 it is and in the mirror: once for each side, which makes the answer to the mirrored patient the mirrored answer.
@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from face3d.learn.examples import MOVEMENTS, POINTS
-from face3d.learn.graphs import nearest
-from face3d.learn.grid import MARKS
-from face3d.learn.heads import Grader
-from face3d.learn.networks.attention import Attention, AxialBlock
-from face3d.learn.networks.batch import Batch
+from face3d.grading.example import MOVEMENTS, POINTS
+from face3d.grading.grid import MARKS
+from face3d.grading.heads import Grader
+from face3d.grading.networks.attention import Attention, AxialBlock
+from face3d.grading.networks.batch import Batch
+from face3d.learn.point_networks.graphs import nearest
 from face3d.reference.scales import REGIONS
 from face3d.template.template import FaceTemplate
 

@@ -2,7 +2,7 @@
 
 Made once for each exam (`example_of`), stored beside it or in a folder of its own, and streamed from disk; what was
 not scanned or not seen is NaN. Everything is in the rest scan's canonical head frame, mm, with the head's own motion
-taken out on the region that is stable in each expression; of raw points, by `face3d.learn.raw_scans`.
+taken out on the region that is stable in each expression; of raw points, by `face3d.learn.point_networks.raw_scans`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ import numpy as np
 
 from face3d.errors import RegistrationError, SchemaError
 from face3d.exam import EXPRESSIONS
-from face3d.learn.grid import MARKS, Grid, grid_of
-from face3d.learn.raw_scans import points_of
+from face3d.grading.grid import MARKS, Grid, grid_of
+from face3d.learn.point_networks.raw_scans import points_of
 from face3d.reference.scales import REGIONS, EfaceItems
 from face3d.scan import Floats
 

@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 import pytest
-from simple_exams import grid, simple_exam
 
-from face3d.learn.doubts import Usual, certain_doubts
-from face3d.learn.examples import Example
+from face3d.grading.doubts import Usual, certain_doubts
+from face3d.grading.example import Example
+from simple_exams import grid, simple_exam
 
 GRID = grid()
 

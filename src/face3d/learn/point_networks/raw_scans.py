@@ -13,8 +13,8 @@ import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.learn.grid import MARKS
-from face3d.learn.points import farthest_points
+from face3d.grading.grid import MARKS
+from face3d.grading.points import farthest_points
 from face3d.scan import Floats
 
 #: mm: the face around the nose's root, and no further back than this: beyond come hair, ears and neck.

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from face3d.learn.examples import Example
+from face3d.grading.example import Example
 
 Batch = dict[str, Tensor]
 #: name in a batch -> name in an example. Each comes with `<name>_known`, without the axis of coordinates.

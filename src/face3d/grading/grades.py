@@ -19,16 +19,16 @@ import numpy as np
 
 from face3d.errors import MissingExtraError, WeightsError
 from face3d.extras import require
-from face3d.learn.calibration import Calibration, expected_error, likely_grades, tempered
+from face3d.grading.calibration import Calibration, expected_error, likely_grades, tempered
 from face3d.reference.scales import REGIONS, ROMAN
 from face3d.scan import Floats, locked
 from face3d.threads import one_torch_thread
 
 if TYPE_CHECKING:
     from face3d.exam import Exam
-    from face3d.learn.doubts import Usual
-    from face3d.learn.examples import Example
-    from face3d.learn.heads import Grader
+    from face3d.grading.doubts import Usual
+    from face3d.grading.example import Example
+    from face3d.grading.heads import Grader
     from face3d.measuring.exam_measures import Measures
     from face3d.measuring.examination import FittedExam
 
@@ -111,7 +111,7 @@ def grade(exam: Exam | FittedExam | Example) -> Grade:
     trained.
     """
     from face3d.exam import Exam
-    from face3d.learn.examples import Example, example_of
+    from face3d.grading.example import Example, example_of
     from face3d.measuring.examination import fit_exam
 
     if isinstance(exam, Example):
@@ -124,7 +124,7 @@ def grade(exam: Exam | FittedExam | Example) -> Grade:
 
 def grade_measured(exam: Exam, fitted: FittedExam, measures: Measures) -> Grade | None:
     """The grade of an exam that has been fitted and measured; None where torch is not installed."""
-    from face3d.learn.examples import example_of
+    from face3d.grading.example import example_of
 
     try:
         require("torch")
@@ -142,11 +142,11 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     require("torch")
     import torch
 
-    from face3d.learn.doubts import certain_doubts
-    from face3d.learn.examples import EFACE
-    from face3d.learn.grid import grid_of
-    from face3d.learn.naming import named
-    from face3d.learn.networks import batch_of, mean_outputs
+    from face3d.grading.doubts import certain_doubts
+    from face3d.grading.example import EFACE
+    from face3d.grading.grid import grid_of
+    from face3d.grading.naming import named
+    from face3d.grading.networks import batch_of, mean_outputs
     from face3d.template.template import FaceTemplate
 
     grid = grid_of(FaceTemplate.load())
@@ -187,7 +187,7 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
 @cache
 def shipped_grader() -> Sequence[Grader]:
     """The networks that ship with face3d."""
-    from face3d.learn.weights import load_grader
+    from face3d.grading.weights import load_grader
 
     return tuple(load_grader())
 
@@ -195,7 +195,7 @@ def shipped_grader() -> Sequence[Grader]:
 @cache
 def shipped_calibration() -> tuple[Calibration, Usual]:
     """As learned by tools/calibrate_grading.py. Raises `WeightsError` when the files are missing or damaged."""
-    from face3d.learn.doubts import Usual
+    from face3d.grading.doubts import Usual
 
     data = files("face3d").joinpath("data")
     try:

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from face3d.errors import SchemaError
-from face3d.learn.heads import Grader, Outputs, mean_outputs
-from face3d.learn.networks.batch import Batch, batch_of
+from face3d.grading.heads import Grader, Outputs, mean_outputs
+from face3d.grading.networks.batch import Batch, batch_of
 
 #: name -> module and class, imported when asked for: those on raw points bring torch-geometric.
 NETWORKS: Mapping[str, tuple[str, str]] = {

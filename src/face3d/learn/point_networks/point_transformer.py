@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import PointTransformerConv
 
-from face3d.learn.graphs import edges, nearest
-from face3d.learn.networks.raw_points import FEATURES, RawPointGrader, apart
+from face3d.learn.point_networks.graphs import edges, nearest
+from face3d.learn.point_networks.raw_points import FEATURES, RawPointGrader, apart
 
 
 class PointTransformer(RawPointGrader):

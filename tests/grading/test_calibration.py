@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face3d.learn.calibration import Calibration, expected_error, likely_grades, tempered
+from face3d.grading.calibration import Calibration, expected_error, likely_grades, tempered
 
 
 def drawn(rng: np.random.Generator, count: int, temperature: float) -> tuple[np.ndarray, np.ndarray]:

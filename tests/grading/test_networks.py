@@ -6,17 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-
 from learn.simple_exams import grid, simple_exam, simple_exams
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
 
 from face3d.errors import SchemaError  # noqa: E402
-from face3d.learn.examples import MOVEMENTS, mirrored  # noqa: E402
-from face3d.learn.graphs import edges, nearest  # noqa: E402
-from face3d.learn.heads import loss_of, targets_of  # noqa: E402
-from face3d.learn.networks import NETWORKS, Outputs, batch_of, build  # noqa: E402
+from face3d.grading.example import MOVEMENTS, mirrored  # noqa: E402
+from face3d.grading.heads import loss_of, targets_of  # noqa: E402
+from face3d.grading.networks import NETWORKS, Outputs, batch_of, build  # noqa: E402
+from face3d.learn.point_networks.graphs import edges, nearest  # noqa: E402
 
 
 @pytest.fixture(autouse=True)

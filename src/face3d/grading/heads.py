@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from face3d.learn.examples import EFACE, Example
+from face3d.grading.example import EFACE, Example
 from face3d.reference.scales import REGIONS, HouseBands
 
 SIDES = ("left", "right", "none")

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from face3d.learn.examples import MOVEMENTS
-from face3d.learn.grid import MARKS, Grid, grid_of
-from face3d.learn.heads import Grader
-from face3d.learn.networks.attention import Attention, AxialBlock
-from face3d.learn.networks.batch import Batch
+from face3d.grading.example import MOVEMENTS
+from face3d.grading.grid import MARKS, Grid, grid_of
+from face3d.grading.heads import Grader
+from face3d.grading.networks.attention import Attention, AxialBlock
+from face3d.grading.networks.batch import Batch
 from face3d.reference.scales import REGIONS
 from face3d.template.template import FaceTemplate
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
 from learn.simple_exams import simple_exam
 
 torch = pytest.importorskip("torch")
 
-from face3d.learn.examples import Labels  # noqa: E402
-from face3d.learn.heads import CUTS, Heads, Outputs, loss_of, mean_outputs, targets_of  # noqa: E402
+from face3d.grading.example import Labels  # noqa: E402
+from face3d.grading.heads import CUTS, Heads, Outputs, loss_of, mean_outputs, targets_of  # noqa: E402
 from face3d.reference.scales import house_brackmann_from_movement  # noqa: E402
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from face3d.learn.networks.raw_points import FEATURES, RawPointGrader
+from face3d.learn.point_networks.raw_points import FEATURES, RawPointGrader
 
 
 class PointNet(RawPointGrader):

@@ -16,9 +16,9 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from face3d.extras import require
-from face3d.grading import Grade, grade, shipped_grader
-from face3d.learn.examples import MOVEMENTS, SCANS, Example, mirrored
-from face3d.learn.grid import MARKS, Grid, grid_of
+from face3d.grading.example import MOVEMENTS, SCANS, Example, mirrored
+from face3d.grading.grades import Grade, grade, shipped_grader
+from face3d.grading.grid import MARKS, Grid, grid_of
 from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 from face3d.template.template import FaceTemplate
@@ -130,7 +130,7 @@ def attributions(
     import torch
     from captum.attr import IntegratedGradients
 
-    from face3d.learn.networks import batch_of
+    from face3d.grading.networks import batch_of
 
     here, there = batch_of([example], points=False), batch_of([twin], points=False)
     # What the networks do not look at adds nothing.
@@ -221,7 +221,7 @@ def deletion_curve(
     places. (Petsiuk 2018; run from twin to exam it is the insertion curve.)"""
     import torch
 
-    from face3d.learn.networks import batch_of, mean_outputs
+    from face3d.grading.networks import batch_of, mean_outputs
 
     here, there = batch_of([example], points=False), batch_of([twin], points=False)
     rank = np.empty(order.size, int)

@@ -9,8 +9,8 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.spatial import KDTree
 
+from face3d.grading.points import farthest_points
 from face3d.landmarks import MIDLINE, PAIRED
-from face3d.learn.points import farthest_points
 from face3d.scan import Floats, Ints
 from face3d.template.template import FaceTemplate
 

@@ -1,0 +1,1 @@
+"""Networks say how ill, how sure and why. Never imports what trains them."""

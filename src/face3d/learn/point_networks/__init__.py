@@ -1,0 +1,1 @@
+"""Networks on raw points, without any fit; the only users of torch-geometric."""
