@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from face3d import cli
-from face3d.result import json_schema
+from face3d.report.scan_result import json_schema
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from face3d.exam_result import CompareResult, ExamResult
 from face3d.io.exam import ExamManifest
-from face3d.result import json_schema
+from face3d.report.exam_result import CompareResult, ExamResult
+from face3d.report.scan_result import json_schema
 
 FOLDER = Path(__file__).parents[1] / "data_schemas"
 

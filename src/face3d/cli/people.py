@@ -14,9 +14,9 @@ def study(folder: StudyPath, out: RequiredOut, json: Json = False) -> int:
     """Measure every examination below a folder: one tidy table, CSV and Parquet, one row a subject, visit and
     measure.
     """
+    from face3d.cli.progress import steps
     from face3d.io.exam import find_exams
     from face3d.measuring.study import study_table, write_table
-    from face3d.progress import steps
 
     with steps(len(list(find_exams(folder)))) as step:
         table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
@@ -76,7 +76,7 @@ def simulate(
     json: Json = False,
 ) -> int:
     """Write simulated examinations of facial palsy whose truth is known. A stopped run goes on where it was."""
-    from face3d.progress import steps
+    from face3d.cli.progress import steps
     from face3d.simulate.benchmark import CARD, Definition, table_checksum, write_benchmark
 
     if frozen is not None:
@@ -103,8 +103,8 @@ def train(
 
     "start_from": "shipped" in the configuration goes on from the grader that ships with face3d.
     """
+    from face3d.cli.progress import steps
     from face3d.extras import require
-    from face3d.progress import steps
 
     require("torch").set_num_threads(1)  # more threads than free cores make small networks many times slower
     from face3d.grading.networks import network_class
@@ -147,9 +147,9 @@ def evaluate(
     """
     import tempfile
 
-    from face3d.exam_outputs import EVALUATION, REPORT, write_evaluation
+    from face3d.cli.progress import steps
     from face3d.extras import require
-    from face3d.progress import steps
+    from face3d.report.exam_outputs import EVALUATION, REPORT, write_evaluation
 
     require("torch")
     from face3d.learn.dataset import example_files

@@ -18,7 +18,7 @@ def demo(
     out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("face3d-demo"), json: Json = False
 ) -> int:
     """The whole job on the embedded exam."""
-    from face3d.demo import demo_scan
+    from face3d.simulate.demo import demo_scan
 
     return _analyze(demo_scan, out, json)
 
@@ -50,15 +50,15 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
 
     Without --out nothing is written, only the summary is printed.
     """
+    from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
-    from face3d.progress import steps
 
     read = read_exam(exam)
     with steps(len(read.expressions) + 2) as step:
-        from face3d.exam_outputs import REPORT, write_exam
-        from face3d.exam_result import exam_result
         from face3d.grading.grades import grade_measured
         from face3d.measuring.examination import fit_exam, measure_fitted
+        from face3d.report.exam_outputs import REPORT, write_exam
+        from face3d.report.exam_result import exam_result
 
         fitted = fit_exam(read, step)
         step("measuring")
@@ -86,8 +86,8 @@ def grade(
     json: Json = False,
 ) -> int:
     """Grade a whole examination by the networks: severity, side, and how sure they are."""
+    from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
-    from face3d.progress import steps
 
     with steps(2) as step:
         step("reading and fitting")
@@ -122,11 +122,11 @@ def compare(
 
     Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit.
     """
-    from face3d.exam_outputs import write_comparison
-    from face3d.exam_result import compare_result
+    from face3d.cli.progress import steps
     from face3d.measuring.comparison import compare as changes
     from face3d.measuring.examination import measured
-    from face3d.progress import steps
+    from face3d.report.exam_outputs import write_comparison
+    from face3d.report.exam_result import compare_result
 
     with steps(2) as step:
         step("before")
@@ -140,7 +140,7 @@ def compare(
 
 def doctor(json: Json = False) -> int:
     """Say what this machine lacks, and the line that mends it."""
-    from face3d import doctor as ward
+    from face3d.cli import doctor as ward
 
     checks = ward.examine()
     print(ward.as_json(checks) if json else ward.as_text(checks))
@@ -149,15 +149,15 @@ def doctor(json: Json = False) -> int:
 
 
 def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
-    from face3d.progress import steps
+    from face3d.cli.progress import steps
 
     with steps(4) as step:
         step("reading")
         scan = read()
         step("measuring")
         from face3d.measuring.analysis import analyze as measure
-        from face3d.outputs import REPORT, write_outputs
-        from face3d.result import result_of
+        from face3d.report.outputs import REPORT, write_outputs
+        from face3d.report.scan_result import result_of
 
         analysis = measure(scan)
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)

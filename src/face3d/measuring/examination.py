@@ -281,7 +281,7 @@ def measured(path: str | Path, affected_side: str | None = None) -> Measures:
     path = Path(path)
     stored = path / "result.json" if path.is_dir() else path
     if stored.name == "result.json" and stored.is_file():
-        from face3d.exam_result import read_measures
+        from face3d.report.exam_result import read_measures
 
         return read_measures(stored)
     from face3d.io.exam import read_exam

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from face3d.report.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, colors_of, colors_of_size, hex_of
-from face3d.result import RegionPart
+from face3d.report.scan_result import RegionPart
 
 
 def strip(whole: RegionPart) -> Markup | None:

@@ -12,12 +12,12 @@ from face3d.io.write import write_bytes
 
 if TYPE_CHECKING:
     from face3d.exam import Grades
-    from face3d.exam_result import CompareResult, ExamResult
     from face3d.grading.grades import Grade
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
     from face3d.measuring.comparison import Comparison
     from face3d.measuring.exam_measures import Measures
+    from face3d.report.exam_result import CompareResult, ExamResult
     from face3d.report.pictures import Picture
 
 RESULT, MEASURES, REPORT, CHANGES, THIRDS = "result.json", "measures.csv", "report.html", "changes.csv", "thirds.csv"
@@ -33,9 +33,9 @@ def write_exam(
 
     `pictures` draws the movements for the report. Raises `OutputError` when the folder cannot be written.
     """
-    from face3d.exam_result import exam_result
     from face3d.measuring.smile_thirds import outcome, outcome_table
     from face3d.report.exam_page import exam_page
+    from face3d.report.exam_result import exam_result
 
     result = exam_result(m, clinician, grade=grade)
     maps: list[Picture] = []
@@ -55,7 +55,7 @@ def write_exam(
 
 def write_comparison(c: Comparison, folder: Path) -> CompareResult:
     """Writes result.json and changes.csv into `folder`, made when it is not there. Raises `OutputError`."""
-    from face3d.exam_result import compare_result
+    from face3d.report.exam_result import compare_result
 
     result = compare_result(c)
     _write(folder, {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False)})

@@ -20,7 +20,7 @@ from face3d.measuring.exam_measures import Measures
 from face3d.measuring.measure_rows import DEFINITIONS, Measure
 from face3d.measuring.scale_estimates import Estimates, estimate_scales
 from face3d.reference.scales import ROMAN
-from face3d.result import NOTICE, Number
+from face3d.report.scan_result import NOTICE, Number
 
 if TYPE_CHECKING:
     from face3d.grading.grades import Grade

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from face3d.errors import LandmarkError, OutputError, ScanError
 from face3d.extras import extra_of, missing
-from face3d.result import Result, result_of
+from face3d.report.scan_result import Result, result_of
 
 if TYPE_CHECKING:
     from face3d.measuring.analysis import Analysis
@@ -50,8 +50,8 @@ def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] 
 
 def report_of(analysis: Analysis, result: Result) -> str:
     """The report as HTML; without pictures, and saying why, where there is nothing to draw or to draw with."""
-    from face3d.report.page import page
     from face3d.report.pictures import pictures_of
+    from face3d.report.scan_page import page
 
     try:
         pictures = pictures_of(analysis)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from face3d import cli, doctor
+from face3d import cli
+from face3d.cli import doctor
 
 
 def test_a_probe_that_kills_its_process_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,17 +10,17 @@ import pytest
 
 from face3d.errors import OutputError, SchemaError
 from face3d.exam import Grades
-from face3d.exam_outputs import write_comparison, write_exam
-from face3d.exam_result import CompareResult, ExamResult, read_measures
 from face3d.measuring.comparison import compare
 from face3d.measuring.exam_measures import measure_vertices
 from face3d.reference.scales import Sunnybrook
+from face3d.report.exam_outputs import write_comparison, write_exam
+from face3d.report.exam_result import CompareResult, ExamResult, read_measures
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.simulate.head import HeadModel
 from palsy import face
 
 MODEL = HeadModel.load()
-SCHEMAS = Path(__file__).parents[1] / "data_schemas"
+SCHEMAS = Path(__file__).parents[2] / "data_schemas"
 
 
 def visit(function: float, name: str):

@@ -10,8 +10,8 @@ import pytest
 
 from face3d.errors import OutputError
 from face3d.measuring.analysis import Analysis
-from face3d.outputs import write_outputs
-from face3d.result import result_of
+from face3d.report.outputs import write_outputs
+from face3d.report.scan_result import result_of
 
 FILES = {"asymmetry.ply", "result.json", "regions.csv", "report.html"}
 

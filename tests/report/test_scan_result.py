@@ -10,9 +10,9 @@ from pydantic import ValidationError
 
 from conftest import BUMP
 from face3d.measuring.analysis import Analysis
-from face3d.result import NOTICE, RegionPart, json_schema, result_of
+from face3d.report.scan_result import NOTICE, RegionPart, json_schema, result_of
 
-SCHEMA = Path(__file__).parents[1] / "data_schemas" / "result.schema.json"
+SCHEMA = Path(__file__).parents[2] / "data_schemas" / "result.schema.json"
 
 
 def test_the_schema_on_disk_is_the_programs() -> None:
