@@ -3,7 +3,7 @@
     python tools/fitted_exams.py --seen FOLDER [--fits FOLDER] [--examples FOLDER --seed 11]
 
 Fits are what measuring is learned from and tried on: one npz an exam, fitted vertices and detected landmarks beside the
-true vertices. Examples are what grading is learned from (`face3d.grading.example`); their labels are taken anew from the
+true vertices. Examples are what grading is learned from (`grading.example`); their labels are taken anew from the
 truth of the same subjects (of the seed with which they were seen), so that they follow the scales' rules as they stand
 now. A run that was stopped goes on where it was; several may run at a time, each with its own --part.
 """

@@ -1,4 +1,4 @@
-"""Trains the landmark network of `face3d.landmarking.half_face` on pictures made by `tools/half_face_data.py`. Build time only.
+"""Trains the landmark network of `landmarking.half_face` on pictures made by `tools/half_face_data.py`. Build time only.
 
     python tools/train_half_face.py half_faces.npz --out src/face3d/data
 
@@ -27,7 +27,7 @@ CELL = 2  # pixels a heat map cell
 
 
 class Network(nn.Module):
-    """The trainable twin of `face3d.landmarking.half_face.HalfFaceNetwork`; its normalisation is folded away when stored."""
+    """The trainable twin of `half_face.HalfFaceNetwork`; its normalisation is folded away when stored."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -81,7 +81,7 @@ class Superimposition:
     """How a face lies on its mirror image.
 
     `plane` in scan coordinates, mm. `transform` the rigid motion that lays the scan's mirror image in x = 0
-    (`face3d.geometry.mirror.mirrored(scan)`) over the scan. `points` (N, 3) mm and `weights` (N,) 0..1: where the fit looked
+    (`geometry.mirror.mirrored(scan)`) over the scan. `points` (N, 3) mm and `weights` (N,) 0..1: where the fit looked
     and how much it trusted each patch, 0 where the mirror image has no counterpart. `rms_mm`: weighted point-to-plane
     distance of the trusted patches. `scale_mm`: the weights' final scale. `overlap`: share of the area that found a
     counterpart. `trusted`: weighted share of the overlap. `uncertainty_deg`: standard error of the normal from the
@@ -106,7 +106,7 @@ class Superimposition:
 def superimpose_mirror(scan: FaceScan, frame: RigidTransform) -> Superimposition:
     """Lay a scan's mirror image over the scan, robustly; deterministic.
 
-    `frame` takes scan coordinates to the canonical head frame, approximately (`face3d.landmarking.pose.head_frame`): within about
+    `frame` takes scan coordinates to the canonical head frame, approximately (`landmarking.pose.head_frame`): within about
     10 degrees and 8 mm is enough. Raises `RegistrationError` when too little of the face has a counterpart on the
     other side, or when the best plane is not the face's.
     """

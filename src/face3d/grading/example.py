@@ -61,9 +61,9 @@ class Example:
 
     `rest` (N, 3), `normals` (N, 3) of the face at rest; `moves` (E, N, 3) rest to expression; `marks` (L, 3) detected
     at rest, `mark_moves` (E, L, 3); `units` (1 + E, U, 2) left and right intensities, `units_se` the same; `quality`
-    (1 + E, Q) the fits' numbers (`face3d.template.quality`); `points` (1 + E, POINTS, 6) raw points and normals. `measures`
+    (1 + E, Q) the fits' numbers (`template.quality`); `points` (1 + E, POINTS, 6) raw points and normals. `measures`
     name -> value, without regard to which side is affected; `facts` what it comes from (subject, scanner, ...);
-    `rules` what published rules make of the measures (`face3d.measuring.scale_estimates`), with the side found by measuring.
+    `rules` what published rules make of the measures (`measuring.scale_estimates`), with the side found by measuring.
     """
 
     rest: Floats

@@ -1,6 +1,6 @@
 """Two visits of one person, or many: what changed, and whether by more than measuring alone can explain.
 
-A change is *beyond* when it exceeds the detectable change of that measure (95 %, `face3d.reference.repeatability`): one change
+A change is *beyond* when it exceeds the detectable change of that measure (95 %, `reference.repeatability`): one change
 in twenty of an unchanged face does so too, by definition. Numbers are compared; nothing here says that a treatment
 worked.
 """

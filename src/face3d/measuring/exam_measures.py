@@ -2,7 +2,7 @@
 synkinesis.
 
 Everything is taken from meshes in anatomical correspondence, rest against expression, aligned on the region that is
-stable in that expression (`face3d.measuring.movement`). Each side is measured for itself; nothing assumes symmetry of what is
+stable in that expression (`measuring.movement`). Each side is measured for itself; nothing assumes symmetry of what is
 measured.
 
 Ratios are affected / healthy side: 1 symmetric, 0 no movement on the affected side, above 1 more than on the healthy

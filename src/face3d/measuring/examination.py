@@ -241,7 +241,7 @@ def measure_fits(
     marks: Mapping[str, Mapping[str, Floats]] | None = None,
 ) -> Measures:  # fmt: skip
     """Measures of fitted meshes, arguments as in `measure_vertices`: what a fit loses on average is put back
-    (`face3d.measuring.corrections`), and every row says how far it may be off (`face3d.reference.repeatability`). `marks` as in
+    (`measuring.corrections`), and every row says how far it may be off (`reference.repeatability`). `marks` as in
     `FittedExam`."""
     movements, said = {}, list(notes)
     at_rest = anatomy.landmark_points(rest)

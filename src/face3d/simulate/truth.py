@@ -1,6 +1,6 @@
 """What is true of a simulated patient: function, grades by the published rules, plane, asymmetry at every vertex.
 
-The rules are those that measurements go through (`face3d.measuring.exam_measures`, `face3d.reference.scales`), applied to the exact movement
+The rules are those that measurements go through (`measuring.exam_measures`, `reference.scales`), applied to the exact movement
 of the exact surface in the exact head frame. What a clinician would have written down is `rated`.
 """
 

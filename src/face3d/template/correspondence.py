@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 class Correspondence:
     """`fit` in the canonical head frame, its `quality`; `map` the asymmetry on the template, None when the fit was
     rejected; `vectors_mm` (V, 3) the same at the scan's vertices, in the head frame, NaN where `reason` (V,) uint8
-    (codes of `face3d.template.asymmetry.REASONS`) is not 0; `action_units` the table of `face3d.template.action_units`, its numbers NaN
+    (codes of `asymmetry.REASONS`) is not 0; `action_units` the table of `action_units`, its numbers NaN
     when the fit was rejected."""
 
     fit: TemplateFit
@@ -71,7 +71,7 @@ def correspond(
 ) -> Correspondence:
     """Lay the template on a scan and measure through it; `head` takes scan coordinates to the canonical head frame.
 
-    Arguments as in `face3d.template.fit.fit_template` and `face3d.template.asymmetry.asymmetry_map`. Raises `RegistrationError` when
+    Arguments as in `fit_template` and `asymmetry_map`. Raises `RegistrationError` when
     there are too few landmarks to start from; a fit that starts and fails comes back rejected, with NaN.
     """
     fit = fit_template(scan, landmarks, confidence, dense, rest).in_frame(head)

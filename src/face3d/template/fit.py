@@ -48,7 +48,7 @@ class TemplateFit:
     scan supports the vertex; `residual_mm` (N,) signed distance outside the scan, NaN where not valid;
     `left`, `right` (U,) intensities of the template's units with standard errors `left_se`, `right_se`, relative to
     the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD; `tone` (N,) how
-    dark the skin is beside its surroundings (`face3d.geometry.skin_tone`), NaN where it does not show, None without colours.
+    dark the skin is beside its surroundings (`geometry.skin_tone`), NaN where it does not show, None without colours.
     """
 
     template: FaceTemplate

@@ -1,6 +1,6 @@
 """What the networks on raw points share: all but the encoder of a patch of points.
 
-Nothing is fitted. Expressions lie on rest (`face3d.learn.point_networks.raw_scans`); the landmarks found at rest say where to look, in
+Nothing is fitted. Expressions lie on rest (`raw_scans`); the landmarks found at rest say where to look, in
 all scans of the exam alike: the points around each such place make a patch, in coordinates of its own, and each point
 of it knows how far it is off the rest face. A subclass encodes patches. The face is seen twice by the same weights, as
 it is and in the mirror: once for each side, which makes the answer to the mirrored patient the mirrored answer.

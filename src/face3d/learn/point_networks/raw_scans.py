@@ -31,7 +31,7 @@ _INDEPENDENT, _MOST_USED = 150, 1500
 
 
 def points_of(scans: Mapping[str, Any], expressions: tuple[str, ...], count: int) -> tuple[Floats, Floats]:
-    """`scans` expression -> `face3d.measuring.examination.SeenScan`, rest among them. Returns (S, count, 6) points and normals of
+    """`scans` expression -> `SeenScan`, rest among them. Returns (S, count, 6) points and normals of
     `expressions` in rest's head frame, mm, and (S, L, 3) the landmarks found (`MARKS`); NaN where there is none."""
     from face3d.landmarking.pose import head_frame
 
@@ -111,7 +111,7 @@ def laid_on(
 
 
 def _still(expression: str, at: Floats) -> np.ndarray:
-    """(n,) bool: where of the face, in the head frame, mm, nothing much moves; compare `face3d.measuring.movement.STABLE`."""
+    """(n,) bool: where of the face, in the head frame, mm, nothing much moves; compare `measuring.movement.STABLE`."""
     x, y, z = np.abs(at[:, 0]), at[:, 1], at[:, 2]
     seen = (z > BACK_MM) & (x < 72)
     chin = (y < -75) & (y > -112) & (x < 35)
