@@ -1,4 +1,4 @@
-"""Trains the landmark network of `landmarking.half_face` on pictures made by `tools/half_face_data.py`. Build time only.
+"""Trains the landmark network of `landmarking.half_face` on pictures of `tools/half_face_data.py`. Build time only.
 
     python tools/train_half_face.py half_faces.npz --out src/face3d/data
 

@@ -106,7 +106,7 @@ class Superimposition:
 def superimpose_mirror(scan: FaceScan, frame: RigidTransform) -> Superimposition:
     """Lay a scan's mirror image over the scan, robustly; deterministic.
 
-    `frame` takes scan coordinates to the canonical head frame, approximately (`landmarking.pose.head_frame`): within about
+    `frame` takes scan coordinates to the canonical head frame, approximately (`pose.head_frame`): within about
     10 degrees and 8 mm is enough. Raises `RegistrationError` when too little of the face has a counterpart on the
     other side, or when the best plane is not the face's.
     """

@@ -1,4 +1,4 @@
-"""STL, ascii and binary. The format has no shared vertices: V = 3 F in the file's order; `geometry.clean` welds them."""
+"""STL, ascii and binary. The format has no shared vertices: V = 3 F in the file's order; `clean` welds them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ _WHERE: Mapping[str, tuple[str, ...]] = {
 
 
 def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence[Third] = ()) -> str:
-    """The report as HTML; `maps` from `face3d.report.movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`."""
+    """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`."""
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
         if m.measure == "synkinesis" and m.side == result.affected_side:

@@ -1,7 +1,7 @@
 """What is true of a simulated patient: function, grades by the published rules, plane, asymmetry at every vertex.
 
-The rules are those that measurements go through (`measuring.exam_measures`, `reference.scales`), applied to the exact movement
-of the exact surface in the exact head frame. What a clinician would have written down is `rated`.
+The rules are those that measurements go through (`measuring.exam_measures`, `reference.scales`), applied to the exact
+movement of the exact surface in the exact head frame. What a clinician would have written down is `rated`.
 """
 
 from __future__ import annotations
