@@ -26,9 +26,9 @@ from face3d.exam import Exam
 from face3d.geometry.clean import crop
 from face3d.grading.example import Example, example_of
 from face3d.grading.grades import grade
-from face3d.measuring.examination import fit_seen
 from face3d.scan import FaceScan
 from face3d.simulate.scanners import scan_face
+from face3d.template.exam_fit import fit_seen
 from seen_exams import SeenExam, load_one, make, patient_of
 
 #: What each truncation keeps, of the head model's coordinates: half a face, its upper part, its lower part.
@@ -56,9 +56,7 @@ def fitted(exam: SeenExam, swap: tuple[str, str] | None = None) -> Example:
     scans = {**exam.scans, **({a: exam.scans[b], b: exam.scans[a]} if swap else {})}
     if swap and "rest" in swap:  # the head frame goes with what is called the rest scan
         scans["rest"] = replace(scans["rest"], head=scans["rest"].found.to_head)
-    return example_of(
-        fit_seen(tuple(scans), scans.__getitem__), facts={"age_years": exam.facts["age_years"]}, raw=False
-    )
+    return example_of(fit_seen(tuple(scans), scans.__getitem__), facts={"age_years": exam.facts["age_years"]})
 
 
 def swaps(rng: np.random.Generator, exam: SeenExam) -> tuple[str, str]:

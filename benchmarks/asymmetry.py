@@ -26,7 +26,6 @@ from face3d.errors import Face3DError
 from face3d.geometry.distance import mirror_distance
 from face3d.geometry.superimpose import SymmetryPlane
 from face3d.landmarking.detect import detect_landmarks
-from face3d.measuring.examination import Fitted, fit_expression, fit_rest, see_scan
 from face3d.scan import FaceScan, Floats
 from face3d.simulate import HeadModel, draw_healthy, draw_patient, draw_skin, expression_intensities, scan_face
 from face3d.simulate.scanners.simulated import SimulatedScan
@@ -34,6 +33,7 @@ from face3d.simulate.truth import asymmetry_vectors
 from face3d.simulate.waters import with_waters_muscles
 from face3d.template.action_units import action_units
 from face3d.template.asymmetry import asymmetry_map, carried
+from face3d.template.exam_fit import Fitted, fit_expression, fit_rest, see_scan
 from face3d.template.fit import TemplateFit, fit_template
 from face3d.template.quality import fit_quality
 

@@ -16,11 +16,11 @@ from typing import Any
 
 import torch
 
-from face3d.grading.example import read_example
 from face3d.grading.grid import grid_of
 from face3d.learn.augmentation import Augmentation
 from face3d.learn.dataset import ExampleSet
 from face3d.learn.evaluation import evaluate_examples
+from face3d.learn.example_files import read_example
 from face3d.learn.pretraining import FitNoise
 from face3d.learn.training import TrainConfig, train
 from face3d.template.template import FaceTemplate

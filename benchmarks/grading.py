@@ -22,9 +22,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from face3d.errors import Face3DError
-from face3d.grading.example import Example, read_examples
+from face3d.grading.example import Example
 from face3d.learn.baselines import learned, methods
 from face3d.learn.evaluation import difference, evaluate
+from face3d.learn.example_files import read_examples
 from face3d.learn.predictions import Predictions, by_model, of_rules, truth_of
 from face3d.learn.splits import ensure_disjoint, folds
 from face3d.reference.agreement import Estimate

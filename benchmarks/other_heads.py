@@ -16,6 +16,7 @@ import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform
 
+from face3d.geometry.rigid import laid_on
 from face3d.io import read_scan
 from face3d.landmarking.detect import detect_landmarks
 from face3d.scan import FaceScan, Floats, Ints
@@ -24,7 +25,6 @@ from face3d.simulate.head import Landmark, reflected
 from face3d.simulate.subdivision import loop_subdivision
 from face3d.simulate.waters import with_waters_muscles
 from face3d.template.fit import fit_template
-from face3d.template.solver import laid_on
 
 SCANS = Path(__file__).parents[2] / "shared" / "scans"
 #: Parameters were chosen on the first three; figures of the last two are fresh.

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from face3d.exam import EXPRESSIONS
-from face3d.simulate.benchmark import Definition
+from face3d.simulate.definition import Definition
 from face3d.simulate.exam_writer import write_exam
 from face3d.simulate.scanners import scan_face
 from face3d.simulate.subjects import Subject

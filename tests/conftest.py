@@ -9,7 +9,8 @@ import pytest
 from scipy.spatial import Delaunay
 from scipy.spatial.transform import RigidTransform
 
-from face3d.geometry.distance import mirror_distance, vertex_areas
+from face3d.geometry.distance import mirror_distance
+from face3d.geometry.mesh import vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane
 from face3d.landmarking.pose import average_landmarks
 from face3d.measuring.analysis import Analysis

@@ -20,10 +20,11 @@ import torch
 
 from face3d.grading.calibration import Calibration, expected_error, tempered
 from face3d.grading.doubts import Usual
-from face3d.grading.example import Example, read_examples
+from face3d.grading.example import Example
 from face3d.grading.grid import grid_of
 from face3d.grading.networks import batch_of
 from face3d.grading.weights import load_grader, read_card
+from face3d.learn.example_files import read_examples
 from face3d.learn.splits import folds
 from face3d.template.template import FaceTemplate
 

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 
 from face3d.io.exam import ExamManifest
-from face3d.report.exam_result import CompareResult, ExamResult
+from face3d.report.compare_result import CompareResult
+from face3d.report.exam_result import ExamResult
 from face3d.report.scan_result import json_schema
 
 FOLDER = Path(__file__).parents[1] / "data_schemas"

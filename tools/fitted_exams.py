@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from face3d.errors import Face3DError
-from face3d.grading.example import example_of, labels_from_truth, write_example
-from face3d.measuring.examination import FittedExam, fit_seen
+from face3d.learn.example_files import example_with_points, labels_from_truth, write_example
 from face3d.scan import Floats
 from face3d.simulate.truth import truth_of
+from face3d.template.exam_fit import FittedExam, fit_seen
 from seen_exams import SHORT, SeenExam, load_one, patient_of
 
 
@@ -65,7 +65,7 @@ def make(
     if examples is not None:
         facts = {k: exam.facts[k] for k in ("kind", "scanner", "state", "age_years", "male", "branches", "synkinesis")}
         # The same number is somebody else in another seed.
-        write_example(examples, example_of(found, labels, facts | {"subject": f"{seed}-{exam.subject:04d}"}))
+        write_example(examples, example_with_points(found, labels, facts | {"subject": f"{seed}-{exam.subject:04d}"}))
     print(seen.name, flush=True)
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 
 import face3d
-from face3d.simulate.benchmark import Definition, table_checksum
+from face3d.simulate.benchmark import table_checksum
+from face3d.simulate.definition import Definition
 
 # 140 subjects to train on, 30 to validate, 30 to test; the test's movements are by other authors than the training's.
 V1 = Definition(name="face3d-bench-v1", seed=20260101, subjects=200, movement="transfer")

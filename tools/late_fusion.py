@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from face3d.grading.example import read_example
 from face3d.learn.dataset import ExampleSet
 from face3d.learn.evaluation import difference, evaluate
+from face3d.learn.example_files import read_example
 from face3d.learn.fusion import GROUPS, Fusion
 from face3d.learn.predictions import Predictions, by_model, truth_of
 from face3d.learn.splits import folds

@@ -26,11 +26,12 @@ import pandas as pd
 
 from face3d.measuring import corrections as restored
 from face3d.measuring import examination as examine
+from face3d.measuring.corrections import CLOSING, Lids, lid_points
 from face3d.measuring.exam_measures import Measures
-from face3d.measuring.function import FULL, paired
-from face3d.measuring.measure_rows import fissure
 from face3d.measuring.movement import movement
-from face3d.measuring.witnesses import CLOSING, Lids, lid_points
+from face3d.measuring.protocol import FULL
+from face3d.measuring.readings import fissure
+from face3d.measuring.sides import paired
 from face3d.reference import repeatability
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import true_measures
@@ -93,7 +94,7 @@ def _alike(kinds: list[str]) -> np.ndarray:
 
 def _turn(exam: StoredFit) -> np.ndarray:
     """(3, 3): directions of the true face at rest -> of the fitted one."""
-    from face3d.measuring.movement import align
+    from face3d.geometry.rigid import align
 
     true, fit = head().landmark_points(exam.true["rest"]), FaceTemplate.load().landmark_points(exam.fitted["rest"])
     names = [n for n in true if n in fit and np.isfinite(fit[n]).all()]

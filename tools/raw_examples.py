@@ -22,18 +22,9 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.grading.example import (
-    MOVEMENTS,
-    POINTS,
-    SCANS,
-    Example,
-    Labels,
-    labels_from_truth,
-    mirrored,
-    read_example,
-    write_example,
-)
+from face3d.grading.example import MOVEMENTS, POINTS, SCANS, Example, Labels, mirrored
 from face3d.grading.grid import MARKS, grid_of
+from face3d.learn.example_files import labels_from_truth, read_example, write_example
 from face3d.learn.point_networks.raw_scans import points_of
 from face3d.scan import Floats
 from face3d.simulate.scanners.noise import smooth_field

@@ -25,15 +25,15 @@ from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import Face3DError
 from face3d.exam import EXPRESSIONS
-from face3d.geometry.surfels import Surfels
+from face3d.geometry.elements import Surfels
 from face3d.landmarking.detect import Detection
-from face3d.measuring.examination import SeenScan, see_scan
 from face3d.scan import Floats
 from face3d.simulate import HeadModel, Patient, draw_patient, treated
 from face3d.simulate.palsy_units import with_palsy_units
 from face3d.simulate.scanners import SCANNERS, scan_face
 from face3d.simulate.truth import truth_of
 from face3d.simulate.waters import with_waters_muscles
+from face3d.template.exam_fit import SeenScan, see_scan
 
 KINDS = ("a", "b", "waters")
 #: Without tight closure, closed smile and puff, which repeat what others say; enough to learn measuring from.

@@ -20,10 +20,11 @@ from pathlib import Path
 import numpy as np
 
 from face3d.errors import Face3DError
-from face3d.grading.example import SCANS, Example, read_examples
+from face3d.grading.example import SCANS, Example
 from face3d.grading.grid import Grid, grid_of
 from face3d.grading.naming import Namer, assigned, named, shape_of
 from face3d.io.write import write_bytes
+from face3d.learn.example_files import read_examples
 from face3d.learn.splits import folds
 from face3d.scan import Floats
 from face3d.template.template import FaceTemplate
@@ -35,8 +36,8 @@ ALIKE = ({"gentle_eye_closure", "tight_eye_closure"}, {"closed_smile", "open_smi
 
 def fit_rests(twice: Path, out: Path) -> None:
     """Lays each person's second rest scan on the first, and the other way round."""
-    from face3d.measuring.examination import fit_seen
     from face3d.measuring.movement import movement
+    from face3d.template.exam_fit import fit_seen
     from seen_exams import load_one
 
     out.mkdir(parents=True, exist_ok=True)

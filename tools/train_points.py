@@ -22,12 +22,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from face3d.grading.example import read_examples
-from face3d.grading.networks import build
 from face3d.grading.weights import load_grader, save_grader
+from face3d.learn.architectures import build
 from face3d.learn.augmentation import Augmentation
 from face3d.learn.dataset import ExampleSet
 from face3d.learn.evaluation import evaluate
+from face3d.learn.example_files import read_examples
 from face3d.learn.predictions import by_model, truth_of
 from face3d.learn.splits import ensure_disjoint, folds
 from face3d.learn.training import TrainConfig, train
@@ -73,7 +73,7 @@ def learn(work: Path, network: str) -> Path:
 
 def _begun(work: Path, network: str) -> Path:
     """A network with what it shares with the first one already learned."""
-    learned = load_grader(learn(work, FIRST))[0].state_dict()
+    learned = load_grader(learn(work, FIRST), build)[0].state_dict()
     torch.manual_seed(0)
     begun = build(network)
     own = begun.state_dict()

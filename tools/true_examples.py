@@ -21,11 +21,12 @@ from scipy.spatial import KDTree
 
 from face3d.errors import RegistrationError
 from face3d.exam import EXPRESSIONS
-from face3d.geometry.distance import vertex_normals
-from face3d.grading.example import MOVEMENTS, POINTS, SCANS, Example, Labels, labels_from_truth, write_example
+from face3d.geometry.mesh import vertex_normals
+from face3d.grading.example import MOVEMENTS, POINTS, SCANS, Example, Labels
 from face3d.grading.grid import MARKS, grid_of
 from face3d.grading.points import farthest_points
 from face3d.landmarking.pose import head_frame, refined_frame
+from face3d.learn.example_files import labels_from_truth, write_example
 from face3d.learn.point_networks.raw_scans import BACK_MM, REACH_MM
 from face3d.measuring.movement import movement
 from face3d.scan import Floats, Ints

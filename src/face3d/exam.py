@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from face3d.errors import ScanError, SchemaError
 from face3d.reference.scales import FNGS2, EfaceItems, Sunnybrook
@@ -28,19 +28,10 @@ EXPRESSIONS: Mapping[str, str] = MappingProxyType({
 AFFECTED = ("left", "right", "both", "none")
 
 
-@dataclass(frozen=True)
-class ScanFile:
-    """One scan of an exam that lies on disk. `units` as in `read_scan`; `landmarks` a landmark file of its own."""
+class ScanSource(Protocol):
+    """Where a scan comes from that is not in memory yet: `face3d.io.scan_file.ScanFile` on disk."""
 
-    path: Path
-    units: str = "auto"
-    landmarks: Path | None = None
-
-    def read(self, texture: bool = False) -> FaceScan:
-        """The scan, in mm. Raises `ScanError` or `LandmarkError` that name the file."""
-        from face3d.io import read_scan
-
-        return read_scan(self.path, units=self.units, landmarks=self.landmarks, texture=texture)
+    def read(self, texture: bool = False) -> FaceScan: ...
 
 
 @dataclass(frozen=True)
@@ -74,7 +65,7 @@ class Exam:
     """
 
     subject: str
-    scans: Mapping[str, ScanFile | FaceScan]
+    scans: Mapping[str, ScanSource | FaceScan]
     visit: str | None = None
     date: datetime.date | None = None
     affected_side: str | None = None

@@ -33,6 +33,16 @@ NAMES: tuple[str, ...] = (*MIDLINE, *(f"{code}_{side}" for code in PAIRED for si
 _T = TypeVar("_T")
 
 
+def other_side(side: str) -> str:
+    """ "right" for "left" and the reverse."""
+    return SIDES[1 - SIDES.index(side)]
+
+
+def code_of(name: str) -> str:
+    """A landmark's or a region's name without its side; midline names stay."""
+    return name.removesuffix("_left").removesuffix("_right")
+
+
 def opposite_name(name: str) -> str:
     """The landmark's name in a mirror: sides swap, midline and unknown names stay."""
     for side, other in (("_left", "_right"), ("_right", "_left")):

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from face3d import cli
-from face3d.grading.example import POINTS, Example, Labels, write_example
+from face3d.grading.example import POINTS, Example, Labels
 from face3d.grading.grid import MARKS
 from face3d.learn.evaluation import evaluate
+from face3d.learn.example_files import write_example
 from face3d.learn.predictions import Predictions, Truth
 from face3d.report.evaluation_page import evaluation_page
 

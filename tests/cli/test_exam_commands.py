@@ -10,7 +10,7 @@ import pytest
 from face3d import cli
 from face3d.io import write_scan
 from face3d.measuring.exam_measures import measure_vertices
-from face3d.report.exam_outputs import write_exam
+from face3d.report.outputs import write_exam
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
 from palsy import face

@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 
 import pytest
-from learn.simple_exams import simple_exams
 
 from face3d.cli import run
+from simple_exams import simple_exams
 
 pytest.importorskip("torch")
 
-from face3d.grading.example import write_example
 from face3d.grading.weights import load_grader
+from face3d.learn.example_files import write_example
 
 
 def configured(folder: Path, **changes: object) -> Path:

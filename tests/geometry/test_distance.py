@@ -4,18 +4,8 @@ import numpy as np
 import pytest
 
 from analytic_face import face
-from face3d.geometry.distance import (
-    AWAY,
-    CLEANED,
-    FAR,
-    MEASURED,
-    RIM,
-    mirror_distance,
-    rim_edges,
-    surface_distance,
-    vertex_areas,
-    vertex_normals,
-)
+from face3d.geometry.distance import AWAY, CLEANED, FAR, MEASURED, RIM, mirror_distance, surface_distance
+from face3d.geometry.mesh import rim_edges, vertex_areas, vertex_normals
 from face3d.geometry.mirror import mirrored
 from face3d.geometry.superimpose import SymmetryPlane
 from face3d.scan import FaceScan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from face3d.geometry.elements import Surfels
 from face3d.geometry.skin_tone import vertex_tone
-from face3d.geometry.surfels import Surfels
 from face3d.scan import FaceScan, Texture
 from face3d.simulate import HeadModel, draw_skin, scan_face
 from face3d.template.fit import fit_template

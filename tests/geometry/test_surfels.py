@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from face3d.geometry.surfels import CELL, Surfels
+from face3d.geometry.elements import CELL, Surfels
 from face3d.scan import FaceScan
 
 

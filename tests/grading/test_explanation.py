@@ -1,8 +1,5 @@
 """Explanation: the twin is symmetric, the parts add up, and they lie where the difference was put."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,8 +7,6 @@ from face3d.grading.example import MOVEMENTS, SCANS, mirrored
 from face3d.grading.explanation import attributions, deletion_curve, symmetric_twin
 from face3d.grading.grid import grid_of
 from face3d.template.template import FaceTemplate
-
-sys.path.insert(0, str(Path(__file__).parent / "learn"))
 from simple_exams import simple_exam
 
 torch = pytest.importorskip("torch")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from learn.simple_exams import simple_exam
+
+from simple_exams import simple_exam
 
 torch = pytest.importorskip("torch")
 

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from learn.simple_exams import grid, simple_exam, simple_exams
+
+from simple_exams import grid, simple_exam, simple_exams
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
@@ -14,7 +15,8 @@ pytest.importorskip("torch_geometric")
 from face3d.errors import SchemaError  # noqa: E402
 from face3d.grading.example import MOVEMENTS, mirrored  # noqa: E402
 from face3d.grading.heads import loss_of, targets_of  # noqa: E402
-from face3d.grading.networks import NETWORKS, Outputs, batch_of, build  # noqa: E402
+from face3d.grading.networks import Outputs, batch_of  # noqa: E402
+from face3d.learn.architectures import NETWORKS, build  # noqa: E402
 from face3d.learn.point_networks.graphs import edges, nearest  # noqa: E402
 
 

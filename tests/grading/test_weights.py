@@ -10,8 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from face3d.errors import WeightsError  # noqa: E402
-from face3d.grading.networks import build  # noqa: E402
 from face3d.grading.weights import load_grader, read_card, save_grader  # noqa: E402
+from face3d.learn.architectures import build  # noqa: E402
 
 SIZE = {"width": 8, "layers": 1, "heads": 2}
 

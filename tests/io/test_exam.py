@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from face3d.errors import ScanError, SchemaError
-from face3d.exam import EXPRESSIONS, Exam, ScanFile
+from face3d.exam import EXPRESSIONS, Exam
 from face3d.io.exam import ExamManifest, expression_of, find_exams, read_exam
+from face3d.io.scan_file import ScanFile
 from face3d.scan import FaceScan
 
 SCHEMA = Path(__file__).parents[2] / "data_schemas" / "exam.schema.json"

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from learn.simple_exams import grid, simple_exam, simple_exams
+
+from simple_exams import grid, simple_exam, simple_exams
 
 torch = pytest.importorskip("torch")
 

@@ -14,7 +14,8 @@ pytest.importorskip("onnx")
 
 
 def test_onnx_says_what_torch_says(tmp_path: Path) -> None:
-    from face3d.grading.networks import Outputs, batch_of, build, mean_outputs
+    from face3d.grading.networks import Outputs, batch_of, mean_outputs
+    from face3d.learn.architectures import build
 
     torch.manual_seed(0)
     networks = [build("correspondence").eval() for _ in range(2)]

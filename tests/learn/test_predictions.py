@@ -45,8 +45,8 @@ def test_outputs_tell_of_the_side_that_they_call_ill() -> None:
 
 
 def test_weights_of_a_file_grade_and_mirror(tmp_path: Path) -> None:
-    from face3d.grading.networks import build
     from face3d.grading.weights import save_grader
+    from face3d.learn.architectures import build
 
     torch.manual_seed(0)
     save_grader(tmp_path / "g.safetensors", [build("correspondence")], {"architecture": "correspondence", "size": {}})

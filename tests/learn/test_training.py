@@ -7,16 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from learn.simple_exams import simple_exams
+
+from simple_exams import simple_exams
 
 torch = pytest.importorskip("torch")
 
 from face3d.errors import SchemaError, WeightsError  # noqa: E402
-from face3d.grading.example import write_example  # noqa: E402
 from face3d.grading.weights import load_grader, read_card  # noqa: E402
 from face3d.learn import checkpoint  # noqa: E402
 from face3d.learn.augmentation import Augmentation  # noqa: E402
 from face3d.learn.dataset import ExampleSet  # noqa: E402
+from face3d.learn.example_files import write_example  # noqa: E402
 from face3d.learn.training import GRADER, LOG, TrainConfig, _grade_weights, train  # noqa: E402
 
 SMALL = TrainConfig(data=("x",), size={"width": 8, "layers": 1, "heads": 2}, epochs=3, batch=4, folds=3)

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from face3d.measuring.corrections import MISTAKEN_MM, Gain, anchored, anchors, gains, restored, tip_points
-from face3d.measuring.function import paired
 from face3d.measuring.movement import movement
+from face3d.measuring.sides import paired
 from face3d.simulate.head import HeadModel, reflected
 from palsy import face
 

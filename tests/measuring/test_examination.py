@@ -8,10 +8,11 @@ import pytest
 from face3d.errors import Face3DError, LandmarkError, SchemaError
 from face3d.exam import Exam, SequenceFile
 from face3d.landmarking import detect
-from face3d.measuring.examination import fit_exam, measure, measure_fitted
+from face3d.measuring.examination import measure, measure_fitted
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
 from face3d.simulate.scanners import scan_face
+from face3d.template.exam_fit import fit_exam
 from palsy import face
 
 MODEL = HeadModel.load(level="fine")

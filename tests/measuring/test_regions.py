@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analytic_face import face
-from face3d.geometry.distance import vertex_areas
+from face3d.geometry.mesh import vertex_areas
 from face3d.landmarking.pose import average_landmarks
 from face3d.measuring.regions import SUBUNITS, completed, landmark_regions, region_table, statistics
 

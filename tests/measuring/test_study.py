@@ -9,8 +9,8 @@ import pytest
 
 from face3d.errors import ScanError, SchemaError
 from face3d.exam import Exam
+from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures
-from face3d.measuring.measure_rows import Measure
 from face3d.measuring.study import agreement_table, group_change, study_table, write_table
 from face3d.reference.repeatability import load_repeatability, repeatability_from, write_repeatability
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face3d.measuring.witnesses import Lids, lid_points
+from face3d.measuring.corrections import Lids, lid_points
 
 
 def eye(above: float, below: float = 0.0, side: str = "left") -> dict[str, np.ndarray]:

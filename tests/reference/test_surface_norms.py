@@ -2,7 +2,7 @@
 
 import pytest
 
-from face3d.reference.surface_norms import surface_norm
+from face3d.reference.norms import surface_norm
 
 
 def test_taylor_2014_as_published():

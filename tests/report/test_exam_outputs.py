@@ -13,9 +13,11 @@ from face3d.exam import Grades
 from face3d.measuring.comparison import compare
 from face3d.measuring.exam_measures import measure_vertices
 from face3d.reference.scales import Sunnybrook
-from face3d.report.exam_outputs import write_comparison, write_exam
-from face3d.report.exam_result import CompareResult, ExamResult, read_measures
+from face3d.report.compare_result import CompareResult
+from face3d.report.exam_result import ExamResult
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
+from face3d.report.outputs import write_comparison, write_exam
+from face3d.report.reading import read_measures
 from face3d.simulate.head import HeadModel
 from palsy import face
 

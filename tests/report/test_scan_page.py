@@ -7,8 +7,9 @@ import pytest
 
 from face3d.measuring.analysis import Analysis
 from face3d.report.outputs import report_of
+from face3d.report.parts import NOTICE
 from face3d.report.scan_page import page
-from face3d.report.scan_result import NOTICE, FitPart, Result, UnitPart, result_of
+from face3d.report.scan_result import FitPart, Result, UnitPart, result_of
 
 
 @pytest.fixture(scope="module")

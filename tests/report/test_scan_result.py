@@ -10,7 +10,8 @@ from pydantic import ValidationError
 
 from conftest import BUMP
 from face3d.measuring.analysis import Analysis
-from face3d.report.scan_result import NOTICE, RegionPart, json_schema, result_of
+from face3d.report.parts import NOTICE
+from face3d.report.scan_result import RegionPart, json_schema, result_of
 
 SCHEMA = Path(__file__).parents[2] / "data_schemas" / "result.schema.json"
 

@@ -11,7 +11,8 @@ import face3d
 from face3d.errors import SchemaError
 from face3d.exam import EXPRESSIONS
 from face3d.simulate import benchmark, exam_writer
-from face3d.simulate.benchmark import FROZEN, Definition, table_text, truth_table, verify_frozen, write_benchmark
+from face3d.simulate.benchmark import table_text, truth_table, verify_frozen, write_benchmark
+from face3d.simulate.definition import FROZEN, Definition
 from face3d.simulate.subjects import Subject
 from face3d.simulate.truth import asymmetry_vectors
 

@@ -15,6 +15,7 @@ from face3d.errors import SchemaError
 from face3d.io import write_scan
 from face3d.scan import FaceScan
 from face3d.simulate import HeadModel
+from face3d.simulate.blendshapes import load_folder
 from face3d.simulate.head import reflected
 from face3d.simulate.lids import openings, settle_lids
 
@@ -160,7 +161,7 @@ def _write_folder(folder: Path, model: HeadModel, units: tuple[str, ...]) -> Non
 def test_a_folder_of_blendshapes_is_a_head_model(tmp_path: Path) -> None:
     model = HeadModel.load("a")
     _write_folder(tmp_path, model, ("mouthSmile", "eyeBlink", "browInnerUp"))
-    own = HeadModel.from_folder(tmp_path)
+    own = load_folder(tmp_path)
     assert np.allclose(own.vertices, model.vertices, atol=1e-3)
     assert np.array_equal(own.opposite, model.opposite)
     assert set(own.units) == {"mouthSmile", "eyeBlink", "browInnerUp", "jawOpen"}
@@ -179,14 +180,14 @@ def test_a_folder_of_blendshapes_is_a_head_model(tmp_path: Path) -> None:
 def test_a_folder_that_does_not_fit_names_the_file(tmp_path: Path) -> None:
     model = HeadModel.load("a")
     with pytest.raises(SchemaError, match=r"neutral\.obj"):
-        HeadModel.from_folder(tmp_path)
+        load_folder(tmp_path)
     _write_folder(tmp_path, model, ("mouthSmile",))
     (tmp_path / "mouthSmile_R.obj").unlink()
     with pytest.raises(SchemaError, match=r"mouthSmile_R\.obj"):
-        HeadModel.from_folder(tmp_path)
+        load_folder(tmp_path)
     write_scan(tmp_path / "mouthSmile_R.obj", FaceScan(model.vertices[:-3]))
     with pytest.raises(SchemaError, match="one topology"):
-        HeadModel.from_folder(tmp_path)
+        load_folder(tmp_path)
 
 
 def test_the_model_file_is_the_one_that_its_note_describes() -> None:

@@ -10,13 +10,13 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import RegistrationError
 from face3d.geometry.mirror import mirrored
+from face3d.geometry.rigid import laid_on
 from face3d.scan import FaceScan, Floats
 from face3d.simulate.head import HeadModel
 from face3d.template.action_units import action_units
 from face3d.template.asymmetry import asymmetry_map, carried
 from face3d.template.fit import TemplateFit, fit_template
 from face3d.template.quality import fit_quality
-from face3d.template.solver import laid_on
 from face3d.template.template import FaceTemplate
 
 POSE = RigidTransform.from_components([25.0, 10.0, -300.0], Rotation.from_euler("yxz", [12, -6, 5], degrees=True))

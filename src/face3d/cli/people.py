@@ -77,7 +77,8 @@ def simulate(
 ) -> int:
     """Write simulated examinations of facial palsy whose truth is known. A stopped run goes on where it was."""
     from face3d.cli.progress import steps
-    from face3d.simulate.benchmark import CARD, Definition, table_checksum, write_benchmark
+    from face3d.simulate.benchmark import CARD, table_checksum, write_benchmark
+    from face3d.simulate.definition import Definition
 
     if frozen is not None:
         wanted = Definition.frozen(frozen)
@@ -107,8 +108,8 @@ def train(
     from face3d.extras import require
 
     require("torch").set_num_threads(1)  # more threads than free cores make small networks many times slower
-    from face3d.grading.networks import network_class
     from face3d.grading.weights import read_card
+    from face3d.learn.architectures import network_class
     from face3d.learn.dataset import ExampleSet, example_files
     from face3d.learn.training import LOG, TrainConfig, architecture_of
     from face3d.learn.training import train as learn
@@ -149,7 +150,7 @@ def evaluate(
 
     from face3d.cli.progress import steps
     from face3d.extras import require
-    from face3d.report.exam_outputs import EVALUATION, REPORT, write_evaluation
+    from face3d.report.outputs import EVALUATION, REPORT, write_evaluation
 
     require("torch")
     from face3d.learn.dataset import example_files

@@ -56,9 +56,10 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     read = read_exam(exam)
     with steps(len(read.expressions) + 2) as step:
         from face3d.grading.grades import grade_measured
-        from face3d.measuring.examination import fit_exam, measure_fitted
-        from face3d.report.exam_outputs import REPORT, write_exam
+        from face3d.measuring.examination import measure_fitted
         from face3d.report.exam_result import exam_result
+        from face3d.report.outputs import REPORT, write_exam
+        from face3d.template.exam_fit import fit_exam
 
         fitted = fit_exam(read, step)
         step("measuring")
@@ -124,9 +125,9 @@ def compare(
     """
     from face3d.cli.progress import steps
     from face3d.measuring.comparison import compare as changes
-    from face3d.measuring.examination import measured
-    from face3d.report.exam_outputs import write_comparison
-    from face3d.report.exam_result import compare_result
+    from face3d.report.compare_result import compare_result
+    from face3d.report.outputs import write_comparison
+    from face3d.report.reading import measured
 
     with steps(2) as step:
         step("before")

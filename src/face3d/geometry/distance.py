@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.spatial import KDTree
 
+from face3d.geometry.mesh import rim_edges, scan_normals
 from face3d.scan import FaceScan, Floats, Ints, locked
 
 if TYPE_CHECKING:
@@ -105,63 +106,6 @@ def surface_distance(
     return SurfaceDistance(np.abs(signed), signed, reason)
 
 
-def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
-    """Unit normals (V, 3), area-weighted over the triangles around a vertex and outward where these run
-    counter-clockwise; (0, 0, 0) where there are none or they have no area."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    doubled = np.cross(b - a, c - a)
-    corner = faces.ravel()
-    total = np.stack([np.bincount(corner, np.repeat(doubled[:, k], 3), len(vertices)) for k in range(3)], axis=1)
-    return total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-300)
-
-
-def scan_normals(scan: FaceScan) -> Floats:
-    """The same of a scan. Points of a cloud get the normal of their 12 nearest neighbours' plane, turned away from the
-    cloud's centre."""
-    return vertex_normals(scan.vertices, scan.faces) if len(scan.faces) else _cloud_normals(scan.vertices)
-
-
-def vertex_areas(scan: FaceScan) -> Floats:
-    """(V,) mm2: a third of the triangles around each vertex; points of a cloud count alike, 1 each."""
-    if not len(scan.faces):
-        return np.ones(len(scan.vertices))
-    a, b, c = (scan.vertices[scan.faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1) / 6.0
-    return np.asarray(np.bincount(scan.faces.ravel(), np.repeat(area, 3), len(scan.vertices)), np.float64)
-
-
-def rim_edges(vertices: Floats, faces: Ints) -> np.ndarray:
-    """(F, 3) bool: the edge opposite a triangle's k-th corner belongs to this triangle alone.
-
-    Corners at the very same place are one: a texture seam, or an STL file's loose triangles, have no rim.
-    """
-    rim = _single(faces, len(vertices))
-    if rim.any():
-        loose = np.unique(faces[rim.any(axis=1)])
-        _, same = np.unique(vertices[loose], axis=0, return_inverse=True)
-        first = np.full(same.max() + 1, np.iinfo(np.int64).max)
-        np.minimum.at(first, same.reshape(-1), loose)
-        welded = np.arange(len(vertices))
-        welded[loose] = first[same.reshape(-1)]
-        if (welded[loose] != loose).any():
-            rim = _single(welded[faces], len(vertices))
-    return rim
-
-
-def _single(faces: Ints, count: int) -> np.ndarray:
-    one, two = faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]
-    key = np.minimum(one, two) * np.int64(count) + np.maximum(one, two)
-    ordered = np.sort(key, axis=None)
-    lonely = np.ones(len(ordered), bool)
-    lonely[1:] &= ordered[1:] != ordered[:-1]
-    lonely[:-1] &= ordered[1:] != ordered[:-1]
-    wanted = ordered[lonely]
-    if not len(wanted):
-        return np.zeros(faces.shape, bool)
-    spot = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
-    return wanted[spot] == key
-
-
 class _Mesh:
     """Closest points on triangles (Embree through open3d)."""
 
@@ -218,16 +162,3 @@ class _Cloud:
         # Beside its nearest point by more than the cloud's spacing: there is no surface beneath.
         beyond = beside > (2.0 * self._gap) ** 2
         return np.where(beyond[:, None], apart, height[:, None] * facing), facing, beyond
-
-
-def _cloud_normals(points: Floats) -> Floats:
-    tree = KDTree(points)
-    normals = np.empty_like(points)
-    for first in range(0, len(points), _CHUNK):
-        part = points[first : first + _CHUNK]
-        near = points[tree.query(part, k=min(12, len(points)), workers=-1)[1].reshape(len(part), -1)]
-        spread = near - near.mean(axis=1, keepdims=True)
-        normals[first : first + _CHUNK] = np.linalg.eigh(np.einsum("nki,nkj->nij", spread, spread))[1][:, :, 0]
-    # A face is an open cap: its centre of mass lies on the inner side of nearly all of it.
-    outward = np.einsum("ij,ij->i", normals, points - points.mean(axis=0))
-    return normals * np.where(outward < 0, -1.0, 1.0)[:, None]

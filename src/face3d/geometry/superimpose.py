@@ -18,8 +18,8 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import RegistrationError
+from face3d.geometry.elements import Patches, cross, grid_cells, surface_patches
 from face3d.geometry.mirror import reflect
-from face3d.geometry.patches import Patches, cross, grid_cells, surface_patches
 from face3d.scan import FaceScan, Floats, Ints, locked
 
 #: mm. Coarse patches for the search from several starts; fine ones for the result, about a stereophotogrammetric

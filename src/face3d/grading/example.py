@@ -7,27 +7,22 @@ taken out on the region that is stable in each expression; of raw points, by `fa
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from face3d.errors import RegistrationError, SchemaError
+from face3d.errors import RegistrationError
 from face3d.exam import EXPRESSIONS
 from face3d.grading.grid import MARKS, Grid, grid_of
-from face3d.learn.point_networks.raw_scans import points_of
 from face3d.reference.scales import REGIONS, EfaceItems
 from face3d.scan import Floats
 
 if TYPE_CHECKING:
-    from face3d.exam import Exam, Grades
+    from face3d.exam import Grades
     from face3d.measuring.exam_measures import Measures
-    from face3d.measuring.examination import FittedExam
+    from face3d.template.exam_fit import FittedExam
 
 #: All scans of the protocol, rest first, and those that show a movement.
 SCANS = tuple(EXPRESSIONS)
@@ -103,7 +98,7 @@ class Example:
         return replace(self, measures=kept, rules={}, **changed)  # rules had seen all expressions
 
 
-_ARRAYS = ("rest", "normals", "moves", "marks", "mark_moves", "units", "units_se", "quality", "points")
+ARRAYS = ("rest", "normals", "moves", "marks", "mark_moves", "units", "units_se", "quality", "points")
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
@@ -133,12 +128,12 @@ def _swapped(name: str, joint: str = "_") -> str:
 
 def example_of(
     fitted: FittedExam, labels: Labels | None = None, facts: Mapping[str, Any] | None = None,
-    measures: Measures | None = None, raw: bool = True,
+    measures: Measures | None = None,
 ) -> Example:  # fmt: skip
     """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `measures` of
-    the exam are taken now where they are not given; `raw` False leaves out the points of raw scans, at which the
-    shipped networks do not look."""
-    from face3d.geometry.distance import vertex_normals
+    the exam are taken now where they are not given; the points of raw scans, at which the shipped networks do not look,
+    are left out (`learn.example_files.example_with_points`)."""
+    from face3d.geometry.mesh import vertex_normals
     from face3d.measuring.examination import measure_fits
     from face3d.measuring.movement import movement
     from face3d.template.action_units import named_units
@@ -150,8 +145,6 @@ def example_of(
     moves, mark_moves = np.full((e, n, 3), np.nan), np.full((e, len(MARKS), 3), np.nan)
     units, units_se = np.full((1 + e, u, 2), np.nan), np.full((1 + e, u, 2), np.nan)
     quality, points = np.full((1 + e, 6), np.nan), np.full((1 + e, POINTS, 6), np.nan)
-    if raw:
-        points = points_of(fitted.seen, SCANS, POINTS)[0]
     at_rest = _marks(fitted.marks["rest"])
     for k, name in enumerate(SCANS):
         if name not in fitted.fits:
@@ -206,64 +199,3 @@ def labels_of(grades: Grades | None, affected_side: str | None = None) -> Labels
         composite=float(s.composite) if s is not None else float(grades.sunnybrook_composite or np.nan),
         eface=(np.nan,) * len(EFACE) if grades.eface is None else tuple(asdict(grades.eface).values()),
     )  # fmt: skip
-
-
-def labels_from_truth(truth: Mapping[str, Any]) -> Labels:
-    """The labels of a simulated exam, from its truth.json or the facts stored with it."""
-    items = truth.get("sunnybrook_items", truth["sunnybrook"])
-    eface = truth.get("eface_items", truth.get("eface", {}))
-    function = truth.get("region_function") or {r: truth[f"function_{r}"] for r in REGIONS}
-    composite = truth["composite"] if "composite" in truth else truth["sunnybrook"]
-    return Labels(
-        int(truth["house_brackmann"]), truth["side"], float(truth["severity"]),
-        tuple(float(function[r]) for r in REGIONS), tuple(float(items[k]) for k in ("eye", "nasolabial", "mouth")),
-        tuple(float(x) for x in items["voluntary"]), tuple(float(x) for x in items["synkinesis"]), float(composite),
-        tuple(np.nan if eface.get(k) is None else float(eface[k]) for k in EFACE),
-    )  # fmt: skip
-
-
-def write_example(path: Path, example: Example) -> None:
-    """Stores an example, whole or not at all. Half precision: 0.06 mm at 100 mm for raw points, finer for the rest."""
-    from face3d.io.write import write_bytes
-
-    arrays: dict[str, Any] = {
-        k: np.asarray(getattr(example, k), np.float16 if k == "points" else np.float32) for k in _ARRAYS
-    }  # fmt: skip
-    notes = {"labels": asdict(example.labels), "facts": dict(example.facts), "measures": dict(example.measures)}
-    notes["rules"] = dict(example.rules)
-    buffer = io.BytesIO()
-    np.savez_compressed(buffer, notes=np.array(json.dumps(notes)), **arrays)
-    write_bytes(path, buffer.getvalue())
-
-
-def read_example(path: Path) -> Example:
-    """Raises `SchemaError` that names the file."""
-    try:
-        with np.load(path) as data:
-            arrays = {k: data[k].astype(np.float32) for k in _ARRAYS}
-            notes = json.loads(str(data["notes"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise SchemaError(f"{path}: not an example of an exam ({error}); delete it, it is made anew") from error
-    known: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in notes["labels"].items()}
-    labels = Labels(**known)
-    rules = notes.get("rules", {})
-    return Example(**arrays, measures=notes["measures"], labels=labels, facts=notes["facts"], rules=rules)
-
-
-def read_examples(folder: Path) -> Iterator[Example]:
-    """All stored examples of a folder, in the order of their names, one at a time."""
-    return map(read_example, sorted(folder.glob("*.npz")))
-
-
-def example_from_exam(exam: Exam, workers: int = 2) -> Example:
-    """An exam fitted and made an example, labelled with its clinician's grades or, when simulated, with its truth."""
-    from face3d.measuring.examination import fit_exam
-
-    labels = labels_of(exam.grades, exam.affected_side)
-    facts: dict[str, Any] = {"subject": exam.subject, "visit": exam.visit, "device": exam.device}
-    source = exam.source.parent if exam.source is not None and exam.source.is_file() else exam.source
-    if source is not None and (source / "truth.json").is_file():
-        truth = json.loads((source / "truth.json").read_text(encoding="utf-8"))
-        labels = labels_from_truth(truth)
-        facts |= {k: truth[k] for k in ("movement", "state", "age_years", "male", "split") if k in truth}
-    return example_of(fit_exam(exam, workers=workers), labels, facts)

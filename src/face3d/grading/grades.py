@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from face3d.grading.example import Example
     from face3d.grading.heads import Grader
     from face3d.measuring.exam_measures import Measures
-    from face3d.measuring.examination import FittedExam
+    from face3d.template.exam_fit import FittedExam
 
 LABEL = "estimate by a network trained on simulated patients, not a clinician's grade"
 SIDES = ("left", "right", "none")
@@ -112,14 +112,14 @@ def grade(exam: Exam | FittedExam | Example) -> Grade:
     """
     from face3d.exam import Exam
     from face3d.grading.example import Example, example_of
-    from face3d.measuring.examination import fit_exam
+    from face3d.template.exam_fit import fit_exam
 
     if isinstance(exam, Example):
         return grade_examples([exam])[0]
     facts: dict[str, Any] = {}
     if isinstance(exam, Exam):
         facts, exam = _facts(exam), fit_exam(exam)
-    return grade_examples([example_of(exam, facts=facts, raw=False)])[0]
+    return grade_examples([example_of(exam, facts=facts)])[0]
 
 
 def grade_measured(exam: Exam, fitted: FittedExam, measures: Measures) -> Grade | None:
@@ -130,7 +130,7 @@ def grade_measured(exam: Exam, fitted: FittedExam, measures: Measures) -> Grade 
         require("torch")
     except MissingExtraError:
         return None
-    return grade_examples([example_of(fitted, facts=_facts(exam), measures=measures, raw=False)])[0]
+    return grade_examples([example_of(fitted, facts=_facts(exam), measures=measures)])[0]
 
 
 def _facts(exam: Exam) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from face3d.errors import SchemaError, WeightsError
 from face3d.grading.heads import Grader
-from face3d.grading.networks import build
+from face3d.grading.networks import CorrespondenceNetwork
 from face3d.io.write import write_bytes
 
 #: The grader that ships with face3d.
@@ -50,8 +50,11 @@ def read_card(path: Path | None = None) -> dict[str, Any]:
     return card
 
 
-def load_grader(path: Path | None = None) -> list[Grader]:
+def load_grader(
+    path: Path | None = None, build: Callable[[str, Mapping[str, Any]], Grader] | None = None
+) -> list[Grader]:
     """The networks of an ensemble, ready to grade; None the shipped one. `mean_outputs` joins what they say.
+    `build` makes a network of an architecture and a size; left out, only the shipped one's architecture is known.
 
     Raises `WeightsError`, naming the file, when it is missing, when its SHA-256 is not the card's, or when a tensor is
     missing, left over or of another shape.
@@ -66,7 +69,7 @@ def load_grader(path: Path | None = None) -> list[Grader]:
         raise WeightsError(f"{file}: SHA-256 is {found}, its card says {card['sha256']}; {_way_out(path)}")
     try:
         tensors = load(data)
-        networks = [build(card["architecture"], card["size"]) for _ in range(card["members"])]
+        networks = [(build or _shipped_kind)(card["architecture"], card["size"]) for _ in range(card["members"])]
         for k, network in enumerate(networks):
             load_strictly(network, {n.split(".", 1)[1]: v for n, v in tensors.items() if n.startswith(f"{k}.")})
             network.eval()
@@ -89,3 +92,12 @@ def _place(path: Path | None) -> Path:
 
 def _way_out(path: Path | None) -> str:
     return "install face3d again" if path is None else "write it anew with `face3d train`"
+
+
+def _shipped_kind(architecture: str, size: Mapping[str, Any]) -> Grader:
+    if architecture != "correspondence":
+        raise SchemaError(f"network {architecture!r}: only face3d.learn knows it; `face3d evaluate` takes it")
+    try:
+        return CorrespondenceNetwork(**size)
+    except TypeError as error:
+        raise SchemaError(f"network {architecture!r}: {error}") from None

@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from face3d.errors import SchemaError
-from face3d.exam import EXPRESSIONS, Exam, Grades, ScanFile, SequenceFile
+from face3d.exam import EXPRESSIONS, Exam, Grades, SequenceFile
+from face3d.io.scan_file import ScanFile
 from face3d.reference.scales import FNGS2, EfaceItems, Sunnybrook
 
 MANIFEST = "exam.json"

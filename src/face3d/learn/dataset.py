@@ -12,9 +12,9 @@ import numpy as np
 from torch import Tensor
 
 from face3d.errors import Face3DError, SchemaError
-from face3d.grading.example import read_example
 from face3d.grading.heads import targets_of
 from face3d.grading.networks.batch import Batch, batch_of, joined
+from face3d.learn.example_files import read_example
 
 #: Bytes of examples that stay in memory once read; what comes after them is read from disk each time.
 KEPT_BYTES = 1_500_000_000
@@ -71,8 +71,8 @@ def example_files(
     own, or a benchmark of `face3d simulate`), fitted once and kept in `cache`; without those that a benchmark keeps for
     testing; `tests`: none but those, where it keeps any. An exam that cannot be read or fitted is said by `step` and
     left out. Raises `SchemaError` when there is none."""
-    from face3d.grading.example import example_from_exam, write_example
     from face3d.io.exam import find_exams, read_exam
+    from face3d.learn.example_files import example_from_exam, write_example
 
     if not folder.is_dir():
         raise SchemaError(f"{folder}: no such folder; `data` names folders with examples or exams")

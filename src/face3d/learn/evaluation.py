@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from face3d.errors import SchemaError
-from face3d.grading.example import read_example
+from face3d.learn.example_files import read_example
 from face3d.learn.predictions import Predictions, Truth, by_model, groups_of, truth_of
 from face3d.reference.agreement import Estimate, bootstrap_by_subject, confusion, kappa_of_table
 from face3d.reference.scales import ROMAN, HouseBands

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from face3d.grading.example import MOVEMENTS, SCANS, Example
-from face3d.measuring.function import ASKED
+from face3d.measuring.protocol import ASKED
 from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 

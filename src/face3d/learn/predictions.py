@@ -166,8 +166,9 @@ def by_model(model: str, examples: Sequence[Example]) -> Predictions:
 
     from face3d.grading.networks import batch_of, mean_outputs
     from face3d.grading.weights import load_grader
+    from face3d.learn.architectures import build
 
-    networks = load_grader(Path(model))
+    networks = load_grader(Path(model), build)
     said = []
     for k in range(0, len(examples), _AT_ONCE):
         with torch.inference_mode():

@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from face3d.errors import SchemaError
 from face3d.grading.heads import Grader, loss_of
-from face3d.grading.networks import build
 from face3d.grading.networks.batch import Batch, to_device
 from face3d.grading.weights import load_grader, read_card, save_grader
 from face3d.io.write import write_bytes
+from face3d.learn.architectures import build
 from face3d.learn.augmentation import Augmentation, augmented
 from face3d.learn.checkpoint import Progress, restore, store
 from face3d.learn.dataset import ExampleSet
@@ -224,7 +224,7 @@ def _network(config: TrainConfig) -> tuple[Grader, str, Mapping[str, Any]]:
         return build(config.network, config.size), config.network, config.size
     path = _weights(config)
     card = read_card(path)
-    return load_grader(path)[config.fold % card["members"]], card["architecture"], card["size"]
+    return load_grader(path, build)[config.fold % card["members"]], card["architecture"], card["size"]
 
 
 def _batches(held: Held, device: torch.device, spoil: Spoil | None, seed: int) -> Any:

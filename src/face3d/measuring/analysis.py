@@ -12,11 +12,12 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import RegistrationError
-from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance, vertex_areas
+from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance
+from face3d.geometry.mesh import vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
 from face3d.landmarking.pose import head_frame, refined_frame
 from face3d.measuring.regions import Region, Statistics, landmark_regions, region_table, statistics
-from face3d.reference.surface_norms import SurfaceNorm, surface_norm
+from face3d.reference.norms import SurfaceNorm, surface_norm
 from face3d.scan import FaceScan, Floats, locked
 from face3d.template.correspondence import Correspondence, correspond
 from face3d.template.fit import TemplateFit

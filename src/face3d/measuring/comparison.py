@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from face3d.errors import SchemaError
 from face3d.landmarks import SIDES
+from face3d.measuring.definitions import Measure, row
 from face3d.measuring.exam_measures import RATIOS, Measures, ratio
-from face3d.measuring.measure_rows import Measure, row
 from face3d.reference.norms import find_norms
 from face3d.reference.repeatability import Key, Repeatability, load_repeatability
 

@@ -22,11 +22,15 @@ import numpy as np
 
 from face3d.errors import RegistrationError
 from face3d.landmarks import SIDES
-from face3d.measuring.function import ASKED, FULL, Pair, pairs, synkinesis, weaker_side
-from face3d.measuring.measure_rows import LEAST_FOR_RATIO, Measure, movement_rows, overaction_row, rest_rows, row
-from face3d.measuring.movement import Anatomy, Movement, movement
+from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
+from face3d.measuring.movement import Movement, movement
+from face3d.measuring.protocol import ASKED, FULL
+from face3d.measuring.readings import movement_rows, overaction_row, rest_rows
+from face3d.measuring.sides import Pair, pairs, weaker_side
+from face3d.measuring.synkinesis import synkinesis
 from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
+from face3d.template.anatomy import Anatomy
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -208,7 +208,7 @@ def region_table(values: Floats, area: Floats, regions: Iterable[Region], distan
     """
     import pandas as pd
 
-    from face3d.reference.surface_norms import surface_norm
+    from face3d.reference.norms import surface_norm
 
     regions = list(regions)
     areas = {(r.name, r.side, r.definition): float((area * r.weight).sum()) for r in regions}

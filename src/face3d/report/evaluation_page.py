@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 import face3d
 from face3d.reference.scales import ROMAN, HouseBands
-from face3d.report.charts import SOFT, WARM, Chart, counts, interval
+from face3d.report.drawings import SOFT, WARM, Chart, counts, interval
 from face3d.report.frame import rendered
-from face3d.report.scan_result import NOTICE
+from face3d.report.parts import NOTICE
 
 if TYPE_CHECKING:
     from face3d.learn.evaluation import Evaluation

@@ -8,38 +8,29 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from face3d.errors import SchemaError
 from face3d.exam import Grades
-from face3d.measuring.comparison import Comparison
+from face3d.measuring.definitions import DEFINITIONS
 from face3d.measuring.exam_measures import Measures
-from face3d.measuring.measure_rows import DEFINITIONS, Measure
 from face3d.measuring.scale_estimates import Estimates, estimate_scales
 from face3d.reference.scales import ROMAN
-from face3d.report.scan_result import NOTICE, Number
+from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
 
 if TYPE_CHECKING:
     from face3d.grading.grades import Grade
 
-SCHEMA_VERSION = 1
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ExpressionPart(_Part):
+class ExpressionPart(Part):
     """How one expression was laid on the face at rest."""
 
     aligned_on: list[str] = Field(description="regions that are stable in this expression")
     alignment_rms_mm: Number = Field(description="movement that was left in those regions")
 
 
-class MeasurePart(_Part):
+class MeasurePart(Part):
     """One number of the exam; definitions in `definitions`."""
 
     measure: str
@@ -53,7 +44,7 @@ class MeasurePart(_Part):
     source: str
 
 
-class EstimatesPart(_Part):
+class EstimatesPart(Part):
     """Clinical scales estimated by rule from the measures; null where a movement was not measured."""
 
     label: str
@@ -66,7 +57,7 @@ class EstimatesPart(_Part):
     missing: list[str]
 
 
-class GradePart(_Part):
+class GradePart(Part):
     """What the networks say; see `abstained` first."""
 
     label: str
@@ -83,7 +74,7 @@ class GradePart(_Part):
     reason: str = Field(description="why it should not be believed; empty otherwise")
 
 
-class ExamResult(_Part):
+class ExamResult(Part):
     """Everything that was measured in one exam."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -193,97 +184,3 @@ def exam_result(
         definitions={name: DEFINITIONS[name].text for name in DEFINITIONS if name in used},
         notes=list(m.notes),
     )  # fmt: skip
-
-
-class ChangePart(_Part):
-    """One measure at the first visit and a later one."""
-
-    measure: str
-    expression: str
-    region: str
-    side: Literal["left", "right", "both"]
-    unit: str
-    visit: str
-    before: Number
-    after: Number
-    change: Number
-    mdc95: Number = Field(description="smallest change beyond measurement error, own, by simulation")
-    mdc95_published: Number = Field(description="published, people repeating the expression after a week, mm")
-    beyond: bool | None = Field(description="|change| > mdc95; null where that is not known")
-    toward_symmetry: bool | None
-    perceptible: bool | None = Field(description="asymmetry at rest as large as observers notice, at the later visit")
-    status: str
-
-
-class CompareResult(_Part):
-    """Changes between visits of one person."""
-
-    schema_version: Literal[1] = SCHEMA_VERSION
-    face3d_version: str
-    notice: str = NOTICE
-    subject: str
-    baseline: str
-    visits: list[str]
-    affected_side: Literal["left", "right", "none"]
-    changes: list[ChangePart]
-    notes: list[str]
-
-    def to_json(self) -> str:
-        """The content of result.json."""
-        return self.model_dump_json(indent=1) + "\n"
-
-    def to_text(self, most: int = 12) -> str:
-        """A summary for the terminal: changes beyond measurement error, the largest against it first."""
-        lines = [
-            f"{self.subject}: {self.baseline} to {', '.join(self.visits)}; ratios against the side {self.affected_side}"
-        ]
-        judged = [c for c in self.changes if c.beyond is not None]
-        beyond = sorted((c for c in judged if c.beyond), key=lambda c: -abs((c.change or 0) / (c.mdc95 or 1)))
-        lines.append(f"{len(beyond)} of {len(judged)} measures changed by more than measuring alone explains (95 %)")
-        for c in beyond[:most]:
-            place = " ".join(p.replace("_", " ") for p in (c.region, "" if c.side == "both" else c.side) if p)
-            lines.append(
-                f"  {c.measure.replace('_', ' ')}, {c.expression.replace('_', ' ')}, {place}: "
-                f"{c.before:.2f} to {c.after:.2f} {c.unit if c.unit != '1' else ''} (detectable {c.mdc95:.2f})"
-            )
-        return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
-
-
-def compare_result(c: Comparison) -> CompareResult:
-    """A comparison, ready to be written."""
-    import face3d
-
-    return CompareResult(
-        face3d_version=face3d.__version__, subject=c.subject, baseline=c.baseline, visits=list(c.visits),
-        affected_side=c.affected_side,  # type: ignore[arg-type]
-        changes=[ChangePart(**vars(change)) for change in c.changes], notes=list(c.notes),
-    )  # fmt: skip
-
-
-def read_measures(path: str | Path) -> Measures:
-    """The measures of an exam that `face3d exam --out` wrote: its folder or result.json. Raises `SchemaError`."""
-    path = Path(path)
-    file = path / "result.json" if path.is_dir() else path
-    try:
-        stored = ExamResult.model_validate_json(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SchemaError(f"{file}: {error.strerror}; give an exam, or a result of `face3d exam`") from None
-    except ValueError as error:
-        first = " ".join(str(error).split())[:200]
-        raise SchemaError(f"{file}: not a result of `face3d exam` ({first})") from None
-    rows = tuple(
-        Measure(
-            p.measure, p.expression, p.region, p.side, _nan(p.value), p.unit, _nan(p.uncertainty), p.status, p.source
-        )
-        for p in stored.measures
-    )
-    unasked = {(r.expression, r.region): r.value for r in rows
-               if r.measure == "synkinesis" and r.side == stored.affected_side}  # fmt: skip
-    return Measures(
-        stored.subject, stored.visit, rows, stored.affected_side, stored.affected_side_source,
-        {k: _nan(v) for k, v in stored.region_function.items()}, unasked, notes=tuple(stored.notes),
-    )  # fmt: skip
-
-
-def _nan(value: float | None) -> float:
-    return math.nan if value is None else value

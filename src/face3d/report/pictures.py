@@ -76,7 +76,7 @@ def pictures_of(analysis: Analysis) -> Pictures:
 
     Raises `LandmarkError` for a point cloud too sparse to be drawn, `ModuleNotFoundError` without open3d.
     """
-    from face3d.landmarking.detect import surface_of
+    from face3d.geometry.meshing import surface_of
 
     scan = analysis.scan.moved(analysis.head)
     surface = _facing_out(surface_of(scan, []))

@@ -8,10 +8,10 @@ from typing import Any
 
 from face3d.landmarks import MIDLINE, PAIRED
 from face3d.report.colors import LIMIT_MM
+from face3d.report.drawings import bar, strip
 from face3d.report.frame import rendered
 from face3d.report.pictures import CONTOUR_MM, Pictures
 from face3d.report.scan_result import DistancePart, RegionPart, Result, UnitPart
-from face3d.report.svg import bar, strip
 
 #: Landmarks found with less confidence than this are named, so that they are looked at first.
 UNSURE = 0.3

@@ -5,17 +5,17 @@ What was not measured is absent (no key) when it is a whole part, and null when 
 
 from __future__ import annotations
 
-import math
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import Field
+
+from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part, Vector
 
 if TYPE_CHECKING:
     from face3d.measuring.analysis import Analysis
 
-NOTICE = "For research use only; not a medical device."
 
 ALIGNMENT = (
     "mirror image laid over the original rigidly, point to plane, re-weighted so that displaced parts, hair and "
@@ -30,23 +30,8 @@ ASYMMETRY = (
     "anatomical correspondence (Claes 2011, Ekrami 2018)"
 )
 
-#: Raised with every change that an old reader could stumble over; `CHANGELOG.md` says what changed.
-SCHEMA_VERSION = 1
 
-
-def _null_for_nan(value: Any) -> Any:
-    return None if value is None or not math.isfinite(value) else float(value)
-
-
-Number = Annotated[float | None, BeforeValidator(_null_for_nan)]
-Vector = Annotated[tuple[float, float, float], Field(description="x, y, z")]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class ScanPart(_Part):
+class ScanPart(Part):
     """The scan that was measured."""
 
     name: str
@@ -55,21 +40,21 @@ class ScanPart(_Part):
     units_note: str = Field(description="how millimetres were arrived at")
 
 
-class RigidPart(_Part):
+class RigidPart(Part):
     """A rigid motion: x -> rotation @ x + translation."""
 
     rotation: tuple[Vector, Vector, Vector]
     translation_mm: Vector
 
 
-class PlanePart(_Part):
+class PlanePart(Part):
     """The plane of bilateral symmetry in the scan's own coordinates."""
 
     normal: Vector = Field(description="unit, towards the subject's left")
     point_mm: Vector
 
 
-class AlignmentPart(_Part):
+class AlignmentPart(Part):
     """How the mirror image was laid over the scan. Reported beside every distance."""
 
     method: str
@@ -79,7 +64,7 @@ class AlignmentPart(_Part):
     uncertainty_deg: Number = Field(description="standard error of the plane's normal, from the fit itself")
 
 
-class LandmarkPart(_Part):
+class LandmarkPart(Part):
     """A landmark in the scan's own coordinates."""
 
     position_mm: Vector
@@ -87,7 +72,7 @@ class LandmarkPart(_Part):
     source: Literal["given", "found"] = Field(description="given by hand, or found automatically")
 
 
-class ReferencePart(_Part):
+class ReferencePart(Part):
     """A published range of healthy faces."""
 
     mean: float = Field(description="mm")
@@ -99,7 +84,7 @@ class ReferencePart(_Part):
     caveat: str
 
 
-class RegionPart(_Part):
+class RegionPart(Part):
     """One distance over one region: area-weighted, in mm."""
 
     region: str
@@ -114,7 +99,7 @@ class RegionPart(_Part):
     reference: ReferencePart | None = Field(None, description="healthy faces, this region's RMS by the same method")
 
 
-class DistancePart(_Part):
+class DistancePart(Part):
     """A distance between the face and its mirror image: which one, over how much, by region."""
 
     definition: str
@@ -123,7 +108,7 @@ class DistancePart(_Part):
     regions: list[RegionPart]
 
 
-class UnitPart(_Part):
+class UnitPart(Part):
     """How much one movement unit acts on each side."""
 
     unit: str
@@ -135,7 +120,7 @@ class UnitPart(_Part):
     relative: str = Field(description="what the movement is relative to")
 
 
-class FitPart(_Part):
+class FitPart(Part):
     """May the template fit, and with it the asymmetry, be believed?"""
 
     light: Literal["green", "amber", "red"]
@@ -145,7 +130,7 @@ class FitPart(_Part):
     uncovered: Number = Field(description="share of the template that the scan does not support, 0..1")
 
 
-class Result(_Part):
+class Result(Part):
     """Everything that was measured on one scan."""
 
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -259,7 +244,7 @@ def _through_correspondence(analysis: Analysis) -> dict[str, Any]:
 
 
 def _regions(analysis: Analysis, distance: str) -> list[RegionPart]:
-    from face3d.reference.surface_norms import surface_norm
+    from face3d.reference.norms import surface_norm
 
     parts = []
     for row in analysis.regions.query("distance == @distance").to_dict("records"):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from face3d.simulate.scanners import fixed_mesh, stereophotogrammetry, structured_light
 
 if TYPE_CHECKING:
-    from face3d.simulate.benchmark import Definition
+    from face3d.simulate.definition import Definition
 
 _STEREO, _LIGHT = stereophotogrammetry, structured_light
 _NOISE = {

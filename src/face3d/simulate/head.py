@@ -1,7 +1,7 @@
 """The parametric head: identity, natural asymmetry and per-side movements over one symmetric mesh.
 
 The embedded model is built from MakeHuman's CC0 data by `tools/build_head_model.py`; a laboratory's own blendshapes
-load with `HeadModel.from_folder`.
+load with `face3d.simulate.blendshapes.load_folder`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -74,14 +73,6 @@ class HeadModel:
         if movement not in MOVEMENTS or level not in LEVELS:
             raise ValueError(f"movement {movement!r}, level {level!r}; known are {MOVEMENTS} and {LEVELS}")
         return _load(movement, level)
-
-    @classmethod
-    def from_folder(cls, path: str | Path, units: str = "auto") -> HeadModel:
-        """A laboratory's own model: a folder of OBJ files of one topology, laid out and named as
-        `face3d.simulate.blendshapes` says."""
-        from face3d.simulate.blendshapes import load_folder
-
-        return load_folder(path, units)
 
     def shape(
         self,

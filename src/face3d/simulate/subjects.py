@@ -20,7 +20,7 @@ from face3d.simulate.truth import Truth, rated, truth_of
 from face3d.simulate.waters import with_waters_muscles
 
 if TYPE_CHECKING:
-    from face3d.simulate.benchmark import Definition
+    from face3d.simulate.definition import Definition
 
 
 class Subject:

@@ -16,9 +16,10 @@ from scipy.spatial.transform import RigidTransform
 from face3d.landmarking.pose import head_frame, refined_frame
 from face3d.landmarks import SIDES
 from face3d.measuring.exam_measures import Measures, measure_movements
-from face3d.measuring.function import FULL, paired
 from face3d.measuring.movement import Movement
+from face3d.measuring.protocol import FULL
 from face3d.measuring.scale_estimates import Estimates, estimate_scales, rules
+from face3d.measuring.sides import paired
 from face3d.reference.scales import REGIONS, Sunnybrook
 from face3d.scan import Floats
 from face3d.simulate.expressions import recipes_for

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 
-from face3d.geometry.distance import vertex_normals
+from face3d.geometry.mesh import vertex_normals
 from face3d.scan import Floats, Ints
 from face3d.simulate.head import HeadModel, reflected
 from face3d.simulate.subdivision import loop_subdivision

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from face3d.errors import RegistrationError
-from face3d.geometry.distance import scan_normals, vertex_normals
+from face3d.geometry.mesh import scan_normals, vertex_normals
+from face3d.geometry.rigid import laid_on
 from face3d.scan import FaceScan, Floats, locked
 from face3d.template.fit import TemplateFit
-from face3d.template.solver import laid_on
 
 #: mm. The weights' scale does not fall below this: what a fit of a symmetric face leaves.
 FLOOR = 0.3

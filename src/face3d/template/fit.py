@@ -24,11 +24,12 @@ from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import RegistrationError
-from face3d.geometry.distance import vertex_normals
-from face3d.geometry.surfels import Surfels
+from face3d.geometry.elements import Surfels
+from face3d.geometry.mesh import vertex_normals
 from face3d.scan import FaceScan, Floats, locked
 from face3d.template.basis import basis_of
-from face3d.template.solver import SCALES, Marks, Solver
+from face3d.template.marks import Marks
+from face3d.template.solver import SCALES, Solver
 from face3d.template.template import FaceTemplate
 from face3d.threads import one_blas_thread
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from face3d.geometry.distance import vertex_normals
+from face3d.geometry.mesh import vertex_normals
 from face3d.scan import Floats, Ints
 from face3d.template.fit import TemplateFit
 from face3d.template.template import FaceTemplate

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy.linalg import cho_factor, cho_solve
 from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.errors import RegistrationError
-from face3d.geometry.distance import vertex_normals
-from face3d.geometry.surfels import Surfels
+from face3d.geometry.elements import Surfels
+from face3d.geometry.mesh import vertex_normals
+from face3d.geometry.rigid import laid_on
 from face3d.scan import Floats, Ints, locked
 from face3d.template.basis import Basis, displaced
+from face3d.template.marks import Marks
 from face3d.template.template import FaceTemplate
 
 # Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
@@ -26,9 +24,6 @@ COARSE_STEPS, FINE_STEPS = 7, 5
 SCALES = (6.0, 1.5, 1.2)
 #: mm: what a distance to the scan is uncertain by: noise, and relief below the template's resolution.
 DISTANCE_SD = 0.25
-#: mm: what a named landmark, and a dense point beyond its own spread, is uncertain by; all dense points together
-#: count as this many, because their errors go together.
-LANDMARK_SD, DENSE_SD, DENSE_COUNT = 2.5, 3.0, 40
 #: The sparse prior on differences d (mm) between the sides weighs d^2 / (SPARSE_SCALE |d|^(2 - SPARSE_POWER)), where
 #: 1 would be the L1 norm; below 0 small differences are held and large ones are free. The corner of |d| at 0 shrinks
 #: from the first number to the second (mm) over the steps, so that nothing is held before it had a chance to move.
@@ -47,50 +42,6 @@ BESIDE = 3.0
 NORMAL_MM = 4.0
 #: A unit's intensity below 0 is no movement of that muscle: its prior standard deviation there.
 NEGATIVE_SD = 0.1
-
-
-@dataclass(frozen=True, eq=False)
-class Marks:
-    """Landmarks on the scan: `points` (L, 3) mm, `sd` (L,) mm, each at `weights` (L, 3) of template vertices `ids`."""
-
-    points: Floats
-    ids: Ints
-    weights: Floats
-    sd: Floats
-
-    @classmethod
-    def of(
-        cls,
-        template: FaceTemplate,
-        landmarks: Mapping[str, ArrayLike],
-        confidence: Mapping[str, float] | None,
-        dense: ArrayLike | None,
-        name: str,
-    ) -> Marks:
-        """Raises `RegistrationError` when there are fewer than four, or all lie on a line."""
-        known = [k for k in landmarks if k in template.landmarks]
-        trust = np.array([(confidence or {}).get(k, 1.0) for k in known])
-        points = [np.asarray(landmarks[k], np.float64) for k in known]
-        ids, weights = ([template.landmarks[k][i] for k in known] for i in (0, 1))
-        sd = list(LANDMARK_SD / np.clip(trust, 0.25, 1.0))
-        if dense is not None:
-            every = np.asarray(dense, np.float64)
-            use = np.flatnonzero(np.isfinite(template.dense_spread) & np.isfinite(every).all(axis=1))
-            share = np.sqrt(max(len(use), 1) / DENSE_COUNT)
-            points += list(every[use])
-            ids += list(template.dense_ids[use])
-            weights += list(template.dense_weights[use])
-            sd += list(np.hypot(template.dense_spread[use], DENSE_SD) * share)
-        if len(points) < 4 or np.linalg.svd(np.array(points) - np.mean(points, axis=0))[1][1] < 5.0:
-            raise RegistrationError(
-                f"{name}: {len(points)} landmarks that the template knows, not on one line; at least 4 are needed to "
-                f"lay it on the scan (give some of {', '.join(sorted(template.landmarks))})"
-            )
-        return cls(np.array(points), np.array(ids, np.int64), np.array(weights, np.float64), np.array(sd, np.float64))
-
-    def on(self, vertices: Floats) -> Floats:
-        """(L, 3) where they are on the template's vertices (N, 3)."""
-        return np.einsum("lk,lki->li", self.weights, vertices[self.ids])
 
 
 class Solver:
@@ -291,15 +242,6 @@ def _alike(t: FaceTemplate) -> Floats:
     """(N,) 0..1 where the two sides' skin looks alike: brows and lips, with the skin along their borders."""
     weight = sum(t.regions[f"{p}_{s}"] for p in ("brow", "upper_lip", "lower_lip") for s in ("left", "right"))
     return locked(np.clip(weight, 0.0, 1.0))
-
-
-def laid_on(moving: Floats, fixed: Floats, weight: Floats) -> RigidTransform:
-    """The proper rigid motion that lays `moving` (N, 3) on `fixed` with least weighted squares (Kabsch 1976)."""
-    share = (weight / weight.sum())[:, None]
-    a, b = (share * fixed).sum(axis=0), (share * moving).sum(axis=0)
-    u, _, vt = np.linalg.svd((share * (fixed - a)).T @ (moving - b))
-    turn = u @ np.diag([1.0, 1.0, np.sign(np.linalg.det(u @ vt))]) @ vt
-    return RigidTransform.from_components(a - turn @ b, Rotation.from_matrix(turn))
 
 
 def _robustly_laid_on(moving: Floats, fixed: Floats, weight: Floats) -> RigidTransform:

@@ -6,14 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from learn.simple_exams import simple_exam
+
+from simple_exams import simple_exam
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
 
 from face3d.grading.example import POINTS, SCANS  # noqa: E402
 from face3d.grading.grid import MARKS  # noqa: E402
-from face3d.grading.networks import batch_of, build  # noqa: E402
+from face3d.grading.networks import batch_of  # noqa: E402
+from face3d.learn.architectures import build  # noqa: E402
 from face3d.learn.point_networks.raw_points import OFF_MM, PATCH_MM, PLACES, RawPointGrader, apart  # noqa: E402
 
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.geometry.distance import vertex_normals
+from face3d.geometry.mesh import vertex_normals
 from face3d.grading.grid import MARKS
 from face3d.learn.point_networks.raw_scans import BACK_MM, REACH_MM, points_of, spread
 from face3d.template.template import FaceTemplate

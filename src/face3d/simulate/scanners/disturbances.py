@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
-from face3d.geometry.distance import vertex_normals
+from face3d.geometry.mesh import vertex_normals
 from face3d.scan import Floats
 from face3d.simulate.scanners.noise import smooth_field
 from face3d.simulate.scanners.simulated import SimulatedScan

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial.transform import RigidTransform
 
-from face3d.geometry.distance import vertex_normals
+from face3d.geometry.mesh import vertex_normals
 from face3d.scan import Floats
 from face3d.simulate.scanners.pinhole import Pinhole, View, facing, look
 from face3d.simulate.skin import Skin

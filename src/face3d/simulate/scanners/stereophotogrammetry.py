@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import ScanError
-from face3d.geometry.distance import vertex_normals
+from face3d.geometry.mesh import vertex_normals
 from face3d.scan import FaceScan, Floats
 from face3d.simulate.scanners.chart import Chart
 from face3d.simulate.scanners.noise import smooth_field

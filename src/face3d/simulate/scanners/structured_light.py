@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
-from face3d.geometry.distance import vertex_normals
+from face3d.geometry.mesh import vertex_normals
 from face3d.simulate.scanners.chart import Chart
 from face3d.simulate.scanners.noise import smooth_field
 from face3d.simulate.scanners.simulated import SimulatedScan, random_pose

@@ -1,23 +1,33 @@
-"""A surface summed up in oriented patches of equal size: what registration works on, whatever the triangulation.
+"""A surface summed up in the cells of a regular grid: what registration and fitting work on.
 
-Each patch is the area-weighted mean of the triangles (or points) of one cell of a regular grid. The sums are
-integrals over the surface, so they hardly depend on how it was triangulated, average the scanner's noise, and keep
-the cost of a registration independent of the number of vertices.
+Averages over cells take the scanner's noise out, hardly depend on how the surface was triangulated, and keep the cost
+independent of the number of vertices. `Patches` are for superimposing: area-weighted means of whole triangles, so
+integrals over the surface, merged into coarser ones step by step. `Surfels` are for fitting: means of vertices and of a lattice
+inside large triangles, which keep the places of small features and carry the skin's tone.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.spatial import KDTree
 
-from face3d.scan import Floats, Ints, locked
+from face3d.geometry.mesh import scan_normals
+from face3d.geometry.skin_tone import ToneField, tone_fields, vertex_tone
+from face3d.scan import FaceScan, Floats, Ints, locked
 
 #: Above this number of triangles an even share of them is summed: the means don't change, the time does.
 MOST_TRIANGLES = 400_000
 #: A patch whose triangles face apart (length of the summed normal over the area) is a fold, a nostril or noise.
 LEAST_COHERENCE = 0.7
+#: mm, about the vertex spacing of a stereophotogrammetric scanner's 30,000-vertex face.
+CELL = 2.0
+#: An element whose normals cancel by more than this is a fold or an edge, not a surface.
+_LEAST_UNITY = 0.6
+#: A triangle is filled with at most this many steps a side: larger ones are clothing or damage.
+_MOST_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,3 +137,55 @@ def _gap(points: Floats, size: float) -> float:
         return size
     some = points[:: max(1, len(points) // 500)]
     return float(np.median(KDTree(points).query(some, k=2)[0][:, 1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Surfels:
+    """`points`, `normals` (N, 3) in the scan's coordinates, mm; `tree` over the points; `name` of the scan; `tone` (N,)
+    log of green where the scan has colours, else None."""
+
+    points: Floats
+    normals: Floats
+    tree: KDTree
+    name: str = ""
+    tone: Floats | None = None
+
+    @cached_property
+    def tone_fields(self) -> tuple[ToneField, ToneField] | None:
+        """The coarse and the fine field of the tone, where there is one."""
+        return None if self.tone is None else tone_fields(self.points, self.normals, self.tone, self.tree)
+
+    @classmethod
+    def of(cls, scan: FaceScan, cell: float = CELL) -> Surfels:
+        """Cells of `cell` mm over the scan, the points and normals in each averaged."""
+        seen = vertex_tone(scan)
+        given = [scan.vertices, scan_normals(scan)] + ([] if seen is None else [seen[:, None]])
+        v, n, *tone = np.split(_filled(np.hstack(given), scan.faces, cell), [3, 6][: len(given) - 1], axis=1)
+        index, cells = grid_cells(v - v.min(axis=0), cell)
+        count = np.bincount(index, minlength=cells)
+        points = np.stack([np.bincount(index, v[:, k]) for k in range(3)], axis=1) / count[:, None]
+        normals = np.stack([np.bincount(index, n[:, k]) for k in range(3)], axis=1) / count[:, None]
+        length = np.linalg.norm(normals, axis=1)
+        good = length > _LEAST_UNITY
+        points, normals = points[good], normals[good] / length[good, None]
+        shade = np.bincount(index, tone[0][:, 0])[good] / count[good] if tone else None
+        return cls(points, normals, KDTree(points), scan.name, shade)
+
+
+def _filled(values: Floats, faces: Ints, cell: float) -> Floats:
+    """What the vertices have (V, C), positions first, and what a lattice inside large triangles has."""
+    if not len(faces):
+        return values
+    corner = values[faces][:, :, :3]
+    longest = np.linalg.norm(corner - np.roll(corner, 1, axis=1), axis=2).max(axis=1)
+    steps = np.minimum(np.ceil(longest / cell), _MOST_STEPS).astype(np.int64)
+    out = [values]
+    for k in range(2, _MOST_STEPS + 1):
+        large = faces[steps == k]
+        if len(large):
+            i, j = np.meshgrid(np.arange(k + 1), np.arange(k + 1), indexing="ij")
+            inside = i + j <= k
+            share = np.column_stack([i[inside], j[inside], k - i[inside] - j[inside]]) / k
+            share = share[share.max(axis=1) < 1.0]
+            out.append(np.einsum("sk,fkc->fsc", share, values[large]).reshape(-1, values.shape[1]))
+    return np.concatenate(out)

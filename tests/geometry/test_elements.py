@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from analytic_face import face, height
-from face3d.geometry.patches import cross, grid_cells, surface_patches
+from face3d.geometry.elements import cross, grid_cells, surface_patches
 
 
 def test_area_is_kept():

@@ -1,0 +1,178 @@
+"""Finding the face: a sphere of coarse views, then looked at again from the front until the frame stays."""
+
+from __future__ import annotations
+
+import functools
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.transform import RigidTransform, Rotation
+
+from face3d.errors import ScanError
+from face3d.geometry.views import Seen, Surface, View, blurred, lifted, looking, mended, shaded
+from face3d.landmarking.face_landmarker import Detector, model_facts
+from face3d.scan import Floats, locked
+
+_FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as the detector was trained to see
+_COARSE_PIXELS = 256  # the network inside looks at 256 x 256 of the face's surroundings
+LIGHT = (0.0, 0.5, 1.0)  # from in front and above: the light of photographs; straight on, brows and lids go flat
+_BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
+_NOISY_BLUR_MM = 2.5  # where no face is found: depth cameras make waves as wide as lips
+# No face is smaller, however it is cropped; a scan in another unit is, and blurring it by millimetres takes minutes.
+_LEAST_MM = 60.0
+
+
+@functools.cache
+def directions() -> Floats:
+    """42 viewing directions about 33 degrees apart (an icosahedron's corners and edge middles), +z first."""
+    g = (1 + 5**0.5) / 2
+    corners = np.array([(a, b * g, 0) for a in (-1, 1) for b in (-1, 1)], np.float64)
+    corners = np.concatenate([np.roll(corners, k, axis=1) for k in range(3)])
+    corners /= np.linalg.norm(corners[0])
+    near = [(i, j) for i in range(12) for j in range(i) if corners[i] @ corners[j] > 0.4]
+    middles = np.array([corners[i] + corners[j] for i, j in near])
+    middles /= np.linalg.norm(middles, axis=1, keepdims=True)
+    every = np.concatenate([corners, middles])
+    return locked(every)
+
+
+def _coarse_views(surface: Surface) -> Iterator[View]:
+    """Views of the whole object: the likeliest first (a file's +z, then where the surface as a whole faces)."""
+    # Percentiles, because a few points far away would make the face small.
+    low, high = np.percentile(surface.vertices, [1, 99], axis=0)
+    middle = (low + high) / 2
+    width = 2.1 * float(np.percentile(np.linalg.norm(surface.vertices - middle, axis=1), 99))
+    facing = surface.normals.sum(axis=0)
+    length = np.linalg.norm(facing)
+    likely = [np.array([0.0, 0.0, 1.0])]
+    if length > 0.05 * len(surface.normals):  # a closed surface faces nowhere
+        likely.append(facing / length)
+    order = np.argsort(-np.max(directions() @ np.array(likely).T, axis=1), kind="stable")
+    for direction in [*likely, *directions()[order]]:
+        up = np.eye(3)[1] if abs(direction[1]) < 0.9 else np.eye(3)[2]
+        yield looking(direction, up, middle, width, (_COARSE_PIXELS, _COARSE_PIXELS))
+
+
+def find_face(detector: Detector, surface: Surface) -> tuple[RigidTransform | None, float]:
+    """Scan coordinates -> head frame of the first face that holds when looked at again, or None, and the blur (mm) with
+    which it was seen."""
+    if np.ptp(surface.vertices, axis=0).max() < _LEAST_MM:
+        return None, _BLUR_MM
+    for view in _coarse_views(surface):
+        seen = mended(surface.see(view), view)
+        if not (np.isfinite(seen.depth) & ~seen.inside).any():  # backs only: what is found on them cannot be lifted
+            continue
+        for blur in (_BLUR_MM, _NOISY_BLUR_MM):
+            for points in _candidates(detector, blurred(seen, view, blur), view):
+                to_head = _settle(detector, surface, points, blur)
+                if to_head is not None:
+                    return to_head, blur
+    return None, _BLUR_MM
+
+
+def _candidates(detector: Detector, seen: Seen, view: View) -> Iterator[Floats]:
+    """The 478 points (mm) wherever the detector sees a face, the view turned by quarters."""
+    for quarters in range(4):
+        # The light comes from above in the picture as it is shown: lit from below a face is hardly seen as one.
+        light = Rotation.from_euler("z", -90 * quarters, degrees=True).apply(LIGHT)
+        turned = np.rot90(shaded(seen, view, light), quarters)
+        pixels = detector.pixels(turned)
+        if pixels is not None:
+            yield lifted(_unturned(pixels, quarters, turned.shape[0]), seen)
+
+
+def _unturned(pixels: Floats, quarters: int, size: int) -> Floats:
+    """Pixels in a square picture turned by `np.rot90(picture, quarters)` -> pixels in the picture itself."""
+    x, y = pixels[:, 0], pixels[:, 1]
+    for _ in range(quarters):
+        x, y = size - 1 - y, x  # rot90 puts (x, y) at (y, size - 1 - x); this is its inverse
+    return np.stack([x, y], axis=1)
+
+
+def _head_frame(points: Floats) -> RigidTransform | None:
+    """Scan coordinates -> head frame by the canonical face (similarity, twice re-weighted), or None if not a face."""
+    canonical = model_facts()[1]
+    known = np.isfinite(points[:468]).all(axis=1)
+    if known.sum() < 150:
+        return None
+    a, b = points[:468][known], canonical[known]
+    weight = np.ones(len(a))
+    turn, origin = Rotation.identity(), np.zeros(3)
+    for _ in range(5):
+        total = weight.sum()
+        ca, cb = weight @ a / total, weight @ b / total
+        turn = Rotation.align_vectors(b - cb, a - ca, weights=weight)[0]
+        moved = turn.apply(a - ca)
+        scale = float((weight @ (moved * (b - cb)).sum(axis=1)) / (weight @ ((a - ca) ** 2).sum(axis=1)))
+        if not 0.5 < scale < 2.0:  # a face half or double the canonical one is not in millimetres
+            return None
+        error = np.linalg.norm(scale * moved - (b - cb), axis=1)
+        weight = 1.0 / (1.0 + (error / 5.0) ** 2)
+        eyes = canonical[[133, 362]].mean(axis=0) * [0, 1, 1]  # the head frame's origin: between the inner corners
+        origin = ca + turn.inv().apply((eyes - cb) / scale)
+    if np.median(error) > 10.0:  # a seen face lies 2-5 mm from the canonical one
+        return None
+    return RigidTransform.from_components(-turn.apply(origin), turn)
+
+
+def _is_face(points: Floats, to_head: RigidTransform) -> bool:
+    """Whether the points stand out to the front where a face does; a shell seen from behind is hollow instead."""
+    canonical = model_facts()[1]
+    known = np.isfinite(points[:468]).all(axis=1)
+    out, expected = to_head.apply(points[:468][known])[:, 2], canonical[known][:, 2]
+    return bool(np.corrcoef(out, expected)[0, 1] > 0.7)  # 0.9 and more on faces
+
+
+def head_view(to_head: RigidTransform, yaw: float, pitch: float, pixels: int) -> View:
+    """The face as a photographer sees it: camera `yaw` degrees round to the subject's left, `pitch` up."""
+    turn = to_head.rotation.inv() * Rotation.from_euler("YX", [yaw, -pitch], degrees=True)
+    centre = to_head.inv().apply([0.0, -25.0, 10.0])  # the face's middle lies below and before the eyes
+    return View(turn.as_matrix().T, centre, _FACE_WIDTH_MM, (pixels, pixels))
+
+
+def _settle(detector: Detector, surface: Surface, points: Floats, blur_mm: float) -> RigidTransform | None:
+    """Looks again from the front until the frame stays; None when that is no face."""
+    to_head = _head_frame(points)
+    for _ in range(6):
+        if to_head is None or not _is_face(points, to_head):
+            return None
+        view = head_view(to_head, 0, 0, _COARSE_PIXELS)
+        seen = mended(surface.see(view), view)
+        picture = shaded(blurred(seen, view, blur_mm), view, LIGHT)
+        both = [p for p in (detector.pixels(picture, flipped) for flipped in (False, True)) if p is not None]
+        if not both:
+            return None
+        points = lifted(np.mean(both, axis=0), seen)
+        new = _head_frame(points)
+        if new is None:
+            return None
+        change = new * to_head.inv()
+        to_head = new
+        if np.degrees(change.rotation.magnitude()) < 0.3 and np.linalg.norm(change.translation) < 0.5:
+            break
+    return to_head
+
+
+def contact_sheet(surface: Surface, path: Path | None) -> Path:
+    """All coarse views in one picture."""
+    from PIL import Image
+
+    tiles = []
+    for view in _coarse_views(surface):
+        tiles.append(shaded(surface.see(view), view, LIGHT)[::2, ::2])
+    columns = 8
+    blank = np.zeros_like(tiles[0])
+    tiles += [blank] * (-len(tiles) % columns)
+    sheet = np.concatenate([np.concatenate(tiles[i : i + columns], axis=1) for i in range(0, len(tiles), columns)])
+    if path is None:
+        handle, name = tempfile.mkstemp(prefix="face3d-views-", suffix=".png")
+        os.close(handle)
+        path = Path(name)
+    try:
+        Image.fromarray(sheet).save(path)
+    except OSError as error:
+        raise ScanError(f"{path}: the picture of the views could not be written ({error})") from error
+    return path

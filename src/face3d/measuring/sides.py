@@ -1,0 +1,115 @@
+"""Which side moves less, and how much of the healthy side's movement is left.
+
+A region's movement on one side is compared with the other side's as a mirror shows it, vertex by vertex, so that
+direction counts: a cheek that is dragged across by the healthy side has length but no function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from face3d.landmarks import other_side
+from face3d.measuring.movement import Movement
+from face3d.measuring.protocol import FULL, FUNCTIONAL, LEAST_MOVEMENT
+from face3d.scan import Floats
+from face3d.template.anatomy import Anatomy
+
+#: Skin this near the midline (mm) is dragged along by the other side and tells of neither; fades in over the same
+#: width.
+MIDLINE_BAND = 5.0
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """The movement of one functional region in one expression: `left` and `right` (n, 3) mm, the right one mirrored,
+    over the same n vertices with `weight` (n,), summing to 1. `coverage` share of the region that both sides show."""
+
+    left: Floats
+    right: Floats
+    weight: Floats
+    coverage: float
+
+    def side(self, name: str) -> Floats:
+        return self.left if name == "left" else self.right
+
+    def rms(self, name: str) -> float:
+        """Root mean square movement of a side, mm."""
+        return float(np.sqrt(self.weight @ (self.side(name) ** 2).sum(axis=1)))
+
+    def share(self, affected: str) -> float:
+        """The affected side's movement along the healthy side's, as a share of it. NaN when the healthy side lies
+        still.
+        """
+        a, h = (self.left, self.right) if affected == "left" else (self.right, self.left)
+        if self.rms(other_side(affected)) < LEAST_MOVEMENT:
+            return float("nan")
+        return weighted_dot(a, h, self.weight) / weighted_dot(h, h, self.weight)
+
+    def amplitudes(self) -> tuple[float, float]:
+        """Left and right movement along their common direction, mm RMS."""
+        common = self.left + self.right
+        size = np.sqrt(weighted_dot(common, common, self.weight))
+        if size == 0:
+            return 0.0, 0.0
+        return weighted_dot(self.left, common, self.weight) / size, weighted_dot(self.right, common, self.weight) / size
+
+
+def weighted_dot(a: Floats, b: Floats, weight: Floats) -> float:
+    return float(weight @ (a * b).sum(axis=1))
+
+
+def paired(anatomy: Anatomy, displacement: Floats, region: str) -> Pair | None:
+    """Both sides' movement of a functional region; None when the mesh lacks the region or under half of it was seen."""
+    weight = np.zeros(len(anatomy.vertices))
+    for name in FUNCTIONAL[region]:
+        weight += anatomy.regions.get(f"{name}_left", 0.0)
+    weight = weight * np.clip((anatomy.vertices[:, 0] - MIDLINE_BAND) / MIDLINE_BAND, 0, 1)
+    index = np.flatnonzero(weight > 0.01)
+    if not len(index):
+        return None
+    left, right = displacement[index], displacement[anatomy.opposite[index]] * (-1.0, 1.0, 1.0)
+    seen = np.isfinite(left).all(axis=1) & np.isfinite(right).all(axis=1)
+    w = weight[index]
+    coverage = float(w[seen].sum() / w.sum())
+    if coverage < 0.5:
+        return None
+    return Pair(left[seen], right[seen], w[seen] / w[seen].sum(), coverage)
+
+
+def pairs(anatomy: Anatomy, movements: Mapping[str, Movement]) -> dict[tuple[str, str], Pair]:
+    """(expression, functional region) -> `Pair`, for all that could be seen."""
+    found = {}
+    for expression, moved in movements.items():
+        for region in FUNCTIONAL:
+            pair = paired(anatomy, moved.displacement, region)
+            if pair is not None:
+                found[expression, region] = pair
+    return found
+
+
+def weaker_side(found: Mapping[tuple[str, str], Pair]) -> tuple[str, float]:
+    """The side that moves less where movement is asked for, and by how much: 0 alike, 1 does not move at all.
+
+    Mean over functional regions of (larger - smaller) / larger with its sign, weighted by the movement's size, so that
+    regions that hardly move on either side say little.
+    """
+    total, weight = 0.0, 0.0
+    for region in ("brow", "eye", "midface", "mouth", "lower_lip"):
+        for expression in FULL[region]:
+            pair = found.get((expression, region))
+            if pair is None:
+                continue
+            left, right = pair.amplitudes()
+            largest = max(left, right)
+            if largest < LEAST_MOVEMENT:
+                continue
+            w = min(largest, 5.0)
+            total += w * float(np.clip((left - right) / largest, -1, 1))
+            weight += w
+    if weight == 0:
+        return "none", float("nan")
+    score = total / weight
+    return ("right" if score > 0 else "left"), abs(score)
