@@ -2,8 +2,8 @@
 
 Averages over cells take the scanner's noise out, hardly depend on how the surface was triangulated, and keep the cost
 independent of the number of vertices. `Patches` are for superimposing: area-weighted means of whole triangles, so
-integrals over the surface, merged into coarser ones step by step. `Surfels` are for fitting: means of vertices and of a lattice
-inside large triangles, which keep the places of small features and carry the skin's tone.
+integrals over the surface, merged into coarser ones step by step. `Surfels` are for fitting: means of vertices and of
+a lattice inside large triangles, which keep the places of small features and carry the skin's tone.
 """
 
 from __future__ import annotations
