@@ -7,10 +7,10 @@ import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import WeightsError
+from face3d.grading import naming
 from face3d.grading.example import MOVEMENTS, POINTS, SCANS, Example, mirrored
 from face3d.grading.grid import MARKS, Grid, grid_of
 from face3d.grading.naming import Namer, assigned, named, shape_of
-from face3d.learn import naming
 from face3d.template.template import FaceTemplate
 
 
