@@ -28,13 +28,13 @@ from face3d.measuring import corrections as restored
 from face3d.measuring import examination as examine
 from face3d.measuring.corrections import CLOSING, Lids, lid_points
 from face3d.measuring.exam_measures import Measures
-from face3d.measuring.movement import movement
 from face3d.measuring.protocol import FULL
 from face3d.measuring.readings import fissure
 from face3d.measuring.sides import paired
 from face3d.reference import repeatability
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import true_measures
+from face3d.template.movement import movement
 from face3d.template.template import FaceTemplate
 from fitted_exams import StoredFit, stored
 

@@ -36,8 +36,8 @@ ALIKE = ({"gentle_eye_closure", "tight_eye_closure"}, {"closed_smile", "open_smi
 
 def fit_rests(twice: Path, out: Path) -> None:
     """Lays each person's second rest scan on the first, and the other way round."""
-    from face3d.measuring.movement import movement
     from face3d.template.exam_fit import fit_seen
+    from face3d.template.movement import movement
     from seen_exams import load_one
 
     out.mkdir(parents=True, exist_ok=True)

@@ -28,10 +28,10 @@ from face3d.grading.points import farthest_points
 from face3d.landmarking.pose import head_frame, refined_frame
 from face3d.learn.example_files import labels_from_truth, write_example
 from face3d.learn.point_networks.raw_scans import BACK_MM, REACH_MM
-from face3d.measuring.movement import movement
 from face3d.scan import Floats, Ints
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import truth_of
+from face3d.template.movement import movement
 from face3d.template.template import FaceTemplate
 from seen_exams import load_one, patient_of
 

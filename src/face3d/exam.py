@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from face3d.errors import ScanError, SchemaError
 from face3d.reference.scales import FNGS2, EfaceItems, Sunnybrook
 from face3d.scan import FaceScan
+from face3d.values import Value
 
 #: The protocol, in the order in which it is asked for; names as in manifests. `rest` is the one that cannot be missing.
 EXPRESSIONS: Mapping[str, str] = MappingProxyType({
@@ -56,7 +57,7 @@ class Grades:
 
 
 @dataclass(frozen=True, eq=False)
-class Exam:
+class Exam(Value):
     """One visit of one person.
 
     `scans` expression -> `ScanFile` (read when asked for) or a `FaceScan`; names from `EXPRESSIONS`, `rest` always
@@ -115,11 +116,3 @@ class Exam:
     def replace(self, **changes: Any) -> Exam:
         """A new exam with the named fields changed."""
         return replace(self, **changes)
-
-    def __reduce__(self) -> tuple[Any, ...]:  # mapping proxies cannot be pickled
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        return _rebuild, ({k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in values.items()},)
-
-
-def _rebuild(fields: dict[str, Any]) -> Exam:
-    return Exam(**fields)

@@ -8,31 +8,18 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import ScanError
+from face3d.values import Value, locked
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-def locked(array: ArrayLike, dtype: Any = np.float64) -> NDArray[Any]:
-    """A private, read-only copy of `array`: a value that someone else holds can then never change under us.
-
-    What is such a copy already is handed back as it is: a changed scan shares what was not changed.
-    """
-    if isinstance(array, np.ndarray) and array.dtype == dtype and array.flags.c_contiguous:
-        owner = array if array.base is None else array.base  # numpy keeps no chains: a view's base owns its memory
-        if isinstance(owner, np.ndarray) and not (array.flags.writeable or owner.flags.writeable):
-            return array
-    copy = np.array(array, dtype=dtype, order="C")
-    copy.setflags(write=False)
-    return copy
-
-
 @dataclass(frozen=True, eq=False)
-class Texture:
+class Texture(Value):
     """A colour picture wrapped over a scan. `image` (H, W, 3) uint8, first row on top; `uv` (F, 3, 2), v upwards."""
 
     image: NDArray[np.uint8]
@@ -42,13 +29,9 @@ class Texture:
         object.__setattr__(self, "image", locked(self.image, np.uint8))
         object.__setattr__(self, "uv", locked(self.uv))
 
-    # Unpickled arrays come back writable: rebuild through the constructor, which locks them.
-    def __reduce__(self) -> tuple[Any, ...]:
-        return Texture, (self.image, self.uv)
-
 
 @dataclass(frozen=True, eq=False)
-class FaceScan:
+class FaceScan(Value):
     """One surface as a scanner delivered it.
 
     `vertices` (V, 3) float64 mm in the scan's own coordinates and in the file's order; `faces` (F, 3) int64,
@@ -102,9 +85,3 @@ class FaceScan:
             vertices=transform.apply(self.vertices),
             landmarks={k: transform.apply(v) for k, v in self.landmarks.items()},
         )
-
-    # Unpickled arrays come back writable and mapping proxies cannot be pickled at all: rebuild through the constructor.
-    def __reduce__(self) -> tuple[Any, ...]:
-        return FaceScan, (
-            self.vertices, self.faces, dict(self.landmarks), self.colors, self.texture, self.name, self.units_note,
-        )  # fmt: skip

@@ -71,7 +71,7 @@ def test_what_the_user_can_mend_is_one_line(
     def refuse() -> None:
         raise ScanError("a.ply: two\nlines")
 
-    monkeypatch.setattr("face3d.cli.doctor.examine", refuse)
+    monkeypatch.setattr("face3d.cli.machine.examine", refuse)
     assert cli.run(["doctor"]) == 2
     assert capsys.readouterr().err == "face3d: a.ply: two lines\n"
 
@@ -82,7 +82,7 @@ def test_a_missing_extra_names_its_install_line(
     def need() -> None:
         raise ModuleNotFoundError("No module named 'open3d'", name="open3d")
 
-    monkeypatch.setattr("face3d.cli.doctor.examine", need)
+    monkeypatch.setattr("face3d.cli.machine.examine", need)
     assert cli.run(["doctor"]) == 2
     assert "[measure]" in capsys.readouterr().err
 
@@ -93,13 +93,13 @@ def test_a_missing_system_library_points_to_the_doctor(
     def need() -> None:
         raise OSError("libEGL.so.1: cannot open shared object file: No such file or directory")
 
-    monkeypatch.setattr("face3d.cli.doctor.examine", need)
+    monkeypatch.setattr("face3d.cli.machine.examine", need)
     assert cli.run(["doctor"]) == 2
     _, err = capsys.readouterr()
     assert "libEGL.so.1" in err and "face3d doctor" in err and err.count("\n") == 1
 
 
 def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("face3d.cli.doctor.examine", lambda: 1 / 0)
+    monkeypatch.setattr("face3d.cli.machine.examine", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.run(["doctor"])

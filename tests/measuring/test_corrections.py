@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from face3d.measuring.corrections import MISTAKEN_MM, Gain, anchored, anchors, gains, restored, tip_points
-from face3d.measuring.movement import movement
 from face3d.measuring.sides import paired
 from face3d.simulate.head import HeadModel, reflected
+from face3d.template.movement import movement
 from palsy import face
 
 MODEL = HeadModel.load()

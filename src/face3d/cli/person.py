@@ -141,10 +141,10 @@ def compare(
 
 def doctor(json: Json = False) -> int:
     """Say what this machine lacks, and the line that mends it."""
-    from face3d.cli import doctor as ward
+    from face3d.cli import machine
 
-    checks = ward.examine()
-    print(ward.as_json(checks) if json else ward.as_text(checks))
+    checks = machine.examine()
+    print(machine.as_json(checks) if json else machine.as_text(checks))
     lacking = [check.name for check in checks if check.state == "missing"]
     return refuse(f"this machine lacks: {', '.join(lacking)}; the lines above mend it") if lacking else 0
 

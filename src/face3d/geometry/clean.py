@@ -11,7 +11,8 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from face3d.errors import ScanError
-from face3d.scan import FaceScan, Floats, Ints, locked
+from face3d.scan import FaceScan, Floats, Ints
+from face3d.values import Value, locked
 
 # A vertex is a spike when it stands off the middle of its neighbours by this many times their own spread, and by this
 # much at all. On a smooth surface the first number is below 1, on its rim about 1, on the tip of a coarse nose 2.
@@ -30,7 +31,7 @@ _GAP_POINTS = 100_000  # enough to find a gap of 10 mm on a surface of half a sq
 
 
 @dataclass(frozen=True, eq=False)
-class Cleaned:
+class Cleaned(Value):
     """A cleaned scan and how it hangs together with the scan it came from.
 
     `kept` (V',) int64: the input vertex that each vertex is; `source` (V,) int64: for each input vertex the vertex of

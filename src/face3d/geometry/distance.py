@@ -17,7 +17,8 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from face3d.geometry.mesh import rim_edges, scan_normals
-from face3d.scan import FaceScan, Floats, Ints, locked
+from face3d.scan import FaceScan, Floats, Ints
+from face3d.values import Value, locked
 
 if TYPE_CHECKING:
     from face3d.geometry.superimpose import SymmetryPlane
@@ -41,7 +42,7 @@ _CHUNK = 200_000
 
 
 @dataclass(frozen=True, eq=False)
-class SurfaceDistance:
+class SurfaceDistance(Value):
     """`distance_mm` (V,) >= 0; `signed_mm` (V,), positive outside the other surface; `reason` (V,) uint8 codes into
     `REASONS`. Both distances are NaN wherever the reason is not 0."""
 

@@ -16,7 +16,8 @@ from scipy.spatial import KDTree
 
 from face3d.geometry.mesh import scan_normals
 from face3d.geometry.skin_tone import ToneField, tone_fields, vertex_tone
-from face3d.scan import FaceScan, Floats, Ints, locked
+from face3d.scan import FaceScan, Floats, Ints
+from face3d.values import Value, locked
 
 #: Above this number of triangles an even share of them is summed: the means don't change, the time does.
 MOST_TRIANGLES = 400_000
@@ -31,7 +32,7 @@ _MOST_STEPS = 8
 
 
 @dataclass(frozen=True, eq=False)
-class Patches:
+class Patches(Value):
     """`points` (N, 3) mm and unit `normals` (N, 3) facing outwards, in the frame of the surface; `area` (N,) mm2;
     `size` mm, the edge of a grid cell; `gap` mm, how far apart neighbouring patches usually are."""
 
@@ -140,7 +141,7 @@ def _gap(points: Floats, size: float) -> float:
 
 
 @dataclass(frozen=True, eq=False)
-class Surfels:
+class Surfels(Value):
     """`points`, `normals` (N, 3) in the scan's coordinates, mm; `tree` over the points; `name` of the scan; `tone` (N,)
     log of green where the scan has colours, else None."""
 

@@ -13,6 +13,7 @@ import scipy.sparse as sp
 from scipy.spatial import KDTree
 
 from face3d.scan import FaceScan, Floats
+from face3d.values import Value
 
 #: mm: standard deviation of one pass of blurring, about the spacing of brow hairs' tufts and of the fit's vertices.
 BLUR = 2.5
@@ -24,7 +25,7 @@ _DARKEST = 12.0
 
 
 @dataclass(frozen=True, eq=False)
-class ToneField:
+class ToneField(Value):
     """Tone at a scan's elements: `values` (N,) log units, `slopes` (N, 3) per mm along the surface."""
 
     values: Floats

@@ -20,7 +20,8 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from face3d.errors import RegistrationError
 from face3d.geometry.elements import Patches, cross, grid_cells, surface_patches
 from face3d.geometry.mirror import reflect
-from face3d.scan import FaceScan, Floats, Ints, locked
+from face3d.scan import FaceScan, Floats, Ints
+from face3d.values import Value, locked
 
 #: mm. Coarse patches for the search from several starts; fine ones for the result, about a stereophotogrammetric
 #: scanner's point spacing.
@@ -46,7 +47,7 @@ FURTHEST = 25.0
 
 
 @dataclass(frozen=True, eq=False)
-class SymmetryPlane:
+class SymmetryPlane(Value):
     """The plane of bilateral symmetry: unit `normal` (3,) towards the subject's left and a `point` (3,) on it, mm."""
 
     normal: Floats
@@ -77,7 +78,7 @@ class SymmetryPlane:
 
 
 @dataclass(frozen=True, eq=False)
-class Superimposition:
+class Superimposition(Value):
     """How a face lies on its mirror image.
 
     `plane` in scan coordinates, mm. `transform` the rigid motion that lays the scan's mirror image in x = 0

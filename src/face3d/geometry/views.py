@@ -15,11 +15,12 @@ from scipy import ndimage
 
 from face3d.errors import ScanError
 from face3d.geometry.mesh import vertex_normals
-from face3d.scan import Floats, Ints, locked
+from face3d.scan import Floats, Ints
+from face3d.values import Value, locked
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class View(Value):
     """A camera with parallel rays.
 
     `axes` (3, 3): rows are the picture's right, its up and the way to the viewer (orthonormal, right-handed);

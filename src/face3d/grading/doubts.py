@@ -16,6 +16,7 @@ from scipy.spatial import KDTree
 from face3d.grading.example import MOVEMENTS, SCANS, Example
 from face3d.grading.grid import MARKS, Grid
 from face3d.scan import Floats
+from face3d.values import Value
 
 #: Ages (years) of the simulated people that grading was learned on; children's faces and norms are others.
 ADULT = 18.0
@@ -37,7 +38,7 @@ SIZES: Mapping[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Usual:
+class Usual(Value):
     """What held-out training exams look like: `low`, `high` name -> limit; `mean` (D,), `axes` (D, K) and `scale` (K,)
     of their movement, `cloud` (n, K) where they lie in it, `far` the distance beyond which an exam lies in the void."""
 

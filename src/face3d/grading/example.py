@@ -18,6 +18,7 @@ from face3d.exam import EXPRESSIONS
 from face3d.grading.grid import MARKS, Grid, grid_of
 from face3d.reference.scales import REGIONS, EfaceItems
 from face3d.scan import Floats
+from face3d.values import Value
 
 if TYPE_CHECKING:
     from face3d.exam import Grades
@@ -50,7 +51,7 @@ class Labels:
 
 
 @dataclass(frozen=True, eq=False)
-class Example:
+class Example(Value):
     """One exam. N nodes of the template grid, L detected landmarks (`MARKS`), U movement units of the ARKit-named set,
     E = 9 movements.
 
@@ -135,8 +136,8 @@ def example_of(
     are left out (`learn.example_files.example_with_points`)."""
     from face3d.geometry.mesh import vertex_normals
     from face3d.measuring.examination import measure_fits
-    from face3d.measuring.movement import movement
     from face3d.template.action_units import named_units
+    from face3d.template.movement import movement
     from face3d.template.quality import fit_quality
 
     template = fitted.template

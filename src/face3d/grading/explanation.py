@@ -23,6 +23,7 @@ from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 from face3d.template.template import FaceTemplate
 from face3d.threads import one_torch_thread
+from face3d.values import Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,7 @@ HEADS = ("severity", "composite", *(f"function_{r}" for r in REGIONS))
 
 
 @dataclass(frozen=True, eq=False)
-class Explanation:
+class Explanation(Value):
     """Of the answer `head` (one of `HEADS`): its `value`, the `baseline` of the symmetric twin, and what made the
     difference. `attribution` "rest" or movement -> (V,) at the template's vertices, in the answer's unit, adding up to
     value - baseline but for `unexplained`; `nodes` (10, N) the same at the grid's nodes, in the order of `SCANS`.

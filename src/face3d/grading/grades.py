@@ -21,8 +21,9 @@ from face3d.errors import MissingExtraError, WeightsError
 from face3d.extras import require
 from face3d.grading.calibration import Calibration, expected_error, likely_grades, tempered
 from face3d.reference.scales import REGIONS, ROMAN
-from face3d.scan import Floats, locked
+from face3d.scan import Floats
 from face3d.threads import one_torch_thread
+from face3d.values import Value, locked
 
 if TYPE_CHECKING:
     from face3d.exam import Exam
@@ -48,7 +49,7 @@ class SunnybrookEstimate:
 
 
 @dataclass(frozen=True, eq=False)
-class Grade:
+class Grade(Value):
     """`house_brackmann` 1..6, the most probable of `probabilities` (6,); `likely` the grades that hold the true one in
     nine exams of ten; `severity` 0..1 (share of brow and mouth movement lost) with its standard error; `side` "left",
     "right" or "none"; `region_function` region -> 0..1, share of the healthy side's movement; `sunnybrook`, `eface`

@@ -13,6 +13,7 @@ from face3d.grading.points import farthest_points
 from face3d.landmarks import MIDLINE, PAIRED
 from face3d.scan import Floats, Ints
 from face3d.template.template import FaceTemplate
+from face3d.values import Value
 
 #: Nodes of the left half beside the midline. About 7 mm apart: finer adds nothing to grading that was measured.
 PAIRS, MIDDLE = 208, 48
@@ -25,7 +26,7 @@ assert set(_MIDDLE) <= set(MIDLINE)
 
 
 @dataclass(frozen=True, eq=False)
-class Grid:
+class Grid(Value):
     """`nodes` (N,) template vertices: `pairs` on the left, their opposites in the same order on the right, then the
     midline. `gather` (N, V) sparse: each node's area-weighted mean over the vertices nearest to it. `positions` (N, 3)
     on the template, mm; `regions` (N, R) weights of the regions named `region_names` (sides taken together)."""

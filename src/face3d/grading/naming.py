@@ -24,6 +24,7 @@ from face3d.grading.example import SCANS, Example
 from face3d.grading.grid import Grid, grid_of
 from face3d.scan import Floats
 from face3d.template.template import FaceTemplate
+from face3d.values import Value
 
 #: Regions on which two scans are laid, whatever they show: bony, or moved by few expressions.
 LAID_ON = ("forehead", "temple", "nose")
@@ -38,7 +39,7 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
 @dataclass(frozen=True, eq=False)
-class Namer:
+class Namer(Value):
     """`weights` (D, 10) and `bias` (10,) of the logits of `SCANS`; D = 3 x (pairs + midline) of the grid, cm."""
 
     weights: Floats

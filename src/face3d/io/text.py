@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d.errors import ScanError
+from face3d.values import Value
 
 _NEWLINE, _SPACE = 10, 32
 
@@ -44,7 +45,7 @@ def plain(name: str, data: bytes) -> bytes:
 
 
 @dataclass(frozen=True, eq=False)
-class Lines:
+class Lines(Value):
     """Some lines of a text: line i is bytes[start[i]:end[i]] and number[i] in the file."""
 
     name: str

@@ -22,7 +22,8 @@ from face3d.landmarking.face_landmarker import Detector, model_facts
 from face3d.landmarking.face_search import LIGHT, contact_sheet, directions, find_face, head_view
 from face3d.landmarking.half_face import foremost, marked, settled
 from face3d.landmarking.pose import head_frame
-from face3d.scan import FaceScan, Floats, locked
+from face3d.scan import FaceScan, Floats
+from face3d.values import Value, locked
 
 POINTS = 478
 
@@ -43,7 +44,7 @@ _FINE_PIXELS = 320
 
 
 @dataclass(frozen=True, eq=False)
-class Detection:
+class Detection(Value):
     """Landmarks found on a scan, in its own coordinates (mm).
 
     `landmarks` name -> (3,); `confidence` name -> 0..1 (agreement of the views, and how frontally the point was seen);

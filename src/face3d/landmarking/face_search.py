@@ -14,7 +14,8 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from face3d.errors import ScanError
 from face3d.geometry.views import Seen, Surface, View, blurred, lifted, looking, mended, shaded
 from face3d.landmarking.face_landmarker import Detector, model_facts
-from face3d.scan import Floats, locked
+from face3d.scan import Floats
+from face3d.values import locked
 
 _FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as the detector was trained to see
 _COARSE_PIXELS = 256  # the network inside looks at 256 x 256 of the face's surroundings

@@ -26,6 +26,7 @@ from face3d.errors import WeightsError
 from face3d.geometry.views import Seen, Surface, View, at_pixels, bridged, smoothed
 from face3d.landmarks import SIDES
 from face3d.scan import Floats
+from face3d.values import Value
 
 Singles = NDArray[np.float32]  # the network computes in single precision: half the time, and 1e-6 of a pixel
 
@@ -80,7 +81,7 @@ def channels(depth: Floats) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True, eq=False)
-class HalfFaceNetwork:
+class HalfFaceNetwork(Value):
     """The network: `network(picture)` (5, H, W) -> (2 len(MARKS), H / 2, W / 2).
 
     First an unnormalised log-probability that each mark lies in a cell, then how far it stands out there, in pixels,
@@ -160,7 +161,7 @@ def peaks(output: Singles, prior: Floats, reach: ArrayLike = 12.0) -> tuple[Floa
 
 
 @dataclass(frozen=True, eq=False)
-class Marked:
+class Marked(Value):
     """Landmarks by name: `points` (3,) mm in scan coordinates, `confidence` 0..1."""
 
     points: Mapping[str, Floats]

@@ -14,12 +14,13 @@ from torch import Tensor, nn
 
 from face3d.errors import WeightsError
 from face3d.io.write import write_bytes
+from face3d.values import Value
 
 FILE = "checkpoint.safetensors"
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
+class Progress(Value):
     """`epoch` epochs are done; `best` weights with the least loss held out, `best_score`, `since_best` epochs ago."""
 
     best: dict[str, Tensor]

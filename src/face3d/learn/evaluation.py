@@ -21,6 +21,7 @@ from face3d.learn.predictions import Predictions, Truth, by_model, groups_of, tr
 from face3d.reference.agreement import Estimate, bootstrap_by_subject, confusion, kappa_of_table
 from face3d.reference.scales import ROMAN, HouseBands
 from face3d.scan import Floats, Ints
+from face3d.values import Value
 
 GRADES = range(1, 7)
 #: Bins of equal width over confidence, for the expected calibration error (Guo et al. 2017, arXiv 1706.04599).
@@ -32,7 +33,7 @@ LEAST_GROUP = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Evaluation:
+class Evaluation(Value):
     """`figures` by name, which `METRICS` explains; `table` (6, 6) counts, rows true grades, columns predicted;
     `recall` of each grade; `reliability` (B, 3) mean confidence, share right, exams of each bin; `coverage` (n, 2)
     share of exams kept, the surest first, and the mean absolute error of the grade among them; `groups` group -> value

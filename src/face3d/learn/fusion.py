@@ -19,6 +19,7 @@ from face3d.learn.predictions import Predictions, Truth
 from face3d.learn.splits import folds
 from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
+from face3d.values import Value
 
 #: Measures that clinicians read first: as fractions of the stronger side.
 RATIOS = (
@@ -52,7 +53,7 @@ def columns_of(predicted: Predictions, examples: Sequence[Example], groups: Sequ
 
 
 @dataclass(frozen=True, eq=False)
-class Fusion:
+class Fusion(Value):
     """`groups` of columns; `middle`, `scale`, `weights` (D,) and `bias` of the correction; `cuts` (5,) between grades;
     `spread` SD of the severity's error."""
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from face3d.grading.example import Example, mirrored
 from face3d.grading.grid import Grid
 from face3d.grading.networks.batch import Batch
+from face3d.values import Value
 
 #: Movement, mm RMS, that a node must show before its own gain is believed as much as the mean one.
 BELIEVED_MM = 1.0
@@ -25,7 +26,7 @@ _FIELDS = ("moves", "mark_moves", "rest", "marks")
 
 
 @dataclass(frozen=True, eq=False)
-class FitNoise:
+class FitNoise(Value):
     """What the fit did to X exams: `size` (X,) share of the movement that it kept on the whole (a tracker's mesh keeps
     less); `gain` field -> (G, E, n, 1) of each place beside that, for each of G scanners, `scanner` (X,); `noise` field
     -> (X, ...) mm what it added, with `known`. All with the exams' mirror images.

@@ -18,9 +18,10 @@ from face3d.geometry.superimpose import Superimposition, SymmetryPlane, superimp
 from face3d.landmarking.pose import head_frame, refined_frame
 from face3d.measuring.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.reference.norms import SurfaceNorm, surface_norm
-from face3d.scan import FaceScan, Floats, locked
+from face3d.scan import FaceScan, Floats
 from face3d.template.correspondence import Correspondence, correspond
 from face3d.template.fit import TemplateFit
+from face3d.values import Value, locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ class WholeFace:
 
 
 @dataclass(frozen=True, eq=False)
-class Analysis:
+class Analysis(Value):
     """What was measured on one scan of V vertices; coordinates are the scan's own, mm, where nothing else is said.
 
     `landmarks` name -> (3,); `landmark_confidence` name -> 0..1, 1 where given by hand; `head` scan coordinates ->

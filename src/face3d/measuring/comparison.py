@@ -18,6 +18,7 @@ from face3d.measuring.definitions import Measure, row
 from face3d.measuring.exam_measures import RATIOS, Measures, ratio
 from face3d.reference.norms import find_norms
 from face3d.reference.repeatability import Key, Repeatability, load_repeatability
+from face3d.values import Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,7 +53,7 @@ class Change:
 
 
 @dataclass(frozen=True, eq=False)
-class Comparison:
+class Comparison(Value):
     """Changes from the first visit to each later one. `affected_side` as at the first visit, for all of them."""
 
     subject: str

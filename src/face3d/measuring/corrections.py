@@ -25,11 +25,11 @@ from importlib.resources import files
 import numpy as np
 
 from face3d.landmarks import SIDES
-from face3d.measuring.movement import Movement
 from face3d.measuring.protocol import FUNCTIONAL
 from face3d.measuring.readings import normals
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
+from face3d.template.movement import Movement
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 synkinesis.
 
 Everything is taken from meshes in anatomical correspondence, rest against expression, aligned on the region that is
-stable in that expression (`measuring.movement`). Each side is measured for itself; nothing assumes symmetry of what is
+stable in that expression (`template.movement`). Each side is measured for itself; nothing assumes symmetry of what is
 measured.
 
 Ratios are affected / healthy side: 1 symmetric, 0 no movement on the affected side, above 1 more than on the healthy
@@ -23,7 +23,6 @@ import numpy as np
 from face3d.errors import RegistrationError
 from face3d.landmarks import SIDES
 from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
-from face3d.measuring.movement import Movement, movement
 from face3d.measuring.protocol import ASKED, FULL
 from face3d.measuring.readings import movement_rows, overaction_row, rest_rows
 from face3d.measuring.sides import Pair, pairs, weaker_side
@@ -31,6 +30,8 @@ from face3d.measuring.synkinesis import synkinesis
 from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
+from face3d.template.movement import Movement, movement
+from face3d.values import Value
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,7 +51,7 @@ RATIOS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, eq=False)
-class Measures:
+class Measures(Value):
     """All measures of one exam.
 
     `affected_side` "left", "right" or "none"; `side_source` "given" or "measured". `region_function` brow, eye,

@@ -11,12 +11,12 @@ from face3d.exam import AFFECTED
 from face3d.measuring.corrections import CLOSING, anchored, lid_points, lids, restored, tip_points
 from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures, measure_movements
-from face3d.measuring.movement import movement
 from face3d.measuring.smile_thirds import SMILES, third_rows
 from face3d.reference.repeatability import load_repeatability
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
 from face3d.template.exam_fit import FittedExam, fit_exam
+from face3d.template.movement import movement
 
 if TYPE_CHECKING:
     from face3d.exam import Exam

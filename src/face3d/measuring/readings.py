@@ -11,9 +11,9 @@ from face3d.geometry.mirror import reflect
 from face3d.geometry.rigid import align
 from face3d.landmarks import SIDES
 from face3d.measuring.definitions import Measure, row
-from face3d.measuring.movement import Movement
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
+from face3d.template.movement import Movement
 
 #: Directions of shorter paths (mm) are noise: a point that is 0.5 mm off turns one of 4 mm by 7 degrees.
 LEAST_FOR_ANGLE = 4.0

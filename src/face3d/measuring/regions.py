@@ -23,7 +23,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from face3d.landmarking.pose import average_landmarks
 from face3d.landmarks import opposite_name
-from face3d.scan import Floats, locked
+from face3d.scan import Floats
+from face3d.values import Value, locked
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ _TOO_FAR = 25.0
 
 
 @dataclass(frozen=True, eq=False)
-class Region:
+class Region(Value):
     """`name` on `side` ("left", "right", "both") by `definition`; `weight` (V,) 0..1, a share of each vertex."""
 
     name: str

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from face3d.landmarks import other_side
-from face3d.measuring.movement import Movement
 from face3d.measuring.protocol import FULL, FUNCTIONAL, LEAST_MOVEMENT
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
+from face3d.template.movement import Movement
+from face3d.values import Value
 
 #: Skin this near the midline (mm) is dragged along by the other side and tells of neither; fades in over the same
 #: width.
@@ -23,7 +24,7 @@ MIDLINE_BAND = 5.0
 
 
 @dataclass(frozen=True, eq=False)
-class Pair:
+class Pair(Value):
     """The movement of one functional region in one expression: `left` and `right` (n, 3) mm, the right one mirrored,
     over the same n vertices with `weight` (n,), summing to 1. `coverage` share of the region that both sides show."""
 

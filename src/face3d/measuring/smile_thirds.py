@@ -21,11 +21,11 @@ from face3d.geometry.mesh import vertex_areas
 from face3d.landmarks import SIDES
 from face3d.measuring.definitions import Measure, row
 from face3d.measuring.exam_measures import Measures
-from face3d.measuring.movement import Movement
 from face3d.measuring.regions import landmark_regions
 from face3d.reference.norms import Norm, find_norms
 from face3d.scan import FaceScan, Floats
 from face3d.template.anatomy import Anatomy
+from face3d.template.movement import Movement
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,11 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from face3d.geometry.views import Surface, looking, shaded
-from face3d.measuring.movement import Movement
 from face3d.report.colors import UNMEASURED
 from face3d.report.pictures import CENTRE, FRAME_MM, Picture
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
+from face3d.template.movement import Movement
 
 #: mm at the end of the scale, the same in every report: a full smile moves the mouth corner of healthy adults by 9 to
 #: 14 mm.

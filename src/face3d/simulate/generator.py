@@ -20,10 +20,11 @@ from numpy.typing import ArrayLike
 from face3d.errors import WeightsError
 from face3d.exam import EXPRESSIONS
 from face3d.landmarks import SIDES
-from face3d.scan import Floats, locked
+from face3d.scan import Floats
 from face3d.simulate.draw import LEVELS
 from face3d.simulate.expressions import BRANCHES
 from face3d.simulate.head import HeadModel, reflected
+from face3d.values import Value, locked
 
 MOVEMENTS: tuple[str, ...] = tuple(e for e in EXPRESSIONS if e != "rest")
 
@@ -59,7 +60,7 @@ class Condition:
 
 
 @dataclass(frozen=True, eq=False)
-class Generator:
+class Generator(Value):
     """The trained decoder. `mean` (D,), `basis` (K, D) with D = 3 V: displacement fields on the base head model, mm;
     `layers` weights and biases of the decoder, `latent` its number of free numbers."""
 

@@ -11,21 +11,21 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from face3d.scan import Floats, Ints, locked
+from face3d.scan import Floats, Ints
 from face3d.simulate.lids import Eyes, lids_of, settle_lids
 from face3d.simulate.subdivision import loop_subdivision
+from face3d.values import Value, locked
 
 Landmark = tuple[tuple[int, ...], tuple[float, ...]]
 MOVEMENTS, LEVELS = ("a", "b"), ("base", "fine")
 
 
 @dataclass(frozen=True, eq=False)
-class Traits:
+class Traits(Value):
     """How identity depends on what a person is: coefficients are [1, traits] @ `effect` (T + 1, K), plus `residual`
     (K,) times N(0, 1). Traits run 0..1."""
 
@@ -35,7 +35,7 @@ class Traits:
 
 
 @dataclass(frozen=True, eq=False)
-class HeadModel:
+class HeadModel(Value):
     """A linear model of the front of the head, millimetres, canonical head frame (+x the subject's left).
 
     `vertices` (V, 3) exactly symmetric; `faces` (F, 3); `opposite` (V,) the mirror-image vertex of each, an involution;
@@ -98,15 +98,6 @@ class HeadModel:
     def unit_index(self, *names: str) -> Ints:
         """Positions of the named units in `units`."""
         return np.array([self.units.index(name) for name in names], np.int64)
-
-    # Locked arrays come back writable from a pickle, and mapping proxies cannot be pickled: rebuild.
-    def __reduce__(self) -> tuple[Any, ...]:
-        fields = {k: getattr(self, k) for k in self.__dataclass_fields__}
-        return _rebuild, ({**fields, "regions": dict(self.regions), "landmarks": dict(self.landmarks)},)
-
-
-def _rebuild(fields: dict[str, Any]) -> HeadModel:
-    return HeadModel(**fields)
 
 
 def _mixed(fields: Floats, weights: ArrayLike | None) -> Floats:

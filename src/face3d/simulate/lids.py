@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from face3d.scan import Floats, Ints, locked
+from face3d.scan import Floats, Ints
+from face3d.values import Value, locked
 
 # The lid's edge stands this far off the ball, as in the rest shape of the source mesh. mm.
 MARGIN_GAP = 0.6
@@ -24,7 +25,7 @@ MEETING_STEPS = 5
 
 
 @dataclass(frozen=True, eq=False)
-class Eyes:
+class Eyes(Value):
     """The left (0) and right (1) eye of a head model with V vertices, K identity and M asymmetry shapes.
 
     `centers` (2, 3) mm of the balls; `identity` (K, 2, 3), `asymmetry` (M, 2, 3) move them; `balls` vertices of the

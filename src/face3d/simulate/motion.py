@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.scan import Floats, locked
+from face3d.scan import Floats
 from face3d.simulate.head import HeadModel
+from face3d.values import Value, locked
 
 # A person blinks 17 times a minute at rest (Bentivoglio 1997, doi:10.1002/mds.870120629); the SD of 8 between people
 # is our choice. The lid comes down in about 0.1 s and goes up in 0.2 s (Evinger 1991, Invest Ophthalmol Vis Sci
@@ -78,7 +79,7 @@ def draw_timing(
 
 
 @dataclass(frozen=True, eq=False)
-class Motion:
+class Motion(Value):
     """A recorded movement in the model's terms. `time` (N,) seconds; `left`, `right` (N, U) unit intensities; `head`
     the N head motions, head frame of the first instant -> head frame then; `blinks` (B,) seconds of their begin."""
 

@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from face3d.landmarks import SIDES
-from face3d.scan import Floats, locked
+from face3d.scan import Floats
 from face3d.simulate.expressions import BRANCHES, CLOSING, DRIVEN_BY, SYNKINETIC, recipes_for
 from face3d.simulate.head import HeadModel
 from face3d.simulate.palsy_units import with_palsy_units
+from face3d.values import Value, locked
 
 State = Literal["healthy", "onset", "recovered", "reanimated", "botulinum"]
 
@@ -36,7 +37,7 @@ class Synkinesis:
 
 
 @dataclass(frozen=True, eq=False)
-class Patient:
+class Patient(Value):
     """One person at one visit. `model` has the palsy's units (`with_palsy_units`).
 
     `identity` (K,), `asymmetry` (M,) coefficients; `side` "left", "right" or "none" (healthy); `branches` branch ->
@@ -79,10 +80,6 @@ class Patient:
         for name in ("style", "habit", "effort"):
             object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        fields = {k: getattr(self, k) for k in self.__dataclass_fields__}
-        return _rebuild, ({k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in fields.items()},)
-
     def replace(self, **changes: Any) -> Patient:
         """The same person with the named fields changed."""
         return replace(self, **changes)
@@ -107,10 +104,6 @@ class Patient:
             asymmetry=-self.asymmetry, side=other, habit={k: -v for k, v in self.habit.items()},
             closing=self.closing[::-1],
         )  # fmt: skip
-
-
-def _rebuild(fields: dict[str, Any]) -> Patient:
-    return Patient(**fields)
 
 
 #: part of the face -> expressions in which it works, and how hard 0..1: what can set off synkinesis elsewhere

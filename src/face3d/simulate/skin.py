@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
-from face3d.scan import Floats, locked
+from face3d.scan import Floats
+from face3d.values import Value, locked
 
 # Typical sRGB of light to dark skin; blends between them cover the Fitzpatrick types roughly.
 _LIGHT, _DARK = np.array([226.0, 185.0, 160.0]), np.array([96.0, 60.0, 44.0])
@@ -19,7 +20,7 @@ _BLOOD, _HAIR = np.array([-10.0, -32.0, -22.0]), np.array([62.0, 44.0, 34.0])
 
 
 @dataclass(frozen=True, eq=False)
-class Skin:
+class Skin(Value):
     """One person's skin: a colour for every material point of the face.
 
     Material points are given as positions (N, 3) mm on one fixed shape of the model, the same for all expressions of

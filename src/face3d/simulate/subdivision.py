@@ -8,10 +8,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from face3d.scan import Floats, Ints
+from face3d.values import Value
 
 
 @dataclass(frozen=True, eq=False)
-class Subdivision:
+class Subdivision(Value):
     """`matrix` (V', V) makes the finer level's vertices; `faces` (4 F, 3); `opposite` (V',) carried over."""
 
     matrix: sp.csr_array

@@ -16,7 +16,6 @@ from scipy.spatial.transform import RigidTransform
 from face3d.landmarking.pose import head_frame, refined_frame
 from face3d.landmarks import SIDES
 from face3d.measuring.exam_measures import Measures, measure_movements
-from face3d.measuring.movement import Movement
 from face3d.measuring.protocol import FULL
 from face3d.measuring.scale_estimates import Estimates, estimate_scales, rules
 from face3d.measuring.sides import paired
@@ -25,10 +24,12 @@ from face3d.scan import Floats
 from face3d.simulate.expressions import recipes_for
 from face3d.simulate.head import HeadModel, reflected
 from face3d.simulate.patients import Patient, expression_intensities
+from face3d.template.movement import Movement
+from face3d.values import Value
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
+class Truth(Value):
     """All that is known of one simulated exam.
 
     `measures` every measure without error; `scales` the scales by rule; `region_function` brow, eye, midface, mouth,

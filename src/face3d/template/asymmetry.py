@@ -17,8 +17,9 @@ from numpy.typing import ArrayLike
 from face3d.errors import RegistrationError
 from face3d.geometry.mesh import scan_normals, vertex_normals
 from face3d.geometry.rigid import laid_on
-from face3d.scan import FaceScan, Floats, locked
+from face3d.scan import FaceScan, Floats
 from face3d.template.fit import TemplateFit
+from face3d.values import Value, locked
 
 #: mm. The weights' scale does not fall below this: what a fit of a symmetric face leaves.
 FLOOR = 0.3
@@ -37,7 +38,7 @@ MEASURED, OUTSIDE, UNSUPPORTED, REJECTED, CLEANED = range(5)
 
 
 @dataclass(frozen=True, eq=False)
-class AsymmetryMap:
+class AsymmetryMap(Value):
     """Asymmetry at the N vertices of the template, in the canonical head frame, mm.
 
     `vectors_mm` (N, 3): from the mirrored opposite place to this one: lateral (to the left), vertical, depth; NaN where
@@ -131,7 +132,7 @@ def carried(fit: TemplateFit, scan: FaceScan, values: ArrayLike) -> tuple[Floats
 
 
 @dataclass(frozen=True, eq=False)
-class Components:
+class Components(Value):
     """Asymmetry of a sample of S people at the template's N vertices (Ekrami 2018; Palmer and Strobeck 1986).
 
     `directional_mm` (N, 3): the sample's mean vector, what all have in common; `fluctuating_mm` (N,): RMS of what is

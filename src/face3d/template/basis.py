@@ -9,6 +9,7 @@ import numpy as np
 
 from face3d.scan import Floats, Ints
 from face3d.template.template import FaceTemplate
+from face3d.values import Value
 
 # Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
 #: Standard deviations of the priors: a unit's intensity common to both sides, and its difference between them.
@@ -28,7 +29,7 @@ SLIDING, SLIDING_SHARE = ("forehead", "brow", "upper_lid"), 0.3
 
 
 @dataclass(frozen=True, eq=False)
-class Basis:
+class Basis(Value):
     """`rows` (n,) template vertices that are compared with the scan; `columns` (n, 3, P) float32 their displacements.
 
     Columns in this order: identity, natural asymmetry, left units, right units, shared remainder, differing

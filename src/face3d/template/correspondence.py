@@ -11,18 +11,19 @@ from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import RegistrationError
-from face3d.scan import FaceScan, Floats, Ints, locked
+from face3d.scan import FaceScan, Floats, Ints
 from face3d.template.action_units import action_units
 from face3d.template.asymmetry import CLEANED, REASONS, REJECTED, AsymmetryMap, asymmetry_map, carried
 from face3d.template.fit import TemplateFit, fit_template
 from face3d.template.quality import FitQuality, fit_quality
+from face3d.values import Value, locked
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, eq=False)
-class Correspondence:
+class Correspondence(Value):
     """`fit` in the canonical head frame, its `quality`; `map` the asymmetry on the template, None when the fit was
     rejected; `vectors_mm` (V, 3) the same at the scan's vertices, in the head frame, NaN where `reason` (V,) uint8
     (codes of `asymmetry.REASONS`) is not 0; `action_units` the table of `action_units`, its numbers NaN

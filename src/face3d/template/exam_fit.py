@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.errors import Face3DError, RegistrationError
-from face3d.scan import FaceScan, Floats, locked
+from face3d.scan import FaceScan, Floats
+from face3d.values import Value, locked
 
 if TYPE_CHECKING:
     from scipy.spatial.transform import RigidTransform
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, eq=False)
-class FittedExam:
+class FittedExam(Value):
     """Every scan of an exam in correspondence. `rest` (N, 3) and `expressions` name -> (N, 3) mm in the rest scan's
     canonical head frame, NaN where the scan shows nothing; `fits`, detected `marks` (name -> (3,) mm, in the frame of
     their own fit) and what was `seen` of each scan, by expression, rest included."""
@@ -93,7 +94,7 @@ def fit_seen(
 
 
 @dataclass(frozen=True, eq=False)
-class SeenScan:
+class SeenScan(Value):
     """What fitting needs of a scan: its cleaned surface as elements, the landmarks that were found (scan coordinates),
     and, of a rest scan, scan coordinates -> canonical head frame by its mirror symmetry."""
 
@@ -103,7 +104,7 @@ class SeenScan:
 
 
 @dataclass(frozen=True, eq=False)
-class Fitted:
+class Fitted(Value):
     """One scan: its fit, and the landmarks that were found on it (scan coordinates)."""
 
     fit: TemplateFit

@@ -26,12 +26,13 @@ from scipy.spatial.transform import RigidTransform
 from face3d.errors import RegistrationError
 from face3d.geometry.elements import Surfels
 from face3d.geometry.mesh import vertex_normals
-from face3d.scan import FaceScan, Floats, locked
+from face3d.scan import FaceScan, Floats
 from face3d.template.basis import basis_of
 from face3d.template.marks import Marks
 from face3d.template.solver import SCALES, Solver
 from face3d.template.template import FaceTemplate
 from face3d.threads import one_blas_thread
+from face3d.values import Value, locked
 
 #: With a rest scan of the same person: how much its shape may still change (its skull does not), as precision.
 REST_PRECISION = 400.0
@@ -42,7 +43,7 @@ LEAST_SURFELS = 300
 
 
 @dataclass(frozen=True, eq=False)
-class TemplateFit:
+class TemplateFit(Value):
     """The template in correspondence with a scan.
 
     `vertices_mm` (N, 3) in the canonical head frame; `to_head` scan coordinates -> that frame; `valid` (N,) bool: the

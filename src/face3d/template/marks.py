@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from face3d.errors import RegistrationError
 from face3d.scan import Floats, Ints
 from face3d.template.template import FaceTemplate
+from face3d.values import Value
 
 #: mm: what a named landmark, and a dense point beyond its own spread, is uncertain by; all dense points together
 #: count as this many, because their errors go together.
@@ -18,7 +19,7 @@ LANDMARK_SD, DENSE_SD, DENSE_COUNT = 2.5, 3.0, 40
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
+class Marks(Value):
     """Landmarks on the scan: `points` (L, 3) mm, `sd` (L,) mm, each at `weights` (L, 3) of template vertices `ids`."""
 
     points: Floats

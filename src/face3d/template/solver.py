@@ -12,10 +12,11 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from face3d.geometry.elements import Surfels
 from face3d.geometry.mesh import vertex_normals
 from face3d.geometry.rigid import laid_on
-from face3d.scan import Floats, Ints, locked
+from face3d.scan import Floats, Ints
 from face3d.template.basis import Basis, displaced
 from face3d.template.marks import Marks
 from face3d.template.template import FaceTemplate
+from face3d.values import locked
 
 # Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
 #: Steps without and with the smooth remainder.

@@ -18,7 +18,8 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike
 
 from face3d.errors import WeightsError
-from face3d.scan import Floats, Ints, locked
+from face3d.scan import Floats, Ints
+from face3d.values import Value, locked
 
 #: What is fitted: "a" the ARKit-named movement units, "b" those of an independent author, "ab" both.
 MOVEMENTS = ("a", "b", "ab")
@@ -41,7 +42,7 @@ _SAME = {"open_smile": "closed_smile"}
 
 
 @dataclass(frozen=True, eq=False)
-class FaceTemplate:
+class FaceTemplate(Value):
     """`vertices` (N, 3) mm in the canonical head frame, exactly symmetric; `faces` (F, 3); `opposite` (N,) an
     involution; the midline comes first, then the left, then the right side.
 
@@ -51,6 +52,7 @@ class FaceTemplate:
     and odd under the mirror; `even_roots`, `odd_roots` (Q,) their Laplacian eigenvalues, 1/mm2.
     `regions` name_side -> (N,) weights 0..1; `landmarks` name -> (three vertex ids, three weights); `dense_ids`,
     `dense_weights` (478, 3) and `dense_spread` (478,) mm place MediaPipe's points, NaN spread: not on the template.
+    `movement`: whose movement units the embedded template has, see `load`.
     """
 
     vertices: Floats
@@ -71,6 +73,7 @@ class FaceTemplate:
     dense_ids: Ints
     dense_weights: Floats
     dense_spread: Floats
+    movement: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vertices", locked(self.vertices))
@@ -87,6 +90,11 @@ class FaceTemplate:
         """The embedded template with the movement units of one author ("a", "b") or of both. The same object each
         time. Raises `WeightsError` when the file is missing or damaged."""
         return _load(movement)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The embedded template travels by name: 20 MB less, and it stays the one object that caches know."""
+        embedded = self.movement in MOVEMENTS and _load(self.movement) is self
+        return (_load, (self.movement,)) if embedded else super().__reduce__()
 
     def reflected(self, move: ArrayLike) -> Floats:
         """Positions or displacements (..., N, 3) as a mirror shows them, with the sides' labels swapped."""
@@ -182,4 +190,5 @@ def _load(movement: str) -> FaceTemplate:
             for k, i, w in zip(d["landmark_names"], d["landmark_ids"], d["landmark_weights"], strict=True)
         },
         dense_ids=d["dense_ids"], dense_weights=locked(d["dense_weights"]), dense_spread=locked(d["dense_spread"]),
+        movement=movement,
     )  # fmt: skip

@@ -111,7 +111,7 @@ def laid_on(
 
 
 def _still(expression: str, at: Floats) -> np.ndarray:
-    """(n,) bool: where of the face, in the head frame, mm, nothing much moves; compare `measuring.movement.STABLE`."""
+    """(n,) bool: where of the face, in the head frame, mm, nothing much moves; compare `template.movement.STABLE`."""
     x, y, z = np.abs(at[:, 0]), at[:, 1], at[:, 2]
     seen = (z > BACK_MM) & (x < 72)
     chin = (y < -75) & (y > -112) & (x < 35)

@@ -16,11 +16,12 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import splu
 
 from face3d.errors import ScanError
-from face3d.scan import Floats, Ints, locked
+from face3d.scan import Floats, Ints
+from face3d.values import Value, locked
 
 
 @dataclass(frozen=True, eq=False)
-class Chart:
+class Chart(Value):
     """A bijective map of a mesh patch to the unit disc.
 
     `uv` (V, 2), NaN for vertices outside the patch; `faces` (F, 3) all faces of the model, in its order; `inside` (P,)

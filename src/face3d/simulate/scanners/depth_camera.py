@@ -15,6 +15,7 @@ from scipy.spatial.transform import RigidTransform
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.simulate.scanners.pinhole import Pinhole, facing, look
 from face3d.simulate.scanners.simulated import SimulatedScan, random_pose
+from face3d.values import Value
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ TRUEDEPTH = DepthCamera("TrueDepth", Pinhole(640, 480, 590.0, 590.0, 319.5, 239.
 
 
 @dataclass(frozen=True, eq=False)
-class DepthFrame:
+class DepthFrame(Value):
     """One picture of a depth camera: `depth` (H, W) uint16 in steps of `camera.step_mm`, 0 where there is none; per
     pixel the model's `face` (-1: none or flying) and `weights`; `pose` head frame -> camera frame; `background`
     none."""

@@ -16,6 +16,7 @@ from face3d.simulate.scanners.chart import Chart
 from face3d.simulate.scanners.noise import smooth_field
 from face3d.simulate.scanners.resample import Samples, blue_noise, compact, triangulate
 from face3d.simulate.scanners.simulated import SimulatedScan, random_pose
+from face3d.values import Value
 
 VERTICES = 1220  # Apple's ARFaceGeometry
 # Smartphones measure faces to 0.46-1.4 mm (Quinzi 2022, doi:10.3390/children9091390). That the most of it stays from
@@ -24,7 +25,7 @@ BIAS_MM, BIAS_LENGTH_MM, JITTER_MM = 0.8, 20.0, 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class FixedMesh:
+class FixedMesh(Value):
     """A tracker's topology on a face model: `samples` of the model's surface, `faces` (T, 3), `smooth` (N, N), the
     tracker's low resolution, and `home` (N, 3) mm, the vertices on the mean face: its error about a face belongs to the
     vertex, not to where that is now. Number and density are ARKit's, the layout is not."""

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.scan import Floats, Ints
+from face3d.values import Value
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Pinhole:
 
 
 @dataclass(frozen=True, eq=False)
-class View:
+class View(Value):
     """What each pixel sees: `depth` (H, W) mm along the optical axis, 0 where nothing; `face` (H, W) index or -1;
     `weights` (H, W, 3) barycentric; `cosine` (H, W) between the face's normal and the line of sight."""
 

@@ -12,6 +12,7 @@ from scipy.spatial import Delaunay, KDTree
 
 from face3d.scan import Floats, Ints
 from face3d.simulate.scanners.chart import Chart
+from face3d.values import Value
 
 # Poisson-disc sets of the maximal kind, taken from four candidates a sample, hold N = 0.49 A / r^2: measured here.
 _PACKING = 0.49
@@ -19,7 +20,7 @@ _CANDIDATES = 4
 
 
 @dataclass(frozen=True, eq=False)
-class Samples:
+class Samples(Value):
     """Points on a model's surface: `face` (N,) index into its faces, `weights` (N, 3) barycentric coordinates."""
 
     face: Ints

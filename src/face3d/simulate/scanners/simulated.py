@@ -11,11 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.scan import FaceScan, Floats, Ints, locked
+from face3d.scan import FaceScan, Floats, Ints
+from face3d.values import Value, locked
 
 
 @dataclass(frozen=True, eq=False)
-class SimulatedScan:
+class SimulatedScan(Value):
     """A scan with known truth.
 
     `scan` has no landmarks, as a scanner gives none. `model_faces` (F, 3) are the faces of the model that was scanned;

@@ -13,13 +13,14 @@ from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import RegistrationError
 from face3d.geometry.rigid import align
-from face3d.scan import Floats, locked
+from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
 from face3d.template.stable import STABLE, region_weights
+from face3d.values import Value, locked
 
 
 @dataclass(frozen=True, eq=False)
-class Movement:
+class Movement(Value):
     """One expression against rest. `displacement` (N, 3) mm in the rest face's canonical frame, NaN where not seen.
 
     `stable` names the regions it was aligned on, `rms` (mm) what still moved there, `to_rest` the rigid motion applied.

@@ -6,8 +6,8 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import RegistrationError
 from face3d.geometry.rigid import align
-from face3d.measuring.movement import movement
 from face3d.simulate.head import HeadModel
+from face3d.template.movement import movement
 from face3d.template.stable import STABLE, region_weights
 from palsy import ASKED, face
 
