@@ -24,17 +24,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from face3d.measuring import corrections as restored
-from face3d.measuring import examination as examine
+from face3d.measuring import corrections
 from face3d.measuring.corrections import CLOSING, Lids, lid_points
 from face3d.measuring.exam_measures import Measures
+from face3d.measuring.examination import measure_fits
 from face3d.measuring.protocol import FULL
 from face3d.measuring.readings import fissure
 from face3d.measuring.sides import paired
 from face3d.reference import repeatability
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import true_measures
-from face3d.template.movement import movement
+from face3d.template.movement import movement, movements
 from face3d.template.template import FaceTemplate
 from fitted_exams import StoredFit, stored
 
@@ -71,7 +71,7 @@ def learn_anchors(exams: Iterable[StoredFit]) -> dict[str, float]:
                 if code in ANCHORS and name in exam.marks["rest"]:
                     seen = moved.to_rest.apply(exam.marks[e][name]) - exam.marks["rest"][name]
                     rows = np.stack([turn @ true[name] - fit[name], seen - fit[name]])
-                    if np.isfinite(rows).all() and np.linalg.norm(rows[1]) <= restored.MISTAKEN_MM:
+                    if np.isfinite(rows).all() and np.linalg.norm(rows[1]) <= corrections.MISTAKEN_MM:
                         found[code].append(rows)
                         kinds[code].append(exam.facts["kind"])
     weights = {}
@@ -149,7 +149,7 @@ def learn_gains(exams: Iterable[StoredFit], anchors: dict[str, float]) -> dict[s
                 if e not in exam.fitted:
                     continue
                 moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
-                moved = restored.anchored(
+                moved = corrections.anchored(
                     moved, exam.fitted["rest"], template, exam.marks["rest"], exam.marks[e], anchors
                 )
                 fit = paired(template, moved.displacement, region)
@@ -175,7 +175,7 @@ def learn_tips(
 ) -> dict[str, float]:
     """Factors of the landmarks that excursions are read at, where they matter, after anchors and gains."""
     template = FaceTemplate.load()
-    by = {region: restored.Gain(**values) for region, values in gains.items()}
+    by = {region: corrections.Gain(**values) for region, values in gains.items()}
     found: dict[str, list[tuple[float, float]]] = defaultdict(list)
     kinds: dict[str, list[str]] = defaultdict(list)
     for exam in exams:
@@ -183,10 +183,10 @@ def learn_tips(
         for code, expressions in TIPS.items():
             for e in set(expressions) & set(exam.fitted):
                 moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
-                moved = restored.anchored(
+                moved = corrections.anchored(
                     moved, exam.fitted["rest"], template, exam.marks["rest"], exam.marks[e], anchors
                 )
-                fit = template.landmark_points(restored.restored(moved, template, by).displacement)
+                fit = template.landmark_points(corrections.restored(moved, template, by).displacement)
                 true = head().landmark_points(exam.true[e] - exam.true["rest"])
                 for name in (f"{code}_left", f"{code}_right"):
                     if np.isfinite(fit[name]).all():
@@ -201,9 +201,9 @@ def measured(exam: StoredFit, side: str | None) -> tuple[Measures, Measures]:
     """(from the scans against `side` or the side found, true) measures of one exam."""
     f, t = dict(exam.fitted), {e: exam.true[e] for e in exam.fitted}
     name = f"s{exam.subject}"
-    found = examine.measure_fits(
-        f.pop("rest"), f, FaceTemplate.load(), side, name, str(exam.scan), (), exam.marks
-    )  # fmt: skip
+    rest, template = f.pop("rest"), FaceTemplate.load()
+    moves, unseen = movements(rest, f, template)
+    found = measure_fits(rest, moves, template, side, name, str(exam.scan), unseen, exam.marks)
     return found, true_measures(head(), t.pop("rest"), t, exam.side, name)
 
 
@@ -270,7 +270,7 @@ def main() -> None:
     tips = learn_tips(exams, anchors, gains)
     parts = {"note": note, "anchors": anchors, "lids": asdict(lids), "gains": gains, "tips": tips}
     (DATA / "movement_gains.json").write_text(json.dumps(parts, indent=1) + "\n")
-    restored._learned.cache_clear()
+    corrections._learned.cache_clear()
     pairs = f"{len({x.subject for x in twice})} simulated subjects scanned twice, stereophotogrammetry, 20,000 points"
     pairs += f"; pairs that differ by over {FAILED:g} robust SD left out"
     values = learn_repeatability(twice, learn_errors(exams), f"{pairs}; error: {people}")

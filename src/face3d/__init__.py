@@ -6,7 +6,27 @@ Public names are imported when first used, so that `import face3d` stays light.
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from face3d import errors as errors
+    from face3d.exam import Exam as Exam
+    from face3d.grading.examination import Examination as Examination
+    from face3d.grading.examination import examine as examine
+    from face3d.grading.examination import explain as explain
+    from face3d.grading.examination import grade as grade
+    from face3d.grading.grades import Grade as Grade
+    from face3d.io import read_scan as read_scan
+    from face3d.io import write_scan as write_scan
+    from face3d.io.exam import read_exam as read_exam
+    from face3d.measuring.analysis import Analysis as Analysis
+    from face3d.measuring.analysis import analyze as analyze
+    from face3d.measuring.comparison import compare as compare
+    from face3d.measuring.exam_measures import Measures as Measures
+    from face3d.measuring.examination import measure as measure
+    from face3d.scan import FaceScan as FaceScan
+    from face3d.template.exam_fit import FittedExam as FittedExam
+    from face3d.template.exam_fit import fit as fit
 
 __version__ = "0.1.0"
 
@@ -19,11 +39,16 @@ _PUBLIC = {
     "Analysis": "face3d.measuring.analysis",
     "Exam": "face3d.exam",
     "read_exam": "face3d.io.exam",
+    "fit": "face3d.template.exam_fit",
+    "FittedExam": "face3d.template.exam_fit",
+    "examine": "face3d.grading.examination",
+    "Examination": "face3d.grading.examination",
     "measure": "face3d.measuring.examination",
+    "Measures": "face3d.measuring.exam_measures",
     "compare": "face3d.measuring.comparison",
-    "grade": "face3d.grading.grades",
+    "grade": "face3d.grading.examination",
     "Grade": "face3d.grading.grades",
-    "explain": "face3d.grading.explanation",
+    "explain": "face3d.grading.examination",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]

@@ -55,24 +55,18 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
 
     read = read_exam(exam)
     with steps(len(read.expressions) + 2) as step:
-        from face3d.grading.grades import grade_measured
-        from face3d.measuring.examination import measure_fitted
+        from face3d.grading.examination import examine
         from face3d.report.exam_result import exam_result
         from face3d.report.outputs import REPORT, write_exam
-        from face3d.template.exam_fit import fit_exam
 
-        fitted = fit_exam(read, step)
-        step("measuring")
-        measures = measure_fitted(read, fitted, side)
-        step("grading")
-        graded = grade_measured(read, fitted, measures)
+        x = examine(read, side, step)
         if out is None:
-            result = exam_result(measures, read.grades, grade=graded)
+            result = exam_result(x.measures, read.grades, grade=x.grade)
         else:
             from face3d.report.movement_pictures import movement_pictures
 
-            drawn = lambda: movement_pictures(fitted.rest, measures.movements, fitted.template)  # noqa: E731
-            result = write_exam(measures, out, read.grades, drawn, graded)
+            drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
+            result = write_exam(x.measures, out, read.grades, drawn, x.grade)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")
@@ -88,17 +82,19 @@ def grade(
 ) -> int:
     """Grade a whole examination by the networks: severity, side, and how sure they are."""
     from face3d.cli.progress import steps
+    from face3d.extras import require
     from face3d.io.exam import read_exam
 
-    with steps(2) as step:
-        step("reading and fitting")
-        from face3d.grading.explanation import explain
-        from face3d.grading.grades import grade as graded
+    require("torch")
+    read = read_exam(exam)
+    with steps(len(read.expressions) + 3) as step:
+        from face3d.grading.examination import examine
 
-        read = read_exam(exam)
-        found = graded(read)
+        x = examine(read, step=step)
         step("explaining" if why else "done")
-        reasons = explain(read, found) if why else None
+        reasons = x.explain() if why else None
+    found = x.grade
+    assert found is not None  # torch was asked for
     if json:
         print_json(found.to_dict() | ({} if reasons is None else {"why": reasons.to_dict()}))
     else:

@@ -7,13 +7,12 @@ taken out on the region that is stable in each expression; of raw points, by `fa
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from face3d.errors import RegistrationError
 from face3d.exam import EXPRESSIONS
 from face3d.grading.grid import MARKS, Grid, grid_of
 from face3d.reference.scales import REGIONS, EfaceItems
@@ -22,6 +21,7 @@ from face3d.values import Value
 
 if TYPE_CHECKING:
     from face3d.exam import Grades
+    from face3d.measuring.definitions import Measure
     from face3d.measuring.exam_measures import Measures
     from face3d.template.exam_fit import FittedExam
 
@@ -128,17 +128,15 @@ def _swapped(name: str, joint: str = "_") -> str:
 
 
 def example_of(
-    fitted: FittedExam, labels: Labels | None = None, facts: Mapping[str, Any] | None = None,
-    measures: Measures | None = None,
+    fitted: FittedExam, measures: Measures | None = None, labels: Labels | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Example:  # fmt: skip
     """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `measures` of
-    the exam are taken now where they are not given; the points of raw scans, at which the shipped networks do not look,
-    are left out (`learn.example_files.example_with_points`)."""
+    the exam, by default with the affected side found by measuring, give the rules' part; the points of raw scans, at
+    which the shipped networks do not look, are left out (`learn.example_files.example_with_points`)."""
     from face3d.geometry.mesh import vertex_normals
     from face3d.measuring.examination import measure_fits
     from face3d.template.action_units import named_units
-    from face3d.template.movement import movement
-    from face3d.template.quality import fit_quality
 
     template = fitted.template
     grid = grid_of(template)
@@ -150,35 +148,38 @@ def example_of(
     for k, name in enumerate(SCANS):
         if name not in fitted.fits:
             continue
-        fit = fitted.fits[name]
-        _, left, right, left_se, right_se = named_units(fit)
+        _, left, right, left_se, right_se = named_units(fitted.fits[name])
         units[k], units_se[k] = np.stack([left, right], axis=1), np.stack([left_se, right_se], axis=1)
-        quality[k] = fit_quality(fit).numbers
-        if k:
-            try:
-                moved = movement(name, fitted.rest, fitted.expressions[name], template)
-            except RegistrationError:
-                continue
+        quality[k] = fitted.quality[name].numbers
+        if name in fitted.movements:
+            moved = fitted.movements[name]
             moves[k - 1] = grid.means(moved.displacement)
             mark_moves[k - 1] = moved.to_rest.apply(_marks(fitted.marks[name])) - at_rest
-    m = measures or measure_fits(fitted.rest, fitted.expressions, template, "none", marks=fitted.marks)
-    values = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in m.rows}
+    m = measures or measure_fits(fitted.rest, fitted.movements, template, marks=fitted.marks)
+    values = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in _by_no_side(m)}
     normals = grid.means(vertex_normals(fitted.fits["rest"].vertices_mm, template.faces))
     return Example(
         grid.means(fitted.rest), normals, moves, at_rest, mark_moves, units, units_se, quality, points, values,
-        labels or Labels(), dict(facts or {}), _rules(fitted, m),
+        labels or Labels(), dict(facts or {}), _rules(m),
     )  # fmt: skip
 
 
-def _rules(fitted: FittedExam, m: Measures) -> dict[str, Any]:
-    from face3d.measuring.exam_measures import measure_movements
+def _by_no_side(m: Measures) -> Iterable[Measure]:
+    """The rows with neither side taken for the affected one."""
+    from face3d.measuring.smile_thirds import DISTANCES
+
+    if m.observed is None:
+        return m.rows
+    return (*m.observed.measures("none").rows, *(r for r in m.rows if r.measure in DISTANCES))
+
+
+def _rules(m: Measures) -> dict[str, Any]:
     from face3d.measuring.scale_estimates import estimate_scales
 
-    sided = measure_movements(fitted.rest, m.movements, fitted.template)
-    scales = estimate_scales(sided)
+    scales = estimate_scales(m)
     return {
-        "house_brackmann": scales.house_brackmann, "severity": sided.severity, "side": sided.affected_side,
-        "region_function": tuple(sided.region_function[r] for r in REGIONS),
+        "house_brackmann": scales.house_brackmann, "severity": m.severity, "side": m.affected_side,
+        "region_function": tuple(m.region_function[r] for r in REGIONS),
         "composite": scales.sunnybrook.composite if scales.sunnybrook is not None else None,
     }  # fmt: skip
 

@@ -17,7 +17,7 @@ from scipy.spatial import KDTree
 
 from face3d.extras import require
 from face3d.grading.example import MOVEMENTS, SCANS, Example, mirrored
-from face3d.grading.grades import Grade, grade, shipped_grader
+from face3d.grading.grades import Grade, shipped_grader
 from face3d.grading.grid import MARKS, Grid, grid_of
 from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from face3d.exam import Exam
 
 #: Steps of the integral: with these the parts add up to the whole within a hundredth.
 STEPS = 48
@@ -81,14 +80,10 @@ class Explanation(Value):
         return "\n".join(lines)
 
 
-def explain(exam: Exam | Example, g: Grade | None = None, head: str = "severity") -> Explanation:
-    """Explains one answer of a grade `g` of an exam (made now where it is not given).
-
-    Raises `ValueError` for an unknown head, and what `face3d.grade` raises.
-    """
+def explained(g: Grade, head: str = "severity") -> Explanation:
+    """Explains one answer of a grade. Raises `ValueError` for an unknown head."""
     if head not in HEADS:
         raise ValueError(f"head {head!r}; known are {', '.join(HEADS)}")
-    g = grade(exam) if g is None else g
     grid = grid_of(FaceTemplate.load())
     example = g.example
     side = g.side if g.side != "none" else None

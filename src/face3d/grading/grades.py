@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from face3d.errors import MissingExtraError, WeightsError
+from face3d.errors import WeightsError
 from face3d.extras import require
 from face3d.grading.calibration import Calibration, expected_error, likely_grades, tempered
 from face3d.reference.scales import REGIONS, ROMAN
@@ -26,12 +26,9 @@ from face3d.threads import one_torch_thread
 from face3d.values import Value, locked
 
 if TYPE_CHECKING:
-    from face3d.exam import Exam
     from face3d.grading.doubts import Usual
     from face3d.grading.example import Example
     from face3d.grading.heads import Grader
-    from face3d.measuring.exam_measures import Measures
-    from face3d.template.exam_fit import FittedExam
 
 LABEL = "estimate by a network trained on simulated patients, not a clinician's grade"
 SIDES = ("left", "right", "none")
@@ -102,40 +99,6 @@ class Grade(Value):
         if self.abstained:
             lines.insert(0, f"ABSTAINED, don't believe the following: {self.reason}")
         return "\n".join(lines)
-
-
-def grade(exam: Exam | FittedExam | Example) -> Grade:
-    """The grade of an exam, of one that has been fitted, or of an example.
-
-    Raises what fitting raises when the rest scan cannot be used (`ScanError`, `LandmarkError`, `RegistrationError`),
-    `MissingExtraError` without the `learn` extra, `WeightsError` when the shipped weights are not those that were
-    trained.
-    """
-    from face3d.exam import Exam
-    from face3d.grading.example import Example, example_of
-    from face3d.template.exam_fit import fit_exam
-
-    if isinstance(exam, Example):
-        return grade_examples([exam])[0]
-    facts: dict[str, Any] = {}
-    if isinstance(exam, Exam):
-        facts, exam = _facts(exam), fit_exam(exam)
-    return grade_examples([example_of(exam, facts=facts)])[0]
-
-
-def grade_measured(exam: Exam, fitted: FittedExam, measures: Measures) -> Grade | None:
-    """The grade of an exam that has been fitted and measured; None where torch is not installed."""
-    from face3d.grading.example import example_of
-
-    try:
-        require("torch")
-    except MissingExtraError:
-        return None
-    return grade_examples([example_of(fitted, facts=_facts(exam), measures=measures)])[0]
-
-
-def _facts(exam: Exam) -> dict[str, Any]:
-    return {"subject": exam.subject, "affected_side": exam.affected_side, **exam.clinical}
 
 
 def grade_examples(examples: Sequence[Example]) -> list[Grade]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 
@@ -66,6 +67,11 @@ class Detection(Value):
         object.__setattr__(self, "confidence", MappingProxyType(dict(self.confidence)))
         object.__setattr__(self, "dense", locked(self.dense))
         object.__setattr__(self, "dense_confidence", locked(self.dense_confidence))
+
+    @cached_property
+    def frame(self) -> RigidTransform:
+        """Scan coordinates -> head frame by the named landmarks (`pose.head_frame`). Raises `LandmarkError`."""
+        return head_frame(self.landmarks, self.confidence)
 
 
 def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detection:

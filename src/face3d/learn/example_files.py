@@ -87,4 +87,4 @@ def example_with_points(
     fitted: FittedExam, labels: Labels | None = None, facts: Mapping[str, Any] | None = None
 ) -> Example:
     """`example_of` with the points of the raw scans, at which only networks on raw points look."""
-    return replace(example_of(fitted, labels, facts), points=points_of(fitted.seen, SCANS, POINTS)[0])
+    return replace(example_of(fitted, labels=labels, facts=facts), points=points_of(fitted.seen, SCANS, POINTS)[0])

@@ -14,8 +14,8 @@ from scipy.spatial.transform import RigidTransform
 from face3d.errors import RegistrationError
 from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance
 from face3d.geometry.mesh import vertex_areas
-from face3d.geometry.superimpose import Superimposition, SymmetryPlane, superimpose_mirror
-from face3d.landmarking.pose import head_frame, refined_frame
+from face3d.geometry.superimpose import Superimposition, SymmetryPlane
+from face3d.landmarking.placing import placed
 from face3d.measuring.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.reference.norms import SurfaceNorm, surface_norm
 from face3d.scan import FaceScan, Floats
@@ -156,42 +156,25 @@ def analyze(scan: FaceScan) -> Analysis:
     Raises `ScanError` when nothing measurable is left after cleaning, `LandmarkError` when no face is found and no
     landmarks are given, `RegistrationError` when the mirror image cannot be laid over the face.
     """
-    from face3d.geometry.clean import clean
-
-    cleaned = clean(scan)
-    landmarks, confidence, dense, notes = _landmarks(cleaned.scan)
-    rough = head_frame(landmarks, confidence)
-    laid = superimpose_mirror(cleaned.scan, rough)
-    head = refined_frame(rough, landmarks, laid.plane.normal, laid.plane.point)
+    at = placed(scan).superimposed()
+    found, laid, head = at.found, at.laid, at.head
+    assert laid is not None and head is not None
+    cleaned, landmarks = at.cleaned, dict(found.landmarks)
     surface = mirror_distance(cleaned.scan, laid.plane).spread(cleaned.source)
     area = np.zeros(len(scan.vertices))
     area[cleaned.kept] = vertex_areas(cleaned.scan)
     regions = landmark_regions(
         head.apply(scan.vertices), {name: head.apply(point) for name, point in landmarks.items()}
     )
-    notes = [*cleaned.notes, *notes, *_notes(scan, laid, head, rough)]
+    notes = [*at.notes, *_notes(scan, laid, head, found.frame)]
     through = None
     try:
-        through = correspond(cleaned.scan, landmarks, head, confidence, dense).spread(cleaned.source)
+        through = correspond(cleaned.scan, landmarks, head, found.confidence, found.dense).spread(cleaned.source)
         if through.quality.light != "green":
             notes.append(f"template fit, {through.quality.light}: {'; '.join(through.quality.reasons)}")
     except RegistrationError as error:
         notes.append(f"no asymmetry through correspondence: {error}")
-    return Analysis(scan, landmarks, confidence, head, laid, surface, tuple(regions), area, tuple(notes), through)
-
-
-def _landmarks(scan: FaceScan) -> tuple[dict[str, Floats], dict[str, float], Floats, list[str]]:
-    from face3d.landmarking.detect import POINTS, detect_landmarks
-
-    try:
-        found = detect_landmarks(scan)
-    except ModuleNotFoundError as error:  # a light install measures with the landmarks that it is given
-        if (error.name or "").partition(".")[0] != "mediapipe" or not scan.landmarks:
-            raise
-        given = dict(scan.landmarks)
-        notes = ["MediaPipe is not installed: only the landmarks given by hand were used"]
-        return given, dict.fromkeys(given, 1.0), np.full((POINTS, 3), np.nan), notes
-    return dict(found.landmarks), dict(found.confidence), found.dense, list(found.notes)
+    return Analysis(scan, landmarks, found.confidence, head, laid, surface, tuple(regions), area, tuple(notes), through)
 
 
 def _notes(scan: FaceScan, laid: Superimposition, head: RigidTransform, rough: RigidTransform) -> list[str]:

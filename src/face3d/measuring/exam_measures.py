@@ -15,13 +15,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.errors import RegistrationError
-from face3d.landmarks import SIDES
+from face3d.landmarks import SIDES, other_side
 from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
 from face3d.measuring.protocol import ASKED, FULL
 from face3d.measuring.readings import movement_rows, overaction_row, rest_rows
@@ -30,7 +28,7 @@ from face3d.measuring.synkinesis import synkinesis
 from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
-from face3d.template.movement import Movement, movement
+from face3d.template.movement import Movement, movements
 from face3d.values import Value
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ class Measures(Value):
     `affected_side` "left", "right" or "none"; `side_source` "given" or "measured". `region_function` brow, eye,
     midface, mouth, lower_lip -> share of the healthy side's movement, 0..1, NaN where it could not be measured.
     `synkinesis` (expression asked for, region that was not) -> share of that region's own full movement. `movements`
-    the fields behind the numbers.
+    the fields behind the numbers; `observed` what they were compared from, None where they were read from a result.
     """
 
     subject: str
@@ -69,10 +67,7 @@ class Measures(Value):
     synkinesis: Mapping[tuple[str, str], float]
     movements: Mapping[str, Movement] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        for name in ("region_function", "synkinesis", "movements"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+    observed: Observed | None = field(default=None, repr=False)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -110,13 +105,8 @@ def measure_vertices(
     were not seen. `affected_side` "left", "right", "none", or None to find it out ("both" is compared like "none":
     smaller / larger).
     """
-    movements, notes = {}, []
-    for expression, moved in expressions.items():
-        try:
-            movements[expression] = movement(expression, rest, moved, anatomy)
-        except RegistrationError as error:
-            notes.append(str(error))
-    return measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(notes))
+    found, notes = movements(rest, expressions, anatomy)
+    return measure_movements(rest, found, anatomy, affected_side, subject, visit, notes)
 
 
 def measure_movements(
@@ -135,6 +125,33 @@ def measure_movements(
     found = pairs(anatomy, movements)
     closing = _closing(rows)
     unasked = {s: synkinesis(found, s, closing) for s in SIDES}
+    pulled = {s: tuple(r for m in movements.values() if (r := overaction_row(m, anatomy, s)) is not None)
+              for s in SIDES}  # fmt: skip
+    return Observed(tuple(rows), found, unasked, pulled, movements).measures(affected_side, subject, visit, notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Observed(Value):
+    """What is measured before anyone asks which side is affected: `rows` of each side for itself, both sides' movement
+    in `pairs`, each side's unasked movement, and the rows of a healthy side that pulls the mouth over."""
+
+    rows: tuple[Measure, ...]
+    pairs: Mapping[tuple[str, str], Pair]
+    unasked: Mapping[str, Mapping[tuple[str, str], float]]
+    pulled: Mapping[str, tuple[Measure, ...]]
+    movements: Mapping[str, Movement]
+
+    def measures(
+        self, affected_side: str | None, subject: str = "", visit: str | None = None, notes: tuple[str, ...] = ()
+    ) -> Measures:
+        """The measures with the sides compared; `affected_side` as in `measure_vertices`."""
+        return _compared(self, affected_side, subject, visit, notes)
+
+
+def _compared(
+    seen: Observed, affected_side: str | None, subject: str, visit: str | None, notes: tuple[str, ...]
+) -> Measures:
+    found, unasked, rows = seen.pairs, seen.unasked, list(seen.rows)
     side, source = affected_side, "given"
     if side is None:
         side, source = _affected(found, unasked), "measured"
@@ -143,15 +160,14 @@ def measure_movements(
     function = {region: _function(region, found, rows, side) for region in REGIONS}
     rows += _function_rows(found, function, side)
     if side in SIDES:
-        healthy = SIDES[1 - SIDES.index(side)]
-        rows += [r for m in movements.values() if (r := overaction_row(m, anatomy, healthy)) is not None]
+        rows += seen.pulled[other_side(side)]
     for s in [side] if side in SIDES else SIDES:
         rows += [row("synkinesis", e, region, s, value) for (e, region), value in unasked[s].items()]
     brow, mouth = function["brow"], function["mouth"]
     lost = severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
     rows.append(row("severity", "all", "face", "both", lost, "needs brow raise and smile"))
     matrix = unasked.get(side, {})
-    return Measures(subject, visit, tuple(rows), side, source, function, matrix, movements, notes)
+    return Measures(subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen)
 
 
 def _closing(rows: Iterable[Measure]) -> dict[tuple[str, str], float]:

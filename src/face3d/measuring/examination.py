@@ -6,17 +6,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from face3d.errors import RegistrationError, SchemaError
+from face3d.errors import SchemaError
 from face3d.exam import AFFECTED
 from face3d.measuring.corrections import CLOSING, anchored, lid_points, lids, restored, tip_points
 from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures, measure_movements
+from face3d.measuring.protocol import ASKED
 from face3d.measuring.smile_thirds import SMILES, third_rows
 from face3d.reference.repeatability import load_repeatability
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
 from face3d.template.exam_fit import FittedExam, fit_exam
-from face3d.template.movement import movement
+from face3d.template.movement import Movement
 
 if TYPE_CHECKING:
     from face3d.exam import Exam
@@ -34,28 +35,25 @@ def measure_fitted(exam: Exam, fitted: FittedExam, affected_side: str | None = N
     if side is not None and side not in AFFECTED:
         raise SchemaError(f"affected side {side!r}; expected one of {', '.join(AFFECTED)}")
     return measure_fits(
-        fitted.rest, fitted.expressions, fitted.template, side, exam.subject, exam.visit, fitted.notes, fitted.marks
+        fitted.rest, fitted.movements, fitted.template, side, exam.subject, exam.visit, fitted.notes, fitted.marks
     )
 
 
 def measure_fits(
-    rest: Floats, expressions: Mapping[str, Floats], anatomy: Anatomy, affected_side: str | None = None,
+    rest: Floats, moves: Mapping[str, Movement], anatomy: Anatomy, affected_side: str | None = None,
     subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
     marks: Mapping[str, Mapping[str, Floats]] | None = None,
 ) -> Measures:  # fmt: skip
-    """Measures of fitted meshes, arguments as in `measure_vertices`: what a fit loses on average is put back
+    """Measures of fitted meshes, arguments as in `measure_movements`: what a fit loses on average is put back
     (`measuring.corrections`), and every row says how far it may be off (`reference.repeatability`). `marks` as in
-    `FittedExam`."""
-    movements, said = {}, list(notes)
+    `FittedExam`. Movements outside the protocol are passed over."""
     at_rest = anatomy.landmark_points(rest)
     weigh, known = lids(), {"rest": {}}
     if marks is not None and weigh is not None:
         known["rest"] = lid_points(at_rest, marks["rest"], at_rest, weigh)
-    for expression, vertices in expressions.items():
-        try:
-            moved = movement(expression, rest, vertices, anatomy)
-        except RegistrationError as error:
-            said.append(str(error))
+    asked = {}
+    for expression, moved in moves.items():
+        if expression not in ASKED:
             continue
         if marks is not None:
             if weigh is not None:
@@ -64,11 +62,11 @@ def measure_fits(
                 opening = {**at_rest, **known["rest"]}
                 known[expression] = lid_points(fitted, seen, opening, weigh, expression in CLOSING)
             moved = anchored(moved, rest, anatomy, marks["rest"], marks[expression])
-        movements[expression] = restored(moved, anatomy)
-        tips = tip_points(movements[expression], at_rest, anatomy)
+        asked[expression] = restored(moved, anatomy)
+        tips = tip_points(asked[expression], at_rest, anatomy)
         known[expression] = {**tips, **known.get(expression, {})}
-    m = measure_movements(rest, movements, anatomy, affected_side, subject, visit, tuple(said), known)
-    rows = [*m.rows, *(r for e in SMILES if e in movements for r in third_rows(movements[e], rest, anatomy))]
+    m = measure_movements(rest, asked, anatomy, affected_side, subject, visit, notes, known)
+    rows = [*m.rows, *(r for e in SMILES if e in asked for r in third_rows(asked[e], rest, anatomy))]
     return replace(m, rows=tuple(_with_uncertainty(r) for r in rows))
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.errors import Face3DError, RegistrationError
+from face3d.errors import Face3DError, RegistrationError, SchemaError
 from face3d.scan import FaceScan, Floats
+from face3d.template.movement import Movement, movements
 from face3d.values import Value, locked
 
 if TYPE_CHECKING:
@@ -20,29 +20,37 @@ if TYPE_CHECKING:
     from face3d.geometry.elements import Surfels
     from face3d.landmarking.detect import Detection
     from face3d.template.fit import TemplateFit
+    from face3d.template.quality import FitQuality
     from face3d.template.template import FaceTemplate
 
 
 @dataclass(frozen=True, eq=False)
 class FittedExam(Value):
     """Every scan of an exam in correspondence. `rest` (N, 3) and `expressions` name -> (N, 3) mm in the rest scan's
-    canonical head frame, NaN where the scan shows nothing; `fits`, detected `marks` (name -> (3,) mm, in the frame of
-    their own fit) and what was `seen` of each scan, by expression, rest included."""
+    canonical head frame, NaN where the scan shows nothing; `movements` from rest, without the head's own; `fits` and
+    their `quality`, detected `marks` (name -> (3,) mm, in the frame of their own fit) and what was `seen` of each scan,
+    by expression, rest included."""
 
     template: FaceTemplate
     rest: Floats
     expressions: Mapping[str, Floats]
+    movements: Mapping[str, Movement]
     fits: Mapping[str, TemplateFit]
+    quality: Mapping[str, FitQuality]
     marks: Mapping[str, Mapping[str, Floats]]
     seen: Mapping[str, SeenScan]
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rest", locked(self.rest))
-        moved = {name: locked(v) for name, v in self.expressions.items()}
-        object.__setattr__(self, "expressions", MappingProxyType(moved))
-        for name in ("fits", "marks", "seen"):
-            object.__setattr__(self, name, MappingProxyType(dict(getattr(self, name))))
+        object.__setattr__(self, "expressions", {name: locked(v) for name, v in self.expressions.items()})
+        super().__post_init__()
+
+
+def fit(scans: Mapping[str, FaceScan], workers: int = 2) -> FittedExam:
+    """Lays the template on scans of one person, "rest" among them, the others under any name; see `fit_exam`."""
+    if "rest" not in scans:
+        raise SchemaError(f'scans {", ".join(scans) or "none"}: "rest" is missing; every movement is measured from it')
+    return fit_seen(tuple(scans), lambda name: see_scan(scans[name], at_rest=name == "rest"), workers=workers)
 
 
 def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, workers: int = 2) -> FittedExam:
@@ -88,9 +96,11 @@ def fit_seen(
             except Face3DError as error:
                 said.append(f"{e}: left out: {error}")
     shown = {name: _seen(one.fit) for name, one in found.items()}
-    neutral = shown.pop("rest")
-    fits, marks = {name: one.fit for name, one in found.items()}, {name: one.marks for name, one in found.items()}
-    return FittedExam(rest.fit.template, neutral, shown, fits, marks, seen, tuple(said))
+    neutral, template = shown.pop("rest"), rest.fit.template
+    moved, unseen = movements(neutral, shown, template)
+    fits, quality, marks = ({name: part(one) for name, one in found.items()}
+                            for part in (lambda f: f.fit, lambda f: f.quality, lambda f: f.marks))  # fmt: skip
+    return FittedExam(template, neutral, shown, moved, fits, quality, marks, seen, (*said, *unseen))
 
 
 @dataclass(frozen=True, eq=False)
@@ -105,9 +115,10 @@ class SeenScan(Value):
 
 @dataclass(frozen=True, eq=False)
 class Fitted(Value):
-    """One scan: its fit, and the landmarks that were found on it (scan coordinates)."""
+    """One scan: its fit, how good it is, and the landmarks that were found on the scan (scan coordinates)."""
 
     fit: TemplateFit
+    quality: FitQuality
     found: Detection
 
     @property
@@ -119,20 +130,13 @@ class Fitted(Value):
 def see_scan(scan: FaceScan, at_rest: bool = False) -> SeenScan:
     """A scan cleaned, with its landmarks (those given by hand win); the mirror symmetry of a rest scan fixes the head
     frame."""
-    from face3d.geometry.clean import clean
     from face3d.geometry.elements import Surfels
-    from face3d.geometry.superimpose import superimpose_mirror
-    from face3d.landmarking.detect import detect_landmarks
-    from face3d.landmarking.pose import head_frame, refined_frame
+    from face3d.landmarking.placing import placed
 
-    cleaned = clean(scan).scan
-    found = detect_landmarks(cleaned)
-    head = None
+    at = placed(scan)
     if at_rest:
-        rough = head_frame(found.landmarks, found.confidence)
-        plane = superimpose_mirror(cleaned, rough).plane
-        head = refined_frame(rough, found.landmarks, plane.normal, plane.point)
-    return SeenScan(Surfels.of(cleaned), found, head)
+        at = at.superimposed()
+    return SeenScan(Surfels.of(at.cleaned.scan), at.found, at.head)
 
 
 #: Movement units in exams. Relative to rest, two authors' units follow what one author's alone cannot (18 training
@@ -148,8 +152,7 @@ def fit_rest(seen: SeenScan) -> Fitted:
     assert seen.head is not None
     found = seen.found
     fit = fit_template(seen.surfels, found.landmarks, found.confidence, found.dense, movement=UNITS)
-    fit = fit.in_frame(seen.head)
-    return Fitted(_believed(fit, seen.surfels.name), found)
+    return _believed(fit.in_frame(seen.head), seen)
 
 
 def fit_expression(seen: SeenScan, rest: Fitted) -> Fitted:
@@ -158,7 +161,7 @@ def fit_expression(seen: SeenScan, rest: Fitted) -> Fitted:
 
     landmarks, dense = _as_at_rest(seen.found, rest)
     fit = fit_template(seen.surfels, landmarks, seen.found.confidence, dense, rest.fit)
-    return Fitted(_believed(fit, seen.surfels.name), seen.found)
+    return _believed(fit, seen)
 
 
 def _as_at_rest(found: Detection, rest: Fitted) -> tuple[dict[str, Floats], Floats]:
@@ -168,7 +171,7 @@ def _as_at_rest(found: Detection, rest: Fitted) -> tuple[dict[str, Floats], Floa
     what counts is by how much it moved.
     """
     template, back = rest.fit.template, rest.fit.to_head.inv()
-    turn = _head(found).inv().rotation * _head(rest.found).rotation
+    turn = found.frame.inv().rotation * rest.found.frame.rotation
     at_rest = template.landmark_points(rest.fit.vertices_mm)
     marks = {}
     for name, point in found.landmarks.items():
@@ -180,20 +183,15 @@ def _as_at_rest(found: Detection, rest: Fitted) -> tuple[dict[str, Floats], Floa
     return marks, found.dense + turn.apply(off)
 
 
-def _head(found: Detection) -> RigidTransform:
-    from face3d.landmarking.pose import head_frame
-
-    return head_frame(found.landmarks, found.confidence)
-
-
-def _believed(fit: TemplateFit, name: str) -> TemplateFit:
+def _believed(fit: TemplateFit, seen: SeenScan) -> Fitted:
     """The fit, or `RegistrationError` when it says nothing about the face."""
     from face3d.template.quality import fit_quality
 
     quality = fit_quality(fit)
     if quality.light == "red":
-        raise RegistrationError(f"{name}: the template does not fit: {'; '.join(quality.reasons)}. Is it a whole face?")
-    return fit
+        reasons = "; ".join(quality.reasons)
+        raise RegistrationError(f"{seen.surfels.name}: the template does not fit: {reasons}. Is it a whole face?")
+    return Fitted(fit, quality, seen.found)
 
 
 #: mm: the lids' and lips' edges, and skin in small gaps, are carried by what was seen this near beside them.

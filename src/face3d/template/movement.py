@@ -6,6 +6,7 @@ expression are laid together, and every result says which.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +16,7 @@ from face3d.errors import RegistrationError
 from face3d.geometry.rigid import align
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
-from face3d.template.stable import STABLE, region_weights
+from face3d.template.stable import STABLE, UNKNOWN, region_weights
 from face3d.values import Value, locked
 
 
@@ -44,7 +45,7 @@ def movement(
     `valid` (N,) False where either was not seen. Alignment is least squares with Tukey weights on the region that is
     stable in this expression. Raises `RegistrationError` when less than a fifth of that region was seen.
     """
-    stable = STABLE[expression]
+    stable = STABLE.get(expression, UNKNOWN)
     seen = np.ones(len(rest), bool) if valid is None else np.asarray(valid, bool)
     seen = seen & np.isfinite(rest).all(axis=1) & np.isfinite(moved).all(axis=1)
     weight = region_weights(anatomy, stable)
@@ -58,3 +59,16 @@ def movement(
     out = np.full(rest.shape, np.nan)
     out[seen] = to_rest.apply(moved[seen]) - rest[seen]
     return Movement(expression, out, stable, rms, to_rest)
+
+
+def movements(
+    rest: Floats, expressions: Mapping[str, Floats], anatomy: Anatomy
+) -> tuple[dict[str, Movement], tuple[str, ...]]:
+    """The movement of each expression name -> (N, 3) mm, and a note for each whose stable region was not seen."""
+    found, notes = {}, []
+    for expression, moved in expressions.items():
+        try:
+            found[expression] = movement(expression, rest, moved, anatomy)
+        except RegistrationError as error:
+            notes.append(str(error))
+    return found, tuple(notes)

@@ -1,4 +1,4 @@
-"""What stands still in which expression: ONE table"""
+"""What stands still in which expression: on this rest and expression are laid together."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ STABLE: Mapping[str, tuple[str, ...]] = {
     "lower_lip_depression": ("forehead", "brow", "temple", "nose_root"),
     "cheek_puff": ("forehead", "brow", "temple", "nose_root"),
 }
+#: Of an expression outside the protocol nothing is known: bone close under the skin, which few muscles move.
+UNKNOWN = ("temple", "nose_root")
 
 
 def region_weights(anatomy: Anatomy, names: tuple[str, ...]) -> Floats:

@@ -1,0 +1,64 @@
+"""A scan cleaned, its landmarks found, its head turned to the front: where every measurement of a scan begins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.spatial.transform import RigidTransform
+
+from face3d.geometry.clean import Cleaned, clean
+from face3d.geometry.superimpose import Superimposition, superimpose_mirror
+from face3d.landmarking.detect import POINTS, Detection, detect_landmarks
+from face3d.landmarking.pose import refined_frame
+from face3d.scan import FaceScan
+from face3d.values import Value
+
+
+@dataclass(frozen=True, eq=False)
+class Placed(Value):
+    """`cleaned` the scan without what is no skin, and the way back; `found` its landmarks, in scan coordinates, mm;
+    `laid` how the mirror image was laid over it, and `head` scan coordinates -> canonical head frame by that symmetry:
+    None where no symmetry was asked for."""
+
+    cleaned: Cleaned
+    found: Detection
+    laid: Superimposition | None = None
+    head: RigidTransform | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was done on the way that a reader of the numbers should know."""
+        return (*self.cleaned.notes, *self.found.notes)
+
+    def superimposed(self) -> Placed:
+        """The same with the head frame fixed by the mirror symmetry of the face.
+
+        Raises `RegistrationError` when the mirror image cannot be laid over it.
+        """
+        laid = superimpose_mirror(self.cleaned.scan, self.found.frame)
+        head = refined_frame(self.found.frame, self.found.landmarks, laid.plane.normal, laid.plane.point)
+        return replace(self, laid=laid, head=head)
+
+
+def placed(scan: FaceScan) -> Placed:
+    """A scan cleaned, with its landmarks; those that it carries win.
+
+    Raises `ScanError` when nothing measurable is left after cleaning, `LandmarkError` when no face is found and no
+    landmarks are given.
+    """
+    cleaned = clean(scan)
+    return Placed(cleaned, _found(cleaned.scan))
+
+
+def _found(scan: FaceScan) -> Detection:
+    try:
+        return detect_landmarks(scan)
+    except ModuleNotFoundError as error:  # a light install measures with the landmarks that it is given
+        if (error.name or "").partition(".")[0] != "mediapipe" or not scan.landmarks:
+            raise
+        given = dict(scan.landmarks)
+        return Detection(
+            given, dict.fromkeys(given, 1.0), np.full((POINTS, 3), np.nan), np.zeros(POINTS),
+            RigidTransform.identity(), 0, ("MediaPipe is not installed: only the landmarks given by hand were used",),
+        )  # fmt: skip
