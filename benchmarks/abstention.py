@@ -24,8 +24,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from face3d.errors import Face3DError
 from face3d.exam import Exam
 from face3d.geometry.clean import crop
-from face3d.grading.example import Example, example_of
 from face3d.grading.examination import grade
+from face3d.grading.example import Example, example_of
 from face3d.scan import FaceScan
 from face3d.simulate.scanners import scan_face
 from face3d.template.exam_fit import fit_seen

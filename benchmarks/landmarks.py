@@ -19,7 +19,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import LandmarkError
 from face3d.io import read_scan
-from face3d.landmarking.detect import Detection, detect_landmarks, named
+from face3d.landmarking.detect import Detection, detect_landmarks, named_points
 from face3d.landmarking.pose import head_frame
 from face3d.scan import FaceScan, Floats
 from face3d.simulate.head import HeadModel
@@ -84,7 +84,7 @@ def against_truth(count: int, seed: int) -> None:
             continue
         seconds.append(time.process_time() - start)
         smiling.append("smile" in scan.name)
-        both = {"detector": named(found.dense, found.dense_confidence)[0], "face3d": found.landmarks}
+        both = {"detector": named_points(found.dense, found.dense_confidence)[0], "face3d": found.landmarks}
         true = {name: to_head.apply(point) for name, point in truth.items()}
         for who, marks in both.items():
             here = {name: to_head.apply(point) for name, point in marks.items() if name in true}
@@ -147,7 +147,7 @@ def against_hand(scans: Path) -> None:
     by_hand["demoface_10k.obj"] = dict(zip(DEMOFACE, demo, strict=True))
     for name, truth in by_hand.items():
         found = detect_landmarks(read_scan(scans / name))
-        first = named(found.dense, found.dense_confidence)[0]
+        first = named_points(found.dense, found.dense_confidence)[0]
         cells = [
             f"{k} {np.linalg.norm(first[k] - p):.1f} -> {np.linalg.norm(found.landmarks[k] - p):.1f}"
             for k, p in truth.items()

@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.sparse.linalg import eigsh
 from scipy.spatial import KDTree
 
+from face3d.geometry.rays import RayScene
 from face3d.landmarking.detect import POINTS, detect_landmarks
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.simulate.head import HeadModel, reflected
@@ -114,8 +115,6 @@ def dense_points(head: HeadModel, chosen: Ints, faces: Ints) -> tuple[Ints, Floa
 
     Asked on heads at rest and in symmetric expressions; spread is the RMS over heads, NaN where a point is not on it.
     """
-    import open3d as o3d
-
     rng = np.random.default_rng(4)
     found = np.full((HEADS, POINTS, 3), np.nan)
     base = head.vertices[chosen]
@@ -126,23 +125,17 @@ def dense_points(head: HeadModel, chosen: Ints, faces: Ints) -> tuple[Ints, Floa
             units[rng.choice(len(units), 2, replace=False)] = rng.uniform(0.2, 0.8, 2)
         shape = head.shape(identity, None, units, units)
         dense = detect_landmarks(FaceScan(shape, head.faces, name=f"head {k}")).dense
-        scene = o3d.t.geometry.RaycastingScene()
-        scene.add_triangles(o3d.core.Tensor(shape[chosen].astype(np.float32)), o3d.core.Tensor(faces.astype(np.uint32)))
-        hit = scene.compute_closest_points(o3d.core.Tensor(np.nan_to_num(dense).astype(np.float32)))
-        near = np.linalg.norm(hit["points"].numpy() - dense, axis=1) < 3.0
-        uv = hit["primitive_uvs"].numpy()
-        at = np.einsum("nk,nki->ni", np.c_[1 - uv.sum(1), uv], base[faces[hit["primitive_ids"].numpy()]])
+        hit = RayScene(shape[chosen], faces).closest(np.nan_to_num(dense))
+        near = np.linalg.norm(hit.points - dense, axis=1) < 3.0
+        at = np.einsum("nk,nki->ni", hit.weights, base[faces[hit.faces]])
         found[k][near] = at[near]
     mirror = json.loads((DATA / "face_landmarker_v2.json").read_text())["mirror"]
     both = np.concatenate([found, found[:, mirror] * (-1.0, 1.0, 1.0)])
     mean = np.nanmedian(both, axis=0)
     spread = np.sqrt(np.nanmean(((both - mean) ** 2).sum(2), axis=0))
     spread[np.isfinite(both).all(axis=2).mean(axis=0) < 0.7] = np.nan
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(o3d.core.Tensor(base.astype(np.float32)), o3d.core.Tensor(faces.astype(np.uint32)))
-    hit = scene.compute_closest_points(o3d.core.Tensor(np.nan_to_num(mean).astype(np.float32)))
-    uv = hit["primitive_uvs"].numpy().astype(np.float64)
-    return faces[hit["primitive_ids"].numpy()], np.c_[1 - uv.sum(1), uv], spread
+    hit = RayScene(base, faces).closest(np.nan_to_num(mean))
+    return faces[hit.faces], hit.weights, spread
 
 
 def main() -> None:
@@ -166,13 +159,8 @@ def main() -> None:
     dense_ids, dense_weights, dense_spread = dense_points(head, chosen, faces)
     tree = KDTree(x)
     marks = {k: tree.query(p) for k, p in head.landmark_points(head.vertices).items()}
-    import open3d as o3d
-
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(o3d.core.Tensor(x.astype(np.float32)), o3d.core.Tensor(faces.astype(np.uint32)))
     points = head.landmark_points(head.vertices)
-    hit = scene.compute_closest_points(o3d.core.Tensor(np.array(list(points.values()), np.float32)))
-    uv = hit["primitive_uvs"].numpy().astype(np.float64)
+    hit = RayScene(x, faces).closest(np.array(list(points.values())))
     on = [d < 4.0 for d, _ in marks.values()]
     half = middle + side
     wanted = sorted(k for k in head.regions if k.endswith("_left") and k.rsplit("_", 1)[0] not in OUTSIDE)
@@ -188,8 +176,8 @@ def main() -> None:
         region_names=np.array([k.removesuffix("_left") for k in wanted]),
         regions=np.array([np.rint(255 * head.regions[k][chosen]) for k in wanted]).astype(np.uint8),
         landmark_names=np.array([k for k, o in zip(points, on, strict=True) if o]),
-        landmark_ids=faces[hit["primitive_ids"].numpy()][on].astype(np.uint16),
-        landmark_weights=np.c_[1 - uv.sum(1), uv][on],
+        landmark_ids=faces[hit.faces][on].astype(np.uint16),
+        landmark_weights=hit.weights[on],
         dense_ids=dense_ids.astype(np.uint16), dense_weights=dense_weights, dense_spread=dense_spread,
     )  # fmt: skip
     facts = {

@@ -22,7 +22,7 @@ import numpy as np
 from face3d.errors import Face3DError
 from face3d.grading.example import SCANS, Example
 from face3d.grading.grid import Grid, grid_of
-from face3d.grading.naming import Namer, assigned, named, shape_of
+from face3d.grading.naming import Namer, assigned, expressions_shown, shape_of
 from face3d.io.write import write_bytes
 from face3d.learn.example_files import read_examples
 from face3d.learn.splits import folds
@@ -128,7 +128,7 @@ def alarms(e: Example, namer: Namer) -> list[str]:
     from face3d.grading.doubts import SWAPPED
 
     return [
-        label for label, (looks, p) in named(e, namer).items()
+        label for label, (looks, p) in expressions_shown(e, namer).items()
         if looks != label and p >= SWAPPED and {looks, label} not in ALIKE
     ]  # fmt: skip
 

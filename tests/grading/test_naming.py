@@ -10,7 +10,7 @@ from face3d.errors import WeightsError
 from face3d.grading import naming
 from face3d.grading.example import MOVEMENTS, POINTS, SCANS, Example, mirrored
 from face3d.grading.grid import MARKS, Grid, grid_of
-from face3d.grading.naming import Namer, assigned, named, shape_of
+from face3d.grading.naming import Namer, assigned, expressions_shown, shape_of
 from face3d.template.template import FaceTemplate
 
 
@@ -86,11 +86,11 @@ def test_what_was_not_seen_counts_as_no_movement(template: FaceTemplate, grid: G
 
 def test_scans_are_named_and_swaps_seen(template: FaceTemplate, grid: Grid, namer: Namer) -> None:
     e = patient(template, grid, seed=1)
-    found = named(e, namer)
+    found = expressions_shown(e, namer)
     assert all(looks == label and p > 0.9 for label, (looks, p) in found.items()) and tuple(found) == SCANS
-    found = named(swapped(e, 1, 6), namer)
+    found = expressions_shown(swapped(e, 1, 6), namer)
     assert found["brow_raise"][0] == "snarl" and found["snarl"][0] == "brow_raise"
-    found = named(swapped(e, 0, 5), namer)  # movements all go the wrong way, and the rest scan smiles
+    found = expressions_shown(swapped(e, 0, 5), namer)  # movements all go the wrong way, and the rest scan smiles
     assert found["rest"][0] == "open_smile" and found["open_smile"][0] == "rest" and found["rest"][1] > 0.9
     assert found["brow_raise"][0] == "brow_raise"
 
@@ -105,15 +105,15 @@ def test_scans_that_nobody_named_are_assigned(template: FaceTemplate, grid: Grid
 
 def test_scans_that_are_not_there_are_not_named(template: FaceTemplate, grid: Grid, namer: Namer) -> None:
     e = patient(template, grid).without(["snarl", "cheek_puff"])
-    assert set(named(e, namer)) == set(SCANS) - {"snarl", "cheek_puff"}
-    assert set(assigned(e, namer)) == set(named(e, namer))
+    assert set(expressions_shown(e, namer)) == set(SCANS) - {"snarl", "cheek_puff"}
+    assert set(assigned(e, namer)) == set(expressions_shown(e, namer))
 
 
 def test_shipped_weights_name_movements_of_the_template(template: FaceTemplate, grid: Grid) -> None:
     """Full movements of the units, healthy and half palsied; degrees of one movement count as the same."""
     degree = {"tight_eye_closure": "gentle_eye_closure", "closed_smile": "open_smile"}
     for ill in (1.0, 0.1):
-        found = named(patient(template, grid, ill))
+        found = expressions_shown(patient(template, grid, ill))
         right = [degree.get(label, label) == degree.get(looks, looks) for label, (looks, _) in found.items()]
         assert sum(right) >= 9
 

@@ -9,7 +9,7 @@ import pytest
 from face3d.grading.example import MOVEMENTS, POINTS, Example, Labels, mirrored
 from face3d.grading.grid import MARKS, grid_of
 from face3d.learn.baselines import CUTS, OrdinalRegression, best_cuts, graded, learned, methods
-from face3d.learn.features import SETS, names_of, rows_of, weaker_side
+from face3d.learn.features import SETS, names_of, rows_of, side_moving_less
 from face3d.learn.maps import CHANNELS, SIZE, chart, pictures
 from face3d.template.template import FaceTemplate
 
@@ -49,7 +49,7 @@ def exams(count: int, seed: int) -> list[Example]:
 def test_mirror_images_give_the_same_rows_and_pictures() -> None:
     e = exam(0, 0.6)
     m = mirrored(e, GRID)
-    assert weaker_side(e) == "left" and weaker_side(m) == "right"
+    assert side_moving_less(e) == "left" and side_moving_less(m) == "right"
     names = names_of([e])
     # The one signed measure is left minus right: it changes its sign in the mirror, which `mirrored` cannot know.
     m = replace(m, measures={k: -v if k.startswith("rest_difference") else v for k, v in m.measures.items()})

@@ -34,7 +34,7 @@ def test_grade_of_planted_function(function: float, grade: int, points: int) -> 
         assert e.fngs2 is not None
         assert e.fngs2.grade == 1
     if function == 0.0:
-        assert e.sunnybrook.voluntary_score == 20
+        assert e.sunnybrook.scores.voluntary == 20
         assert e.eface.commissure_smile < 3
 
 
@@ -55,7 +55,7 @@ def test_synkinesis_lowers_the_composite_and_its_item() -> None:
         rest, moved = face(MODEL, np.random.default_rng(3), 0.6, synkinesis=strength)
         e = estimate_scales(measure_vertices(rest, moved, MODEL))
         assert e.sunnybrook is not None
-        values.append((e.sunnybrook.synkinesis_score, e.eface.ocular_synkinesis))
+        values.append((e.sunnybrook.scores.synkinesis, e.eface.ocular_synkinesis))
     assert values[1][0] >= values[0][0] + 3
     assert values[1][1] < values[0][1] - 25
 

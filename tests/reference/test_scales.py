@@ -94,7 +94,7 @@ def test_sunnybrook_ends() -> None:
     assert Sunnybrook(0, 0, 0, (5,) * 5).composite == 100
     assert Sunnybrook(1, 2, 1, (1,) * 5).composite == 0  # complete flaccid palsy
     worst = Sunnybrook(1, 2, 1, (1,) * 5, (3,) * 5)
-    assert (worst.resting_score, worst.voluntary_score, worst.synkinesis_score, worst.composite) == (20, 20, 15, -15)
+    assert (worst.scores.resting, worst.scores.voluntary, worst.scores.synkinesis, worst.composite) == (20, 20, 15, -15)
 
 
 def test_sunnybrook_worked_case() -> None:

@@ -11,12 +11,13 @@ simply ends there, and the distance would tell where the scan was cropped, not h
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.spatial import KDTree
 
 from face3d.geometry.mesh import rim_edges, scan_normals
+from face3d.geometry.rays import RayScene
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.values import Value, locked
 
@@ -111,17 +112,8 @@ class _Mesh:
     """Closest points on triangles (Embree through open3d)."""
 
     def __init__(self, surface: FaceScan, normals: Floats) -> None:
-        import open3d as o3d
-
-        self._tensor: Any = o3d.core.Tensor  # its stubs know no arrays
         self._faces, self._normals = surface.faces, normals
-        # Single precision inside: centred, so that the far-away coordinates of some scanners cost no accuracy.
-        self._centre = surface.vertices.mean(axis=0)
-        self._scene = o3d.t.geometry.RaycastingScene()
-        self._scene.add_triangles(
-            self._tensor((surface.vertices - self._centre).astype(np.float32)),
-            self._tensor(surface.faces.astype(np.uint32)),
-        )
+        self._scene = RayScene(surface.vertices, surface.faces)
         self._rim = rim_edges(surface.vertices, surface.faces)
         self._rim_vertex = np.zeros(len(surface.vertices), bool)
         self._rim_vertex[surface.faces[:, [1, 2, 0]][self._rim]] = True
@@ -131,12 +123,8 @@ class _Mesh:
         self.tolerance = RIM_TOLERANCE * float(edge)
 
     def __call__(self, points: Floats) -> tuple[Floats, Floats, np.ndarray]:
-        centred = points - self._centre
-        found = self._scene.compute_closest_points(self._tensor(centred.astype(np.float32)))
-        apart = centred - found["points"].numpy()
-        face = found["primitive_ids"].numpy().astype(np.int64)
-        uv = found["primitive_uvs"].numpy().astype(np.float64)
-        share = np.column_stack([1.0 - uv.sum(axis=1), uv])
+        at, face, share = self._scene.closest(points)
+        apart = points - at
         corners = self._faces[face]
         facing = np.einsum("nk,nki->ni", share, self._normals[corners])
         on_edge = (self._rim[face] & (share < 1e-4)).any(axis=1)

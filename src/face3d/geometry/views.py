@@ -7,7 +7,6 @@ for 256 x 256 rays, and every pixel carries its point on the surface, so that go
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +14,7 @@ from scipy import ndimage
 
 from face3d.errors import ScanError
 from face3d.geometry.mesh import vertex_normals
+from face3d.geometry.rays import RayScene
 from face3d.scan import Floats, Ints
 from face3d.values import Value, locked
 
@@ -79,15 +79,15 @@ class Seen:
     """What a view shows, a row of pixels at a time from the top; NaN (and face -1) where no surface was hit.
 
     `points` (H, W, 3) mm on the surface; `normals` (H, W, 3) unit, outward, in the same coordinates; `depth` (H, W) mm
-    from the plane through the view's centre toward the viewer; `faces` (H, W) int64; `uv` (H, W, 2) weights of the
-    face's second and third vertex. `inside` (H, W) bool: the surface's back was hit.
+    from the plane through the view's centre toward the viewer; `faces` (H, W) int64; `weights` (H, W, 3) of the
+    face's vertices. `inside` (H, W) bool: the surface's back was hit.
     """
 
     points: Floats
     normals: Floats
     depth: Floats
     faces: Ints
-    uv: Floats
+    weights: Floats
     inside: NDArray[np.bool_]
 
 
@@ -98,20 +98,13 @@ class Surface:
     """
 
     def __init__(self, vertices: ArrayLike, faces: ArrayLike) -> None:
-        from open3d import core, t
-
         self.vertices, self.faces = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
         if not len(self.faces):
             raise ScanError("surface: no faces, so nothing can be seen; mesh the points first")
-        # Embree works in float32: far from the origin a coordinate of 1e4 mm would lose 1 um digits.
         self.origin = (self.vertices.min(axis=0) + self.vertices.max(axis=0)) / 2
         self.radius = float(np.linalg.norm(self.vertices - self.origin, axis=1).max())
         self.normals = vertex_normals(self.vertices, self.faces)
-        self._tensor: Any = core.Tensor
-        self._scene: Any = t.geometry.RaycastingScene(nthreads=2)
-        self._scene.add_triangles(
-            self._tensor((self.vertices - self.origin).astype(np.float32)), self._tensor(self.faces.astype(np.uint32))
-        )
+        self._scene = RayScene(self.vertices, self.faces, threads=2, middle=self.origin)
 
     def see(self, view: View) -> Seen:
         """The surface in one view."""
@@ -119,32 +112,22 @@ class Surface:
         grid = view.grid()
         # Start outside of everything: 2 radii from the plane through the surface's middle.
         lift = 2.0 * self.radius + 1.0 - float((view.centre - self.origin) @ view.axes[2])
-        rays = np.empty((height, width, 6), np.float32)
-        rays[..., :3] = grid - self.origin + lift * view.axes[2]
-        rays[..., 3:] = -view.axes[2]
-        cast = self._scene.cast_rays(self._tensor(rays), nthreads=2)
-        distance = cast["t_hit"].numpy()
-        hit = np.isfinite(distance)
-        face = np.where(hit, cast["primitive_ids"].numpy().astype(np.int64), -1)
-        uv = cast["primitive_uvs"].numpy().astype(np.float64)
-        inside = hit & (cast["primitive_normals"].numpy() @ view.axes[2].astype(np.float32) < 0)
-        depth = np.where(hit, lift - distance.astype(np.float64), np.nan)
+        distance, face, weights, facing = self._scene.cast(grid + lift * view.axes[2], -view.axes[2])
+        hit = face >= 0
+        inside = hit & (facing @ view.axes[2].astype(np.float32) < 0)
+        depth = np.where(hit, lift - distance, np.nan)
         normals = np.full((height, width, 3), np.nan)
-        normal = np.einsum("nc,ncd->nd", _barycentric(uv[hit]), self.normals[self.faces[face[hit]]])
+        normal = np.einsum("nc,ncd->nd", weights[hit], self.normals[self.faces[face[hit]]])
         normals[hit] = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-        return Seen(grid + depth[..., None] * view.axes[2], normals, depth, face, uv, inside)
+        return Seen(grid + depth[..., None] * view.axes[2], normals, depth, face, weights, inside)
 
     def interpolate(self, seen: Seen, values: ArrayLike) -> Floats:
         """Per-vertex `values` (V, C) at every pixel, (H, W, C); NaN where nothing was hit."""
         values = np.asarray(values, np.float64)
         hit = seen.faces >= 0
         out = np.full((*hit.shape, values.shape[1]), np.nan)
-        out[hit] = np.einsum("nc,ncd->nd", _barycentric(seen.uv[hit]), values[self.faces[seen.faces[hit]]])
+        out[hit] = np.einsum("nc,ncd->nd", seen.weights[hit], values[self.faces[seen.faces[hit]]])
         return out
-
-
-def _barycentric(uv: Floats) -> Floats:
-    return np.concatenate([1.0 - uv.sum(axis=-1, keepdims=True), uv], axis=-1)
 
 
 def _known(field: Floats) -> NDArray[np.bool_]:

@@ -15,6 +15,7 @@ import numpy as np
 
 from face3d.exam import EXPRESSIONS
 from face3d.grading.grid import MARKS, Grid, grid_of
+from face3d.landmarks import SIDES, opposite_name, other_side
 from face3d.reference.scales import REGIONS, EfaceItems
 from face3d.scan import Floats
 from face3d.values import Value
@@ -30,6 +31,8 @@ SCANS = tuple(EXPRESSIONS)
 MOVEMENTS = SCANS[1:]
 #: Points kept of each raw scan, evenly spread over the face by farthest-point sampling; networks take fewer of them.
 POINTS = 1024
+#: What can be said of the side of a palsy, in the order of the networks' answers.
+LABELLED_SIDES = (*SIDES, "none")
 EFACE = tuple(f.name for f in fields(EfaceItems))
 
 
@@ -105,26 +108,24 @@ _FLIP = np.array([-1.0, 1.0, 1.0])
 
 def mirrored(example: Example, grid: Grid) -> Example:
     """The mirror image of the exam: sides swap in all that has one. Measures by side swap their names."""
-    marks = np.array([MARKS.index(_swapped(name)) for name in MARKS])
+    marks = np.array([MARKS.index(opposite_name(name)) for name in MARKS])
     points = example.points * np.tile(_FLIP, 2)
-    other = {"left": "right", "right": "left"}
-    side, by_rule = (other.get(s or "", s) for s in (example.labels.side, example.rules.get("side")))
+    side, by_rule = (other_side(s) if s in SIDES else s for s in (example.labels.side, example.rules.get("side")))
     return replace(
         example,
         rest=example.rest[grid.opposite] * _FLIP, normals=example.normals[grid.opposite] * _FLIP,
         moves=example.moves[:, grid.opposite] * _FLIP, marks=example.marks[marks] * _FLIP,
         mark_moves=example.mark_moves[:, marks] * _FLIP, units=example.units[..., ::-1],
         units_se=example.units_se[..., ::-1], points=points,
-        measures={_swapped(k, "|"): v for k, v in example.measures.items()},
+        measures={_swapped(k): v for k, v in example.measures.items()},
         labels=replace(example.labels, side=side), rules=example.rules and {**example.rules, "side": by_rule},
     )  # fmt: skip
 
 
-def _swapped(name: str, joint: str = "_") -> str:
-    for here, there in (("left", "right"), ("right", "left")):
-        if name.endswith(joint + here):
-            return name.removesuffix(here) + there
-    return name
+def _swapped(key: str) -> str:
+    """The key of a measure, with the other side."""
+    rest, _, side = key.rpartition("|")
+    return f"{rest}|{other_side(side)}" if side in SIDES else key
 
 
 def example_of(
@@ -198,6 +199,10 @@ def labels_of(grades: Grades | None, affected_side: str | None = None) -> Labels
         resting=(np.nan,) * 3 if s is None else (s.eye, s.nasolabial, s.mouth),
         voluntary=(np.nan,) * 5 if s is None else tuple(s.voluntary),
         synkinesis=(np.nan,) * 5 if s is None else tuple(s.synkinesis),
-        composite=float(s.composite) if s is not None else float(grades.sunnybrook_composite or np.nan),
+        composite=float(s.composite) if s is not None else _known(grades.sunnybrook_composite),
         eface=(np.nan,) * len(EFACE) if grades.eface is None else tuple(asdict(grades.eface).values()),
     )  # fmt: skip
+
+
+def _known(number: float | None) -> float:
+    return np.nan if number is None else float(number)

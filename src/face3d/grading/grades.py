@@ -20,7 +20,8 @@ import numpy as np
 from face3d.errors import WeightsError
 from face3d.extras import require
 from face3d.grading.calibration import Calibration, expected_error, likely_grades, tempered
-from face3d.reference.scales import REGIONS, ROMAN
+from face3d.grading.example import LABELLED_SIDES
+from face3d.reference.scales import REGIONS, ROMAN, sunnybrook_scores
 from face3d.scan import Floats
 from face3d.threads import one_torch_thread
 from face3d.values import Value, locked
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from face3d.grading.heads import Grader
 
 LABEL = "estimate by a network trained on simulated patients, not a clinician's grade"
-SIDES = ("left", "right", "none")
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     from face3d.grading.doubts import certain_doubts
     from face3d.grading.example import EFACE
     from face3d.grading.grid import grid_of
-    from face3d.grading.naming import named
+    from face3d.grading.naming import expressions_shown
     from face3d.grading.networks import batch_of, mean_outputs
     from face3d.template.template import FaceTemplate
 
@@ -126,21 +126,20 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     for i, example in enumerate(examples):
         p = tempered(mean["grade_probabilities"][i], calibration.temperature)
         best = int(p.argmax()) + 1
-        doubts = certain_doubts(example, named(example)) + usual.doubts(example, grid)
+        doubts = certain_doubts(example, expressions_shown(example)) + usual.doubts(example, grid)
         if expected_error(p) > calibration.unsure:
             error, limit = expected_error(p), calibration.unsure
             doubts.append(f"the networks are unsure: expected error {error:.2f} grades, limit {limit:.2f}")
-        side = SIDES[int(mean["side_logits"][i].argmax())]
+        side = LABELLED_SIDES[int(mean["side_logits"][i].argmax())]
         function = mean["function"][i]
-        ill = function.min(axis=0) if side == "none" else function[SIDES.index(side)]
-        scores = 5 * mean["resting"][i].sum(), 4 * mean["voluntary"][i].sum(), mean["synkinesis"][i].sum()
-        resting, voluntary, unasked = (float(v) for v in scores)
+        ill = function.min(axis=0) if side == "none" else function[LABELLED_SIDES.index(side)]
+        scores = sunnybrook_scores(*(float(mean[k][i].sum()) for k in ("resting", "voluntary", "synkinesis")))
         grades.append(
             Grade(
                 best, p, likely_grades(p, calibration.least), float(mean["severity"][i]),
                 float(np.hypot(spread[i], calibration.severity_se)), side,
                 {r: float(v) for r, v in zip(REGIONS, ill, strict=True)},
-                SunnybrookEstimate(resting, voluntary, unasked, float(composite[i])),
+                SunnybrookEstimate(*scores[:3], float(composite[i])),
                 {k: float(v) for k, v in zip(EFACE, mean["eface"][i], strict=True)},
                 bool(doubts), "; ".join(doubts), example,
             )

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from scipy.spatial import KDTree
 
 from face3d.grading.points import farthest_points
-from face3d.landmarks import MIDLINE, PAIRED
+from face3d.landmarks import MIDLINE, PAIRED, code_of
 from face3d.scan import Floats, Ints
 from face3d.template.template import FaceTemplate
 from face3d.values import Value
@@ -76,7 +76,7 @@ def grid_of(template: FaceTemplate) -> Grid:
     area = template.area
     gather = sp.csr_matrix((area, (home, np.arange(len(at)))), (len(nodes), len(at)))
     gather = sp.csr_matrix(sp.diags(1.0 / np.asarray(gather.sum(axis=1)).ravel()) @ gather)
-    names = tuple(sorted({name.rsplit("_", 1)[0] for name in template.regions}))
+    names = tuple(sorted({code_of(name) for name in template.regions}))
     both = [template.regions[f"{n}_left"] + template.regions[f"{n}_right"] for n in names]
     return Grid(nodes, k, gather, at[nodes], np.clip(np.array(both)[:, nodes].T, 0, 1), names)
 

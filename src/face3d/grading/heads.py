@@ -12,10 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from face3d.grading.example import EFACE, Example
-from face3d.reference.scales import REGIONS, HouseBands
+from face3d.grading.example import EFACE, LABELLED_SIDES, Example
+from face3d.reference.scales import REGIONS, HouseBands, sunnybrook_scores
 
-SIDES = ("left", "right", "none")
 #: Severity above which House-Brackmann is at least II, III, IV, V, VI (`HouseBands`); where learning starts from.
 CUTS = tuple(round(1.0 - low, 6) for low in (
     HouseBands.normal, HouseBands.mild, HouseBands.moderate, HouseBands.moderately_severe, HouseBands.severe,
@@ -45,7 +44,7 @@ class Outputs(NamedTuple):
     @property
     def composite(self) -> Tensor:
         """(B,) Sunnybrook composite of the items, not rounded."""
-        return 4 * self.voluntary.sum(1) - 5 * self.resting.sum(1) - self.synkinesis.sum(1)
+        return sunnybrook_scores(self.resting.sum(1), self.voluntary.sum(1), self.synkinesis.sum(1)).composite
 
 
 def mean_outputs(several: Sequence[Outputs]) -> Outputs:
@@ -138,7 +137,7 @@ def targets_of(examples: Sequence[Example]) -> dict[str, Tensor]:
     for example in examples:
         label = example.labels
         rows["grade"].append(-1 if label.house_brackmann is None else label.house_brackmann - 1)
-        rows["side"].append(SIDES.index(label.side) if label.side in SIDES else -1)
+        rows["side"].append(LABELLED_SIDES.index(label.side) if label.side in LABELLED_SIDES else -1)
         rows["severity"].append(label.severity)
         one, healthy, unknown = label.region_function, (1.0,) * len(REGIONS), (float("nan"),) * len(REGIONS)
         by_side = {"left": (one, healthy), "right": (healthy, one), "none": (healthy, healthy)}

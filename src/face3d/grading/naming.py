@@ -20,6 +20,7 @@ from importlib.resources import files
 import numpy as np
 
 from face3d.errors import WeightsError
+from face3d.geometry.rigid import turned_onto
 from face3d.grading.example import SCANS, Example
 from face3d.grading.grid import Grid, grid_of
 from face3d.scan import Floats
@@ -62,10 +63,8 @@ def shape_of(rest: Floats, there: Floats, grid: Grid) -> Floats:
     a, b = np.nan_to_num(there), np.nan_to_num(rest)
     a = a - weight[..., None, :] @ a
     b_mean = weight[..., None, :] @ b
-    # Kabsch (1976), all pairs of scans at once; never a reflection.
-    u, _, vt = np.linalg.svd(np.swapaxes(weight[..., None] * a, -1, -2) @ (b - b_mean))
-    u[..., :, 2] *= np.linalg.det(u @ vt)[..., None]
-    move = np.where(known[..., None], a @ (u @ vt) + b_mean - b, 0.0) / 10.0
+    turn, _ = turned_onto(a, b - b_mean, weight)
+    move = np.where(known[..., None], a @ np.swapaxes(turn, -1, -2) + b_mean - b, 0.0) / 10.0
     k = grid.pairs
     left, right, middle = move[..., :k, :], move[..., k : 2 * k, :] * _FLIP, move[..., 2 * k :, :]
     stronger = ((left**2).sum(axis=(-1, -2)) >= (right**2).sum(axis=(-1, -2)))[..., None, None]
@@ -88,7 +87,7 @@ def shipped_namer() -> Namer:
         raise WeightsError(f"naming.npz: cannot be read ({error}); install face3d again") from error
 
 
-def named(example: Example, namer: Namer | None = None) -> dict[str, tuple[str, float]]:
+def expressions_shown(example: Example, namer: Namer | None = None) -> dict[str, tuple[str, float]]:
     """Expression as labelled -> the expression that its scan most probably shows, and how probably; the label counts
     for as much as `AS_CALLED`.
 

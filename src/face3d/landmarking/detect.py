@@ -103,7 +103,7 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
                 f"ch_left, ch_right and prn)"
             )
         count, points, trust = _vote(detector, surface, to_head, blur)
-    landmarks, confidence = named(points, trust)
+    landmarks, confidence = named_points(points, trust)
     precise = settled(marked(surface, to_head, face_scale(points), landmarks), landmarks)
     landmarks.update(precise.points)
     confidence.update(precise.confidence)
@@ -127,7 +127,7 @@ def face_scale(points: Floats) -> float:
     return float(np.sqrt(((a - a.mean(axis=0)) ** 2).sum() / ((b - b.mean(axis=0)) ** 2).sum()))
 
 
-def named(points: Floats, trust: Floats) -> tuple[dict[str, Floats], dict[str, float]]:
+def named_points(points: Floats, trust: Floats) -> tuple[dict[str, Floats], dict[str, float]]:
     """The named landmarks that the 478 points carry, and their confidence; names not seen are absent."""
     mirror = model_facts()[0]
     indices = dict(_MIDLINE_INDICES)

@@ -24,7 +24,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import WeightsError
 from face3d.geometry.views import Seen, Surface, View, at_pixels, bridged, smoothed
-from face3d.landmarks import SIDES
+from face3d.landmarks import SIDES, code_of
 from face3d.scan import Floats
 from face3d.values import Value
 
@@ -214,7 +214,7 @@ def settled(precise: Marked, detected: Mapping[str, Floats]) -> Marked:
     points = {name: precise.points[name] for name in kept}
     confidence = {name: precise.confidence[name] for name in kept}
     for name in points.keys() & detected.keys():
-        if name.split("_")[0] in COLOUR_EDGES:
+        if code_of(name) in COLOUR_EDGES:
             share = 1.0 / (1.0 + (float(np.linalg.norm(points[name] - detected[name])) / _HALFWAY) ** 4)
             points[name] = share * points[name] + (1.0 - share) * detected[name]
             confidence[name] *= 0.5 + 0.5 * share

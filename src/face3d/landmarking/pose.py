@@ -14,7 +14,8 @@ from numpy.typing import ArrayLike
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import LandmarkError
-from face3d.landmarks import MIDLINE
+from face3d.geometry.rigid import turned_onto
+from face3d.landmarks import MIDLINE, code_of
 from face3d.scan import Floats
 
 #: name -> ((x, y, z) mm of an average adult face in the canonical frame, how far it stays put in expression 0..1).
@@ -111,7 +112,7 @@ def _matched(
         )
     if spread[1] < 0.05 * spread[0]:
         raise LandmarkError(f"the landmarks {', '.join(names)} lie on a line: the head's pose is not determined")
-    weight = np.array([_AVERAGE[k.split("_")[0]][1] * (confidence or {}).get(k, 1.0) for k in names])
+    weight = np.array([_AVERAGE[code_of(k)][1] * (confidence or {}).get(k, 1.0) for k in names])
     return names, here, np.array([average[k] for k in names]), np.maximum(weight, 1e-3)
 
 
@@ -149,12 +150,9 @@ def _similarities(here: Floats, there: Floats, weight: Floats) -> tuple[Floats, 
     w = weight / np.maximum(weight.sum(axis=1, keepdims=True), 1e-12)
     a, b = np.einsum("bn,bni->bi", w, here), np.einsum("bn,bni->bi", w, there)
     p, q = here - a[:, None], there - b[:, None]
-    u, s, vt = np.linalg.svd(np.einsum("bn,bni,bnj->bij", w, p, q))
-    signs = np.ones_like(s)
-    signs[:, 2] = np.sign(np.linalg.det(u @ vt))
-    turn = ((u * signs[:, None]) @ vt).swapaxes(1, 2)
+    turn, s = turned_onto(p, q, w)
     size = np.einsum("bn,bni,bni->b", w, p, p)
-    scale = (s * signs).sum(axis=1) / np.where(size > 0, size, np.nan)
+    scale = s.sum(axis=1) / np.where(size > 0, size, np.nan)
     # A child's head is 0.7 of the average; a factor of 2.5 is a wrong unit or wrong points.
     scale = np.where((s[:, 1] > 1e-3 * s[:, 0]) & (scale > 0.4) & (scale < 2.5), scale, np.nan)
     return scale, turn, b - scale[:, None] * np.einsum("bij,bj->bi", turn, a)

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 from face3d.grading.example import Example
 from face3d.grading.heads import CUTS
-from face3d.learn.features import SETS, names_of, rows_of, weaker_side
+from face3d.learn.features import SETS, names_of, rows_of, side_moving_less
 from face3d.learn.maps import MapNetwork, pictures_of
 from face3d.learn.predictions import Predictions, truth_of
 from face3d.learn.splits import folds
@@ -249,7 +249,7 @@ def learned(method: Method, train: Sequence[Example], test: Sequence[Example], s
             edges = np.r_[0.0, CUTS, 1.0]
             severity = p @ ((edges[1:] + edges[:-1]) / 2)
     _, p, grade = min(choices, key=lambda choice: choice[0])
-    side = np.where(grade == 1, "none", np.array([weaker_side(e) for e in test], object))
+    side = np.where(grade == 1, "none", np.array([side_moving_less(e) for e in test], object))
     return Predictions.of(len(test), probabilities=p, grade=grade, severity=severity, side=side)
 
 

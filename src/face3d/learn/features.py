@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from face3d.grading.example import MOVEMENTS, SCANS, Example
+from face3d.landmarks import other_side
 from face3d.measuring.protocol import ASKED
 from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
@@ -33,7 +34,7 @@ _BY_RULE = ("severity", *REGIONS)
 _SIGNED = ("rest_difference", "midline_deviation")
 
 
-def weaker_side(example: Example) -> str:
+def side_moving_less(example: Example) -> str:
     """The side that moves less where movement is asked for, "left" or "right": mean over movements of the difference
     as a share of the larger one, weighted by its size (mm, at most 5)."""
     total = 0.0
@@ -70,8 +71,8 @@ def rows_of(examples: Sequence[Example], names: dict[str, list[str]]) -> Floats:
 
 
 def _measured(example: Example, names: Sequence[str]) -> Floats:
-    weaker = weaker_side(example)
-    side = {"weaker": weaker, "stronger": "right" if weaker == "left" else "left"}
+    weaker = side_moving_less(example)
+    side = {"weaker": weaker, "stronger": other_side(weaker)}
     shares = example.rules.get("region_function", (np.nan,) * len(REGIONS))
     by_rule: dict[str, float | None] = dict(zip(_BY_RULE, (example.rules.get("severity"), *shares), strict=True))
     out = np.full(len(names), np.nan)
@@ -88,6 +89,6 @@ def _measured(example: Example, names: Sequence[str]) -> Floats:
 
 
 def _units(example: Example) -> Floats:
-    order = (0, 1) if weaker_side(example) == "left" else (1, 0)
+    order = (0, 1) if side_moving_less(example) == "left" else (1, 0)
     moved = example.units[[SCANS.index(e) for e in MOVEMENTS]]
     return np.asarray(moved[..., order], np.float64).reshape(-1)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from face3d.grading.example import MOVEMENTS, Example
 from face3d.grading.grid import Grid, grid_of
-from face3d.learn.features import weaker_side
+from face3d.learn.features import side_moving_less
 from face3d.scan import Floats
 from face3d.template.template import FaceTemplate
 
@@ -67,7 +67,7 @@ def pictures(example: Example, size: int = SIZE) -> Floats:
     grid = grid_of(FaceTemplate.load())
     draw, face = chart(grid, size)
     move = example.moves.astype(np.float64)
-    if weaker_side(example) == "right":
+    if side_moving_less(example) == "right":
         move = move[:, grid.opposite] * _FLIP
     apart = move - move[:, grid.opposite] * _FLIP
     known = np.asarray(np.isfinite(apart).all(axis=2))

@@ -142,13 +142,13 @@ def of_rules(examples: Sequence[Example]) -> Predictions:
 def of_outputs(outputs: Outputs) -> Predictions:
     """What networks said, before it is calibrated; region function is that of the side that they call ill, or of the
     weaker side where they call neither."""
-    from face3d.grading.heads import SIDES
+    from face3d.grading.example import LABELLED_SIDES
 
     o = {name: value.detach().cpu().double().numpy() for name, value in outputs._asdict().items()}
     side, n = o["side_logits"].argmax(axis=1), len(o["severity"])
     weaker = np.where(side < 2, side, o["function"].mean(axis=2).argmin(axis=1))
     return Predictions.of(
-        n, probabilities=o["grade_probabilities"], severity=o["severity"], side=np.array(SIDES, object)[side],
+        n, probabilities=o["grade_probabilities"], severity=o["severity"], side=np.array(LABELLED_SIDES, object)[side],
         function=o["function"][np.arange(n), weaker], composite=outputs.composite.detach().cpu().numpy(),
     )  # fmt: skip
 

@@ -17,6 +17,7 @@ from face3d.geometry.mesh import vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane
 from face3d.landmarking.placing import placed
 from face3d.measuring.regions import Region, Statistics, landmark_regions, region_table, statistics
+from face3d.reference.distances import Distance
 from face3d.reference.norms import SurfaceNorm, surface_norm
 from face3d.scan import FaceScan, Floats
 from face3d.template.correspondence import Correspondence, correspond
@@ -25,9 +26,6 @@ from face3d.values import Value, locked
 
 if TYPE_CHECKING:
     import pandas as pd
-
-SURFACE_DISTANCE = "surface distance"  #: mirrored closest point
-ASYMMETRY = "asymmetry"  #: through anatomical correspondence
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class Analysis(Value):
     def whole_face(self) -> WholeFace:
         """The surface distance over the whole face beside the norm of Taylor 2014."""
         face = self.face_regions[0]
-        norm = surface_norm(face.name, face.side, face.definition, SURFACE_DISTANCE)
+        norm = surface_norm(face.name, face.side, face.definition, Distance.SURFACE)
         assert norm is not None  # ships with the package
         return WholeFace(statistics(self.surface_distance_mm, self.area_mm2, face.weight), norm)
 
@@ -143,10 +141,10 @@ class Analysis(Value):
         """One row a region and distance: see `face3d.measuring.regions.region_table`."""
         import pandas as pd
 
-        table = region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, SURFACE_DISTANCE)
+        table = region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, Distance.SURFACE)
         if self.correspondence is None:
             return table
-        own = region_table(self.asymmetry_mm, self.area_mm2, self.face_regions, ASYMMETRY)
+        own = region_table(self.asymmetry_mm, self.area_mm2, self.face_regions, Distance.ASYMMETRY)
         return pd.concat([table, own], ignore_index=True)
 
 

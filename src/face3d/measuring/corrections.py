@@ -24,9 +24,9 @@ from importlib.resources import files
 
 import numpy as np
 
-from face3d.landmarks import SIDES
+from face3d.geometry.mesh import vertex_normals
+from face3d.landmarks import SIDES, code_of
 from face3d.measuring.protocol import FUNCTIONAL
-from face3d.measuring.readings import normals
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
 from face3d.template.movement import Movement
@@ -92,7 +92,7 @@ def tip_points(
     """name -> (3,): where the landmarks that have a factor are in the expression, in the frame of `at_rest`."""
     factors = tips() if by is None else by
     shift = anatomy.landmark_points(moved.displacement)
-    codes = {name: name.rsplit("_", 1)[0] for name in shift}
+    codes = {name: code_of(name) for name in shift}
     return {n: at_rest[n] + factors[code] * shift[n] for n, code in codes.items() if code in factors}
 
 
@@ -115,9 +115,9 @@ def anchored(
     fitted = anatomy.landmark_points(moved.displacement)
     home = anatomy.landmark_points(anatomy.vertices)
     shift = np.zeros_like(moved.displacement)
-    normal = np.nan_to_num(normals(rest + moved.displacement, anatomy))
+    normal = np.nan_to_num(vertex_normals(rest + moved.displacement, anatomy.faces))
     for name, point in marks.items():
-        weight = weights.get(name.removesuffix("_left").removesuffix("_right"), 0.0)
+        weight = weights.get(code_of(name), 0.0)
         if not weight or name not in marks_at_rest or name not in fitted or not np.isfinite(fitted[name]).all():
             continue
         apart = weight * (moved.to_rest.apply(point) - marks_at_rest[name] - fitted[name])
@@ -151,7 +151,7 @@ def restored(moved: Movement, anatomy: Anatomy, by: Mapping[str, Gain] | None = 
 def _weight(anatomy: Anatomy, region: str) -> Floats:
     total = np.zeros(len(anatomy.vertices))
     for name in FUNCTIONAL[region]:
-        for side in ("left", "right"):
+        for side in SIDES:
             total += anatomy.regions.get(f"{name}_{side}", 0.0)
     return np.clip((total + total[anatomy.opposite]) / 2, 0.0, 1.0)
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
+from face3d.geometry.mesh import vertex_normals
 from face3d.geometry.mirror import reflect
 from face3d.geometry.rigid import align
-from face3d.landmarks import SIDES
+from face3d.landmarks import SIDES, code_of, other_side
 from face3d.measuring.definitions import Measure, row
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
@@ -35,7 +36,7 @@ def fissure(marks: Mapping[str, Floats], rest: Mapping[str, Floats], side: str) 
 
 def _heights(marks: Mapping[str, Floats], side: str) -> dict[str, float]:
     level = (marks[f"en_{side}"][1] + marks[f"ex_{side}"][1]) / 2
-    both = (level + (marks[f"en_{_other(side)}"][1] + marks[f"ex_{_other(side)}"][1]) / 2) / 2
+    both = (level + (marks[f"en_{other_side(side)}"][1] + marks[f"ex_{other_side(side)}"][1]) / 2) / 2
     return {
         "brow_height": marks[f"sci_{side}"][1] - level,
         # Against both eyes' level: a mouth corner must not seem to drop because the lid's corner does.
@@ -43,10 +44,6 @@ def _heights(marks: Mapping[str, Floats], side: str) -> dict[str, float]:
         "alar_height": marks[f"al_{side}"][1] - both,
         "commissure_distance": abs(marks[f"ch_{side}"][0]),
     }
-
-
-def _other(side: str) -> str:
-    return "right" if side == "left" else "left"
 
 
 def rest_rows(rest: Floats, anatomy: Anatomy, known: Mapping[str, Floats] | None = None) -> Iterator[Measure]:
@@ -68,12 +65,12 @@ def rest_rows(rest: Floats, anatomy: Anatomy, known: Mapping[str, Floats] | None
         yield row("rest_difference", "rest", region, "both", values[name, "left"] - values[name, "right"])
     for point in ("prn", "sn", "ls", "li", "pg"):
         yield row("midline_deviation", "rest", point, "both", marks[point][0] - marks["n"][0])
-    distance = mirror_distance(rest, anatomy)
+    distance = corresponding_distance(rest, anatomy)
     for region, weight in _both_sides(anatomy):
         yield row("resting_asymmetry", "rest", region, "both", weighted_mean(distance, weight))
 
 
-def mirror_distance(rest: Floats, anatomy: Anatomy) -> Floats:
+def corresponding_distance(rest: Floats, anatomy: Anatomy) -> Floats:
     """Distance (N,) mm of each vertex to its counterpart in the robustly aligned mirror image; NaN where not seen."""
     mirror = reflect(rest)[anatomy.opposite]
     seen = np.isfinite(rest).all(axis=1) & np.isfinite(mirror).all(axis=1)
@@ -88,7 +85,7 @@ def mirror_distance(rest: Floats, anatomy: Anatomy) -> Floats:
 
 
 def _both_sides(anatomy: Anatomy) -> Iterator[tuple[str, Floats]]:
-    for name in dict.fromkeys(k.removesuffix("_left").removesuffix("_right") for k in anatomy.regions):
+    for name in dict.fromkeys(code_of(k) for k in anatomy.regions):
         yield name, sum((anatomy.regions[k] for k in (name, f"{name}_left", f"{name}_right") if k in anatomy.regions),
                         np.zeros(len(anatomy.vertices)))  # fmt: skip
 
@@ -144,9 +141,9 @@ def movement_rows(
         if e in ("lower_lip_depression", "open_smile"):
             yield row("lip_depression", e, "lower_lip", side, weighted_mean(-d[:, 1], _half_lip(anatomy, side)))
         if e == "cheek_puff":
-            yield row("cheek_puff", e, "cheek", side, weighted_mean(
-                (d * normals(rest, anatomy)).sum(axis=1), anatomy.regions.get(f"cheek_{side}", np.zeros(len(d)))
-            ))  # fmt: skip
+            outward = (d * vertex_normals(rest, anatomy.faces)).sum(axis=1)
+            weight = anatomy.regions.get(f"cheek_{side}", np.zeros(len(d)))
+            yield row("cheek_puff", e, "cheek", side, weighted_mean(outward, weight))
         for region, weight in anatomy.regions.items():
             if region.endswith(f"_{side}"):
                 value = math.sqrt(m) if (m := weighted_mean(length**2, weight)) >= 0 else math.nan
@@ -171,14 +168,3 @@ def _half_lip(anatomy: Anatomy, side: str) -> Floats:
     """The lateral part of a half of the lower lip: its middle is moved by both sides."""
     weight = anatomy.regions.get(f"lower_lip_{side}", np.zeros(len(anatomy.vertices)))
     return weight * np.clip((_outward(side) * anatomy.vertices[:, 0] - 5) / 5, 0, 1)
-
-
-def normals(vertices: Floats, anatomy: Anatomy) -> Floats:
-    """Outward unit normals (N, 3), area-weighted; NaN beside vertices that were not seen."""
-    f = anatomy.faces
-    across = np.cross(vertices[f[:, 1]] - vertices[f[:, 0]], vertices[f[:, 2]] - vertices[f[:, 0]])
-    total = np.zeros_like(vertices)
-    for corner in range(3):
-        np.add.at(total, f[:, corner], across)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return total / np.linalg.norm(total, axis=1, keepdims=True)

@@ -18,7 +18,7 @@ import numpy as np
 
 from face3d.geometry.distance import surface_distance
 from face3d.geometry.mesh import vertex_areas
-from face3d.landmarks import SIDES
+from face3d.landmarks import SIDES, other_side
 from face3d.measuring.definitions import Measure, row
 from face3d.measuring.exam_measures import Measures
 from face3d.measuring.regions import landmark_regions
@@ -100,7 +100,7 @@ def outcome(m: Measures) -> tuple[Third, ...]:
         if side != m.affected_side:
             continue
         treated = rows[name, expression, third, side]
-        healthy = rows[name, expression, third, "right" if side == "left" else "left"]
+        healthy = rows[name, expression, third, other_side(side)]
         found = find_norms("share_of_healthy_side", expression, third, kind="outcome")
         published = found[0] if found and name == "third_surface_rms" else None
         share = treated / healthy if healthy > 0 else math.nan

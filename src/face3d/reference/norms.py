@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.errors import SchemaError
+from face3d.reference.distances import Distance
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -207,7 +208,7 @@ class SurfaceNorm:
 
 def surface_norm(region: str, side: str, definition: str, distance: str) -> SurfaceNorm | None:
     """The norm of exactly this quantity, None where none was published. All norms are in `data/norms.json`."""
-    if (region, side, definition, distance) != ("face", "both", "face", "surface distance"):
+    if (region, side, definition, distance) != ("face", "both", "face", Distance.SURFACE):
         return None
     for norm in find_norms("surface_rms", "rest", region):
         if norm.method == MIRROR_RMS and norm.mean is not None and norm.sd is not None:

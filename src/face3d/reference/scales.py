@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
+from typing import Any, NamedTuple
 
 #: Movements that the Sunnybrook system asks for, in the order of its form (Ross, Fradet & Nedzelski 1996).
 SUNNYBROOK_MOVEMENTS = ("brow", "eye", "smile", "snarl", "pucker")
@@ -215,28 +216,31 @@ class Sunnybrook:
                 _check("Sunnybrook", f"{name}[{movement}]", value, low, high)
 
     @property
-    def resting_score(self) -> int:
-        """5 x the sum of the resting items, 0..20."""
-        return 5 * (self.eye + self.nasolabial + self.mouth)
-
-    @property
-    def voluntary_score(self) -> int:
-        """4 x the sum of the voluntary items, 20..100."""
-        return 4 * sum(self.voluntary)
-
-    @property
-    def synkinesis_score(self) -> int:
-        """Sum of the synkinesis items, 0..15."""
-        return sum(self.synkinesis)
+    def scores(self) -> SunnybrookScores:
+        """The sub-scores and the composite of the items."""
+        return sunnybrook_scores(self.eye + self.nasolabial + self.mouth, sum(self.voluntary), sum(self.synkinesis))
 
     @property
     def composite(self) -> int:
-        """Voluntary - resting - synkinesis: 100 healthy, 0 complete flaccid palsy. Raw: its least is -15, nothing is
-        clamped.
+        """100 healthy, 0 complete flaccid palsy; see `SunnybrookScores`."""
+        return self.scores.composite
 
-        Healthy people score 65 to 100 (Picard 2024, PMID 39215610).
-        """
-        return self.voluntary_score - self.resting_score - self.synkinesis_score
+
+class SunnybrookScores(NamedTuple):
+    """`resting` 0..20, `voluntary` 20..100, `synkinesis` 0..15; `composite` = voluntary - resting - synkinesis: raw,
+    its least is -15, nothing is clamped. Healthy people score 65 to 100 (Picard 2024, PMID 39215610)."""
+
+    resting: Any
+    voluntary: Any
+    synkinesis: Any
+    composite: Any
+
+
+def sunnybrook_scores(resting: Any, voluntary: Any, synkinesis: Any) -> SunnybrookScores:
+    """The scores of sums of items (Ross 1996): 5 x three resting, 4 x five voluntary, five synkinesis. Numbers, arrays
+    and tensors alike."""
+    resting, voluntary = 5 * resting, 4 * voluntary
+    return SunnybrookScores(resting, voluntary, synkinesis, voluntary - resting - synkinesis)
 
 
 #: Ratio from which on a movement counts as 5, 4, 3, 2. Ours: the form says complete, almost complete, mild excursion,

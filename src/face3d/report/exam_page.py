@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from face3d.exam import EXPRESSIONS
 from face3d.reference.norms import find_norms
-from face3d.reference.scales import ROMAN
+from face3d.reference.scales import ROMAN, Sunnybrook
 from face3d.report.colors import hex_of
 from face3d.report.exam_result import ExamResult, MeasurePart
 from face3d.report.frame import rendered, spoken
@@ -81,7 +81,7 @@ def _scales(result: ExamResult) -> list[tuple[str, str, str]]:
     theirs = c.get("sunnybrook_composite")
     if theirs is None and c.get("sunnybrook"):
         s = c["sunnybrook"]
-        theirs = 4 * sum(s["voluntary"]) - 5 * (s["eye"] + s["nasolabial"] + s["mouth"]) - sum(s["synkinesis"])
+        theirs = Sunnybrook(**s).composite
     fngs = e.fngs2 or {}
     return [
         ("House-Brackmann, estimated", roman(e.house_brackmann) or "–", roman(c.get("house_brackmann"))),

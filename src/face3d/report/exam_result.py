@@ -153,9 +153,9 @@ def exam_result(
     if e.sunnybrook is not None:
         s = e.sunnybrook
         scores = {
-            "resting": s.resting_score,
-            "voluntary_score": s.voluntary_score,
-            "synkinesis_score": s.synkinesis_score,
+            "resting": s.scores.resting,
+            "voluntary_score": s.scores.voluntary,
+            "synkinesis_score": s.scores.synkinesis,
         }
         sunnybrook = _plain(s) | scores | {"composite": s.composite}
     if e.fngs2 is not None:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from pydantic import Field
 
+from face3d.reference.distances import Distance
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part, Vector
 
 if TYPE_CHECKING:
@@ -20,14 +21,6 @@ if TYPE_CHECKING:
 ALIGNMENT = (
     "mirror image laid over the original rigidly, point to plane, re-weighted so that displaced parts, hair and "
     "one-sided parts do not count; the symmetry plane follows from it"
-)
-SURFACE_DISTANCE = (
-    "distance from each vertex to the closest point of the superimposed mirror image (Taylor 2014, Codari 2017); "
-    "blind to movement along the surface"
-)
-ASYMMETRY = (
-    "distance between a place on the face and the mirrored same place of the other side, through a template in "
-    "anatomical correspondence (Claes 2011, Ekrami 2018)"
 )
 
 
@@ -212,10 +205,10 @@ def result_of(analysis: Analysis) -> Result:
             for name, point in sorted(analysis.landmarks.items())
         },
         surface_distance=DistancePart(
-            definition=SURFACE_DISTANCE,
+            definition=Distance.SURFACE.definition,
             measured=int(np.isfinite(analysis.surface_distance_mm).sum()),
             not_measured=analysis.unmeasured,
-            regions=_regions(analysis, "surface distance"),
+            regions=_regions(analysis, Distance.SURFACE),
         ),
         **_through_correspondence(analysis),
         notes=list(analysis.notes),
@@ -234,10 +227,10 @@ def _through_correspondence(analysis: Analysis) -> dict[str, Any]:
         return parts
     return parts | {
         "asymmetry": DistancePart(
-            definition=f"{ASYMMETRY}; superimposed on {through.map.superimposed_on}",
+            definition=f"{Distance.ASYMMETRY.definition}; superimposed on {through.map.superimposed_on}",
             measured=int(np.isfinite(through.asymmetry_mm).sum()),
             not_measured=through.unmeasured,
-            regions=_regions(analysis, "asymmetry"),
+            regions=_regions(analysis, Distance.ASYMMETRY),
         ),
         "action_units": [UnitPart(**row) for row in through.action_units.to_dict("records")],
     }

@@ -23,7 +23,7 @@ from scipy.interpolate import RBFInterpolator
 from scipy.spatial import KDTree
 
 from face3d.errors import SchemaError
-from face3d.landmarks import NAMES
+from face3d.landmarks import NAMES, opposite_name
 from face3d.scan import Floats, Ints
 from face3d.simulate.head import HeadModel, Landmark, reflected
 
@@ -101,7 +101,7 @@ def borrowed_regions(vertices: Floats, opposite: Ints, landmarks: dict[str, Land
     warp = RBFInterpolator(np.array([ours[n] for n in names]), theirs, kernel="thin_plate_spline", smoothing=1.0)
     _, near = KDTree(warp(head.vertices)).query(vertices)
     out = {name: weight[near] for name, weight in head.regions.items()}
-    mirror = {k: f"{k[:-5]}_right" if k.endswith("_left") else f"{k[:-6]}_left" for k in out}
+    mirror = {k: opposite_name(k) for k in out}
     return {k: (w + out[mirror[k]][opposite]) / 2 for k, w in out.items()}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from face3d.landmarks import SIDES
+from face3d.landmarks import SIDES, code_of
 from face3d.scan import Floats
 from face3d.simulate.expressions import BRANCHES, DRIVEN_BY
 from face3d.simulate.head import HeadModel, reflected
@@ -91,7 +91,7 @@ def natural_surface_rms(model: HeadModel, asymmetry: ArrayLike) -> float:
         np.add.at(area, model.faces[:, k], np.linalg.norm(cross, axis=1))
     normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
     for name, weight in model.regions.items():
-        if name.rsplit("_", 1)[0] in ("neck", "ear", "scalp", "mouth_inside", "eyeball"):
+        if code_of(name) in ("neck", "ear", "scalp", "mouth_inside", "eyeball"):
             area = area * (1 - weight)
     along = (apart * normal).sum(axis=1)
     return SURFACE_SHARE * float(np.sqrt(area @ along**2 / area.sum()))

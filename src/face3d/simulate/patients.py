@@ -15,7 +15,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from face3d.landmarks import SIDES
+from face3d.landmarks import SIDES, other_side
 from face3d.scan import Floats
 from face3d.simulate.expressions import BRANCHES, CLOSING, DRIVEN_BY, SYNKINETIC, recipes_for
 from face3d.simulate.head import HeadModel
@@ -99,7 +99,7 @@ class Patient(Value):
 
     def mirrored(self) -> Patient:
         """The person's mirror image: sides swap in all that has one."""
-        other = {"left": "right", "right": "left", "none": "none"}[self.side]
+        other = other_side(self.side) if self.side in SIDES else self.side
         return self.replace(
             asymmetry=-self.asymmetry, side=other, habit={k: -v for k, v in self.habit.items()},
             closing=self.closing[::-1],
@@ -134,7 +134,7 @@ def expression_intensities(patient: Patient, expression: str) -> tuple[Floats, F
     number = {unit: k for k, unit in enumerate(model.units)}
     sides = {side: np.zeros(len(model.units)) for side in SIDES}
     ill = patient.side if patient.side in SIDES else None
-    well = {"left": "right", "right": "left", None: None}[ill]
+    well = other_side(ill) if ill is not None else None
     effort = patient.effort.get(expression, 1.0)
     for unit, strength in recipes[expression].items():
         asked = strength * patient.style.get(unit, 1.0) * (1.0 if unit in CLOSING else effort)

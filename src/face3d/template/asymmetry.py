@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from face3d.errors import RegistrationError
 from face3d.geometry.mesh import scan_normals, vertex_normals
+from face3d.geometry.rays import RayScene
 from face3d.geometry.rigid import laid_on
 from face3d.scan import FaceScan, Floats
 from face3d.template.fit import TemplateFit
@@ -100,21 +100,15 @@ def carried(fit: TemplateFit, scan: FaceScan, values: ArrayLike) -> tuple[Floats
 
     Each scan vertex takes the value at the closest point of the fitted template; NaN where it is not on it.
     """
-    import open3d as o3d
-
-    tensor: Any = o3d.core.Tensor  # its stubs know no arrays
     t = fit.template
     inner = np.asarray(values, np.float64)
     points = fit.to_head.apply(scan.vertices)
-    scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(tensor(fit.vertices_mm.astype(np.float32)), tensor(t.faces.astype(np.uint32)))
-    found = scene.compute_closest_points(tensor(points.astype(np.float32)))
-    uv = found["primitive_uvs"].numpy().astype(np.float64)
-    share = np.column_stack([1.0 - uv.sum(axis=1), uv])
-    corners = t.faces[found["primitive_ids"].numpy().astype(np.int64)]
+    # About the head frame's own origin.
+    at, face, share = RayScene(fit.vertices_mm, t.faces, middle=np.zeros(3)).closest(points)
+    corners = t.faces[face]
     facing = np.einsum("vk,vki->vi", share, vertex_normals(fit.vertices_mm, t.faces)[corners])
     facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-12)
-    apart = points - found["points"].numpy()
+    apart = points - at
     height = np.einsum("vi,vi->v", apart, facing)
     beside = np.linalg.norm(apart - height[:, None] * facing, axis=1)
     turned = np.einsum("vi,vi->v", fit.to_head.rotation.apply(scan_normals(scan)), facing)

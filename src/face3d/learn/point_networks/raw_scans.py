@@ -15,6 +15,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.grading.grid import MARKS
 from face3d.grading.points import farthest_points
+from face3d.landmarks import code_of
 from face3d.scan import Floats
 
 #: mm: the face around the nose's root, and no further back than this: beyond come hair, ears and neck.
@@ -78,7 +79,7 @@ def laid_on(
 ) -> RigidTransform:
     """The rigid motion that lays `moving` (n, 6) on `fixed` (m, 6), with `tree` over its points, where the face stands
     still; both about in the head frame already, with the landmarks `found` and `at_rest` (L, 3)."""
-    codes = [name.split("_")[0] for name in MARKS]
+    codes = [code_of(name) for name in MARKS]
     use = np.isin(codes, _STILL_IN.get(expression, _STILL)) & np.isfinite(found + at_rest).all(axis=1)
     still = np.flatnonzero(_still(expression, moving[:, :3]))
     some = moving[still[np.linspace(0, len(still) - 1, min(_MOST_USED, len(still))).astype(int)]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
+from face3d.geometry.rays import RayScene
 from face3d.scan import Floats, Ints
 from face3d.values import Value
 
@@ -52,22 +53,14 @@ class View(Value):
 
 def look(vertices: Floats, faces: Ints, camera: Pinhole) -> View:
     """The mesh `vertices` (V, 3) mm in the camera's frame, seen from outside (a face's back side hides, unmeasured)."""
-    import open3d as o3d
-
-    tensor = o3d.core.Tensor.from_numpy
-    scene = o3d.t.geometry.RaycastingScene(nthreads=1)
-    scene.add_triangles(tensor(vertices.astype(np.float32)), tensor(np.ascontiguousarray(faces, np.uint32)))
     rays = camera.rays()
-    cast = scene.cast_rays(tensor(np.dstack([np.zeros_like(rays), rays]).astype(np.float32)), nthreads=1)
-    depth = cast["t_hit"].numpy().astype(np.float64)
-    hit = np.isfinite(depth)
-    face = np.where(hit, cast["primitive_ids"].numpy().astype(np.int64), -1)
-    uv = cast["primitive_uvs"].numpy().astype(np.float64)
+    scene = RayScene(vertices, faces, threads=1, middle=np.zeros(3))  # the camera's own origin
+    depth, face, weights, normals = scene.cast(np.zeros_like(rays), rays)
+    hit = face >= 0
     cosine = np.zeros(depth.shape)
-    normal = cast["primitive_normals"].numpy().astype(np.float64)[hit]
+    normal = normals.astype(np.float64)[hit]
     cosine[hit] = -np.einsum("ij,ij->i", normal, rays[hit]) / np.linalg.norm(rays[hit], axis=1)
     front = cosine > 0
-    weights = np.dstack([1 - uv.sum(axis=2), uv[..., 0], uv[..., 1]])
     return View(np.where(front, depth, 0.0), np.where(front, face, -1), weights, cosine)
 
 

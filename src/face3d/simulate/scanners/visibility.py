@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import ndtr
 
+from face3d.geometry.rays import RayScene
+from face3d.landmarks import code_of
 from face3d.scan import Floats, Ints
 from face3d.simulate.scanners.noise import smooth_field
 
@@ -21,11 +23,7 @@ def cosine_to_cameras(points: Floats, normals: Floats, vertices: Floats, faces: 
 
     `points`, `normals` (N, 3) on the surface `vertices`, `faces` (mm); `cameras` (C, 3) positions, mm, same frame.
     """
-    import open3d as o3d
-
-    scene = o3d.t.geometry.RaycastingScene(nthreads=1)
-    tensor = o3d.core.Tensor.from_numpy
-    scene.add_triangles(tensor(vertices.astype(np.float32)), tensor(faces.astype(np.uint32)))
+    scene = RayScene(vertices, faces, threads=1, middle=np.zeros(3))
     seen = np.zeros((len(points), len(np.atleast_2d(cameras))))
     # Half a millimetre off the surface: coarse facets must not hide their own neighbours at grazing angles.
     start = points + 0.5 * normals
@@ -34,9 +32,7 @@ def cosine_to_cameras(points: Floats, normals: Floats, vertices: Floats, faces: 
         to /= np.linalg.norm(to, axis=1, keepdims=True)
         cosine = np.einsum("ij,ij->i", normals, to)
         ask = np.flatnonzero(cosine > np.cos(np.radians(STEEPEST_DEGREES)))
-        rays = np.hstack([start[ask], to[ask]]).astype(np.float32)
-        hidden = scene.test_occlusions(tensor(rays), nthreads=1).numpy()
-        seen[ask, k] = np.where(hidden, 0.0, cosine[ask])
+        seen[ask, k] = np.where(scene.hidden(start[ask], to[ask]), 0.0, cosine[ask])
     return seen
 
 
@@ -49,7 +45,7 @@ def unmeasured(points: Floats, landmarks: Mapping[str, Floats], rng: np.random.G
     """
     loss = np.zeros(len(points))
     for side in ("left", "right"):
-        mark = {name.rsplit("_", 1)[0]: p for name, p in landmarks.items() if name.endswith(f"_{side}")}
+        mark = {code_of(name): p for name, p in landmarks.items() if name.endswith(f"_{side}")}
         if {"en", "ps", "ex"} <= mark.keys():
             lash = _polyline_distance(points, [mark["en"], mark["ps"], mark["ex"]])
             loss = np.maximum(loss, 0.25 * np.exp(-((lash / 2.0) ** 2)))
