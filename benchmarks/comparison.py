@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from examination import run
 from face3d.measuring.comparison import compare
 from fitted_exams import StoredFit
-from learn_measuring import measured
+from learn_corrections import measured
 from seen_exams import make as see
 
 SEED = 14

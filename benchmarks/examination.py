@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from face3d.measuring.scale_estimates import estimate_scales, rules
 from face3d.reference.agreement import weighted_kappa
 from fitted_exams import StoredFit, make, stored
-from learn_measuring import measured
+from learn_corrections import measured
 from seen_exams import make as see
 
 SEED = 2

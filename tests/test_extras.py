@@ -10,7 +10,7 @@ import pytest
 
 from face3d import extras
 from face3d.errors import MissingExtraError
-from face3d.measuring import analysis
+from face3d.landmarking.placing import placed
 from face3d.measuring.analysis import Analysis
 
 #: import name -> distribution name, where they differ
@@ -37,8 +37,8 @@ def test_a_package_that_is_there_is_returned() -> None:
 
 def test_given_landmarks_are_enough_without_mediapipe(dome: Analysis, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "mediapipe", None)  # an import of it then raises ModuleNotFoundError
-    landmarks, confidence, dense, notes = analysis._landmarks(dome.scan)
-    assert set(landmarks) == set(dome.scan.landmarks) and set(confidence.values()) == {1.0}
-    assert not np.isfinite(dense).any() and "MediaPipe is not installed" in notes[0]
-    with pytest.raises(ModuleNotFoundError, match="mediapipe"):
-        analysis._landmarks(dome.scan.replace(landmarks={}))
+    at = placed(dome.scan)
+    assert set(at.found.landmarks) == set(dome.scan.landmarks) and set(at.found.confidence.values()) == {1.0}
+    assert not np.isfinite(at.found.dense).any() and "MediaPipe is not installed" in at.notes[-1]
+    with pytest.raises(MissingExtraError, match=r"mediapipe.*\[detect\]"):
+        placed(dome.scan.replace(landmarks={}))

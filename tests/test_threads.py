@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
@@ -32,3 +35,29 @@ def test_torch_has_one_inside_and_as_before_outside() -> None:
     with one_torch_thread():
         assert torch.get_num_threads() == 1
     assert torch.get_num_threads() == before
+
+
+def test_overlapping_torch_callers_leave_every_thread_as_it_was() -> None:
+    torch = pytest.importorskip("torch")
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    inside, left = threading.Barrier(2), threading.Event()
+
+    def first() -> int:
+        with one_torch_thread():
+            inside.wait()
+        left.set()
+        return torch.get_num_threads()
+
+    def second() -> int:
+        with one_torch_thread():
+            inside.wait()
+            left.wait()  # the first one leaves first
+            assert torch.get_num_threads() == 1
+        return torch.get_num_threads()
+
+    with ThreadPoolExecutor(2) as pool:
+        found = [f.result() for f in (pool.submit(first), pool.submit(second))]
+        assert found == [2, 2]
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)

@@ -29,5 +29,5 @@ class OutputError(Face3DError):
     """A result cannot be written where it was asked for."""
 
 
-class MissingExtraError(Face3DError, ImportError):
+class MissingExtraError(Face3DError, ModuleNotFoundError):
     """An optional package is not installed; the message names the extra that brings it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import json
+import os
 import sys
 from collections.abc import Mapping
 from types import ModuleType
@@ -40,11 +41,14 @@ def missing(module: str) -> MissingExtraError:
     if extra is None:
         raise KeyError(f"{module} belongs to no extra of face3d")
     use, _ = EXTRAS[extra]
-    return MissingExtraError(f"the package {module!r} is not installed; it is needed for {use}: {install_line(extra)}")
+    said = f"the package {module!r} is not installed; it is needed for {use}: {install_line(extra)}"
+    return MissingExtraError(said, name=module)
 
 
 def require(module: str) -> ModuleType:
     """The optional package, imported; raises `MissingExtraError` (an ImportError too) that names the extra."""
+    # In a notebook open3d would announce, and start, a web server of its own when it is imported.
+    os.environ.setdefault("OPEN3D_DISABLE_WEB_VISUALIZER", "true")
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:

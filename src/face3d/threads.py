@@ -9,6 +9,7 @@ from typing import Any
 
 _lock = threading.Lock()
 _inside: list[Any] = []
+_torch_before: list[int] = []
 
 
 @contextmanager
@@ -31,12 +32,16 @@ def one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Within it torch runs on one thread; afterwards on as many as before."""
+    """Within it torch runs on one thread; afterwards on as many as the first of several callers at a time found. Torch
+    keeps the number by thread: each caller sets it back for itself."""
     import torch
 
-    before = torch.get_num_threads()
+    with _lock:
+        _torch_before.append(_torch_before[0] if _torch_before else torch.get_num_threads())
     torch.set_num_threads(1)
     try:
         yield
     finally:
+        with _lock:
+            before = _torch_before.pop()
         torch.set_num_threads(before)

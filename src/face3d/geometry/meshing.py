@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from face3d.errors import LandmarkError
+from face3d.extras import require
 from face3d.geometry.views import Surface
 from face3d.scan import FaceScan
 
@@ -15,8 +16,7 @@ def surface_of(scan: FaceScan, notes: list[str]) -> Surface:
     """The scan's surface, or one meshed through a point cloud; what was done is appended to `notes`."""
     if len(scan.faces):
         return Surface(scan.vertices, scan.faces)
-    import open3d as o3d
-
+    o3d: Any = require("open3d")
     if len(scan.vertices) < 500:
         raise LandmarkError(
             f"{scan.name}: a point cloud of {len(scan.vertices)} points is too sparse to show a face (500 needed); "

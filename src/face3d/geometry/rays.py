@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from face3d.extras import require
 from face3d.scan import Floats, Ints
 
 
@@ -34,12 +35,11 @@ class RayScene:
 
     def __init__(self, vertices: Floats, faces: Ints, threads: int = 0, middle: Floats | None = None) -> None:
         """`threads` at most, 0 for all; `middle` (3,) by default the mean of the vertices."""
-        from open3d import core, t
-
-        self._tensor: Any = core.Tensor  # its stubs know no arrays
+        o3d = require("open3d")
+        self._tensor: Any = o3d.core.Tensor  # its stubs know no arrays
         self._threads = threads
         self.middle = vertices.mean(axis=0) if middle is None else middle
-        self._scene: Any = t.geometry.RaycastingScene(nthreads=threads)
+        self._scene: Any = o3d.t.geometry.RaycastingScene(nthreads=threads)
         self._scene.add_triangles(
             self._tensor((vertices - self.middle).astype(np.float32)), self._tensor(faces.astype(np.uint32))
         )

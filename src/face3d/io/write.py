@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
-import tempfile
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -47,21 +47,16 @@ def write_scan(path: str | os.PathLike[str], scan: FaceScan, properties: Mapping
 
 def write_bytes(path: Path, data: bytes) -> Path:
     """Write a file under a temporary name in its own folder, then rename it into place."""
+    temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    except OSError as error:
-        raise ScanError(f"{path}: cannot be written: {error.strerror}") from None
-    try:
-        with os.fdopen(handle, "wb") as file:
+        # "x" makes it new, with the permissions that the process gives to every file.
+        with open(temporary, "xb") as file:
             file.write(data)
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
         os.replace(temporary, path)
     except OSError as error:
         raise ScanError(f"{path}: cannot be written: {error.strerror}") from None
     finally:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     return path
 
 

@@ -6,8 +6,9 @@ import functools
 import hashlib
 import json
 import os
-import sys
+import re
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d.errors import WeightsError
+from face3d.extras import require
 from face3d.scan import Floats, Ints
 
 
@@ -48,6 +50,7 @@ class Detector:
     """
 
     def __enter__(self) -> Detector:
+        require("mediapipe")
         with _quiet():
             from mediapipe.tasks.python import BaseOptions, vision
 
@@ -85,19 +88,32 @@ class Detector:
         return np.array([(p.x * width - 0.5, p.y * height - 0.5) for p in found[0]])
 
 
+#: One start at a time: standard error belongs to the whole process.
+_starting = threading.Lock()
+#: What MediaPipe and what it stands on write at their start (glog's and absl's lines, TensorFlow's note).
+_CHATTER = re.compile(rb"^(?:[WIE]\d{4} |[WIE]0000 |INFO: |WARNING: All log messages before absl)")
+
+
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps the C++ logs of MediaPipe's start off stderr; if the start fails they are printed after all."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as log:
-        os.dup2(log.fileno(), 2)
+    """Keeps the C++ logs of MediaPipe's start off stderr. What others wrote there meanwhile is printed after it, and
+    all of it if the start fails."""
+    with _starting:
         try:
+            kept = os.dup(2)
+        except OSError:  # a process without a standard error: nothing to keep quiet
             yield
-        except BaseException:
-            log.seek(0)
-            os.write(kept, log.read())
-            raise
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+            return
+        with tempfile.TemporaryFile() as log:
+            os.dup2(log.fileno(), 2)
+            failed = True
+            try:
+                yield
+                failed = False
+            finally:
+                os.dup2(kept, 2)
+                os.close(kept)
+                log.seek(0)
+                for line in log:
+                    if failed or not _CHATTER.match(line):
+                        os.write(2, line)

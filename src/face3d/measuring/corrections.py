@@ -2,7 +2,7 @@
 
 Where skin slides under a smooth surface, a scan holds little evidence of it, and a template fit answers with its
 prior: less movement, and above all less difference between the sides, than there was. How much is lost on average,
-region by region, was learned on simulated training subjects (`tools/learn_measuring.py`; `data/movement_gains.json`)
+region by region, was learned on simulated training subjects (`tools/learn_corrections.py`; `data/movement_gains.json`)
 and is put back here. The factors are those of the least mean error, movements of every author counting alike; what
 cannot be known stays out.
 

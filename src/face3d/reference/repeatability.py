@@ -1,7 +1,7 @@
 """How well each measure repeats: standard error of measurement and detectable change, ours by simulation or a
 laboratory's own.
 
-The shipped values come from simulated people scanned twice (`tools/learn_measuring.py`): other pose, triangulation,
+The shipped values come from simulated people scanned twice (`tools/learn_corrections.py`): other pose, triangulation,
 crop and scanner noise, the same face in the same expression. That is measurement error alone, failures left out. People
 don't repeat an expression exactly; published detectable changes, a week apart, hold both and stand beside ours.
 """

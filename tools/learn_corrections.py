@@ -4,7 +4,7 @@
     python tools/fitted_exams.py --seen seen --fits fits
     python tools/seen_exams.py --out twice --subjects 18 --seed 13 --scans 2 --short --scanner stereophotogrammetry
     python tools/fitted_exams.py --seen twice --fits fits-twice
-    python tools/learn_measuring.py fits fits-twice
+    python tools/learn_corrections.py fits fits-twice
 
 Writes src/face3d/data/movement_gains.json and repeatability.json. Figures are published from another seed's exams
 (`benchmarks/examination.py`), never from those that were learned from. Faces that an application moved (fixed mesh)
@@ -265,7 +265,7 @@ def main() -> None:
     twice = list(stored(a.twice))
     people = f"{len({x.subject for x in exams})} simulated subjects, all scanners but fixed meshes, 20,000 points"
     anchors, lids = learn_anchors(exams), learn_lids(exams)
-    note = f"learned on {people}; tools/learn_measuring.py"
+    note = f"learned on {people}; tools/learn_corrections.py"
     gains = learn_gains(exams, anchors)
     tips = learn_tips(exams, anchors, gains)
     parts = {"note": note, "anchors": anchors, "lids": asdict(lids), "gains": gains, "tips": tips}
