@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,14 +29,16 @@ from face3d.io.landmark_programs import (
     to_pts,
     to_tps,
 )
-from face3d.io.landmark_rows import Rows, millimetres, number, text_of
+from face3d.io.landmark_rows import MAX_POINTS, Rows, millimetres, number, text_of
 from face3d.io.landmark_slicer import from_fcsv, from_markups, to_fcsv, to_markups
 from face3d.io.landmark_tables import from_array, from_table, to_csv
 from face3d.io.write import write_bytes
 from face3d.scan import Floats
 
-_MAX_BYTES = 8 << 20
-_MAX_POINTS = 100_000
+# So many points are 8 MB as Slicer's JSON and 2 MB in any other format.
+_MAX_LINES = 50_000
+_MAX_BYTES, _MAX_BYTES_JSON = 2 << 20, 8 << 20
+_LONGEST_NAME = 200
 _MISSING = 9999.0  # what the program Landmark writes for a point that was not placed
 
 
@@ -68,23 +71,42 @@ def read_marks(path: str | os.PathLike[str], names: Sequence[str] | None = None)
     """As `read_landmarks`, with what the file says of units, and what was left out."""
     file = Path(path)
     if file.is_dir():
-        raise LandmarkError(f"{file}: is a folder; landmarks are a file: {', '.join(_READERS)}")
-    kind = _kind(file, _READERS)
+        raise LandmarkError(f"{file}: is a folder; landmarks are read from a file: {', '.join(_READ)}")
+    kind = _kind(file, _READ)
     try:
-        raw = guard.read_bytes(file, _MAX_BYTES)
+        is_json = kind.endswith("json")
+        raw = guard.read_bytes(file, _MAX_BYTES_JSON if is_json else _MAX_BYTES)
     except ScanError as error:
         raise LandmarkError(str(error)) from None
     _refuse_others(str(file), raw)
-    found = from_array(str(file), raw) if kind == ".npy" else _READERS[kind](str(file), text_of(str(file), raw))
-    if len(found.rows) > _MAX_POINTS:
-        raise LandmarkError(f"{file}: {len(found.rows)} points; at most {_MAX_POINTS} landmarks are read")
+    if kind == ".npy":
+        found = from_array(str(file), raw)
+    else:
+        text = text_of(str(file), raw)
+        if (lines := max(text.count("\n"), text.count("\r"))) > _MAX_LINES and not is_json:
+            raise LandmarkError(f"{file}: {lines} lines; landmark files of at most {_MAX_LINES} lines are read")
+        found = _READERS[kind](str(file), text)
+    if len(found.rows) > MAX_POINTS:
+        raise LandmarkError(f"{file}: {len(found.rows)} points; at most {MAX_POINTS} landmarks are read")
     points, missing = _named(str(file), found, names)
     notes = (*found.notes, f"not placed: {', '.join(missing)[:200]}") if missing else found.notes
     units = ("scan",) if found.unit is None else ("mm",) if found.sure else ("mm", "scan")
     return Marks(points, units, tuple(f"{file.name}: {note}" for note in notes))
 
 
-def _kind(file: Path, known: Mapping[str, object]) -> str:
+def marks_of(name: str, landmarks: str | os.PathLike[str] | Mapping[str, ArrayLike] | None) -> Marks:
+    """The landmarks given for the scan `name`: a file's, or name -> three coordinates in the scan file's unit."""
+    if landmarks is not None and not isinstance(landmarks, Mapping):
+        return read_marks(landmarks)
+    try:
+        return Marks({key: np.asarray(point, np.float64) for key, point in renamed(landmarks or {}).items()})
+    except LandmarkError as error:
+        raise LandmarkError(f"{name}: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise LandmarkError(f"{name}: the landmarks are not name -> three numbers ({error})") from None
+
+
+def _kind(file: Path, known: Iterable[str]) -> str:
     lower = file.name.lower()
     kind = next((k for k in known if lower.endswith(k)), None)
     if kind is None:
@@ -115,7 +137,7 @@ def _refuse_others(where: str, raw: bytes) -> None:
     start = raw[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
     what = next((what for magic, what in _STARTS if start.startswith(magic)), None)
     if what is not None:
-        raise LandmarkError(f"{where}: is no landmark file, but {what}; landmarks are read from {', '.join(_READERS)}")
+        raise LandmarkError(f"{where}: is no landmark file, but {what}; landmarks are read from {', '.join(_READ)}")
 
 
 def _named(where: str, found: Rows, names: Sequence[str] | None) -> tuple[dict[str, Floats], list[str]]:
@@ -127,26 +149,32 @@ def _named(where: str, found: Rows, names: Sequence[str] | None) -> tuple[dict[s
         if len(names) != len(rows):
             raise LandmarkError(f"{where}: {len(names)} names are given for {len(rows)} points")
         rows = [(name, values) for name, (_, values) in zip(names, rows, strict=True)]
-    written = {mark for _, values in rows for v in values or () if isinstance(v, str) for mark in ",." if mark in v}
+    words = [v for _, values in rows for v in values or () if isinstance(v, str) and any(map(str.isdigit, v))]
+    written = {mark for mark in ",." if any(mark in word for word in words)}
     if len(written) > 1:
         raise LandmarkError(f"{where}: numbers with a decimal comma beside numbers with a point; write all one way")
     factor = millimetres(found.unit or "mm") or 1.0
+    rows = [(name and name.encode("utf-8", "replace").decode(), values) for name, values in rows]
     every = [_point(where, i, len(rows), name, values) for i, (name, values) in enumerate(rows)]
     if len(rows) == IBUG_POINTS and not any(name for name, _ in rows):
         try:
             return from_ibug68(np.array(every) * factor), []
         except LandmarkError as error:
-            raise LandmarkError(f"{where}: {error}; give the names in order: read_landmarks(path, names=[...])") from None
+            raise LandmarkError(
+                f"{where}: {error}; give the names in order: read_landmarks(path, names=[...])"
+            ) from None
     points: dict[str, Floats] = {}
     missing: list[str] = []
     for i, ((name, _), point) in enumerate(zip(rows, every, strict=True)):
         if np.isnan(point).all():
-            missing += [name] if name else []
+            missing += [name[:40]] if name else []
         elif not name:
             raise LandmarkError(
                 f"{where}: point {i + 1} of {len(rows)} has no name; give the names in order: "
                 f"read_landmarks(path, names=[...]), or write a CSV with the columns name, x, y, z; {KNOWN_NAMES}"
             )
+        elif len(name) > _LONGEST_NAME:
+            raise LandmarkError(f"{where}: the name {name[:40]!r}... has {len(name)} letters; at most {_LONGEST_NAME}")
         elif name in points:
             raise LandmarkError(f"{where}: landmark {name[:40]!r} is there twice")
         else:
@@ -192,10 +220,17 @@ def _from_json(where: str, text: str) -> Rows:
     raise LandmarkError(f"{where}: holds {what}, no markups of 3D Slicer and no landmarks of menpo")
 
 
+def _from_text(where: str, text: str) -> Rows:
+    """A plain text: what a .pts file holds, by its first line, or a table."""
+    is_pts = re.match(r"\s*(version\b|n_points\b|\d+\s*\n)", text, re.IGNORECASE)
+    return from_pts(where, text) if is_pts else from_table(where, text)
+
+
 _READERS: Mapping[str, Callable[[str, str], Rows]] = {
     ".mrk.json": _from_json, ".fcsv": from_fcsv, ".pp": from_meshlab, ".pts": from_pts, ".tps": from_tps,
-    ".ljson": _from_json, ".json": _from_json, ".csv": from_table, ".txt": from_table, ".npy": from_table,
+    ".ljson": _from_json, ".json": _from_json, ".csv": from_table, ".txt": _from_text,
 }  # fmt: skip
+_READ = (*_READERS, ".npy")
 
 
 def write_landmarks(path: str | os.PathLike[str], landmarks: Mapping[str, ArrayLike]) -> Path:

@@ -34,7 +34,7 @@ _SIDES = {"l": "left", "lt": "left", "left": "left", "r": "right", "rt": "right"
 
 
 def canonical_name(name: str) -> str:
-    """The scheme's name for `name` ("en_l", "enL", "left_en", "Ex right", "Right Exocanthion", "n'"), or `name` as it is.
+    """The scheme's name for `name` ("en_l", "enL", "left_en", "Ex right", "Right Exocanthion", "n'"); else `name`.
 
     Left and right are taken to be the subject's, as everywhere.
     """

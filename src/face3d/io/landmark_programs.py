@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 
 from face3d.errors import LandmarkError
 from face3d.io.landmark_names import IBUG_POINTS, ibug_order
-from face3d.io.landmark_rows import Row, Rows, lines_of, number, split_row
+from face3d.io.landmark_rows import MAX_POINTS, Row, Rows, lines_of, number, split_row
 
 _Points = Mapping[str, list[float]]
 
@@ -86,6 +86,8 @@ def from_menpo(where: str, document: Any) -> Rows:
                 raise LandmarkError(f"{where}: holds {len(document['groups'])} groups of landmarks; keep one")
             group = next(iter(document["groups"].values()))
         points = group["landmarks"]["points"]
+        if len(points) > MAX_POINTS:
+            raise LandmarkError(f"{where}: {len(points)} points; at most {MAX_POINTS} landmarks are read")
         values = [[float("nan") if v is None else number(v) for v in point] for point in points]
         labels = {str(part["label"]): [int(i) for i in part["mask"]] for part in group.get("labels", [])}
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:

@@ -9,6 +9,9 @@ from typing import Any
 
 from face3d.errors import LandmarkError
 
+#: More points than any template has.
+MAX_POINTS = 20_000
+
 Row = tuple[str | None, Sequence[Any] | None]
 
 

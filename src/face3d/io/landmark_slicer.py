@@ -15,7 +15,7 @@ import numpy as np
 
 from face3d.errors import LandmarkError
 from face3d.io.landmark_names import canonical_name
-from face3d.io.landmark_rows import Row, Rows, lines_of, millimetres, number
+from face3d.io.landmark_rows import MAX_POINTS, Row, Rows, lines_of, millimetres, number
 from face3d.io.landmark_tables import cell
 from face3d.landmarks import NAMES
 from face3d.scan import Floats
@@ -24,6 +24,7 @@ FLIP = np.array([-1.0, -1.0, 1.0])
 
 # A point list is called so since Slicer 5, and a fiducial list in files of every version.
 _POINT_LISTS = ("fiducial", "pointlist")
+_MAX_LISTS = 1000
 _NOT_PLACED = ("undefined", "preview", "missing")
 
 
@@ -36,7 +37,7 @@ def from_markups(where: str, document: Mapping[str, Any]) -> Rows:
     lists: list[list[Row]] = []
     notes: list[str] = []
     units: list[str] = []
-    for markup in _entries(where, document.get("markups"), "markup"):
+    for markup in _entries(where, document.get("markups"), "markup", _MAX_LISTS):
         kind = str(markup.get("type") or "PointList")
         if kind.lower() not in _POINT_LISTS:
             notes.append(f"a {kind} was left out")
@@ -58,14 +59,16 @@ def from_markups(where: str, document: Mapping[str, Any]) -> Rows:
     return Rows([row for rows in lists for row in rows], "mm" if lists else None, sure, tuple(notes))
 
 
-def _entries(where: str, entries: Any, what: str) -> list[Mapping[str, Any]]:
+def _entries(where: str, entries: Any, what: str, limit: int = MAX_POINTS) -> list[Mapping[str, Any]]:
     if not isinstance(entries, list | None) or any(not isinstance(e, dict) for e in entries or []):
         raise LandmarkError(f"{where}: a {what} is {str(entries)[:60]}; does not follow Slicer's markups format")
+    if entries and len(entries) > limit:
+        raise LandmarkError(f"{where}: {len(entries)} entries of the kind {what}; at most {limit} are read")
     return entries or []
 
 
 def _unit(where: str, said: Any) -> str:
-    """A unit as a word, as [code, scheme, meaning] or as an object with such fields; mm by default, as in the schema."""
+    """A unit as a word, as [code, scheme, meaning] or as an object with such fields; mm where none is said."""
     if isinstance(said, list) and said:
         said = said[0]
     elif isinstance(said, dict):

@@ -17,6 +17,7 @@ _Table = list[list[str]]
 
 _SEPARATORS = (";", "\t", ",", "|", None)  # None: blanks
 _MAX_COLUMNS = 200
+_ENOUGH = 1000  # rows that tell which column holds the names
 _HEADER_WITHIN = 30  # rows: titles may stand above it
 _NAMES_HERE = ("name", "label", "landmark", "landmarks", "point", "code", "id")
 # What may stand beside the letter of an axis: "x-coordinate", "Position X". Other words make another column of it.
@@ -30,7 +31,7 @@ def from_table(where: str, text: str) -> Rows:
     counts. Empty cells, NA, NaN or a dash are a point that was not placed.
     """
     lines = lines_of(text)
-    said = re.fullmatch(r"\s*sep=(.)\s*", lines[0])  # a line of Excel's own
+    said = re.fullmatch(r"\s*sep=([;,:|\t])\s*", lines[0])  # a line of Excel's own
     content = "\n".join(lines[1:] if said else lines)
     failed, widest = LandmarkError(f"{where}: no landmarks in it"), 0
     for separator in [said.group(1)] if said else [s for s in _SEPARATORS if s is None or s in content]:
@@ -41,10 +42,10 @@ def from_table(where: str, text: str) -> Rows:
             if width > _MAX_COLUMNS:
                 raise LandmarkError(f"{where}: {width} columns; at most {_MAX_COLUMNS} are read")
             return _with_header(where, table) or _without_header(where, table)
-        except (LandmarkError, csv.Error) as error:
-            if width > widest:
-                message = str(error) if isinstance(error, LandmarkError) else f"{where}: no valid CSV ({error})"
-                failed, widest = LandmarkError(message), width
+        except csv.Error as error:
+            failed, widest = LandmarkError(f"{where}: no valid CSV ({error})"), _MAX_COLUMNS
+        except LandmarkError as error:  # told of the separator that makes most columns
+            failed, widest = (error, width) if width > widest else (failed, widest)
     raise failed
 
 
@@ -115,15 +116,14 @@ def _axes(where: str, head: Sequence[str]) -> list[_Axis] | None:
 
 def _with_header(where: str, table: _Table) -> Rows | None:
     """The rows below the header; None where there is none."""
-    for at, head in enumerate(table[:_HEADER_WITHIN]):
-        if (axes := _axes(where, head)) is not None:
-            break
-        if sum(is_number(cell) for cell in head if cell) >= 3:
+    at, head, axes = 0, [""], None
+    while axes is None:
+        if at == min(len(table), _HEADER_WITHIN) or sum(is_number(cell) for cell in table[at] if cell) >= 3:
             return None
-    else:
-        return None
-    body = table[at + 1 :]
-    if body and all(len(row) == len(head) + 1 for row in body):  # R writes no header over the names of rows
+        at, head = at + 1, table[at]
+        axes = _axes(where, head)
+    body = table[at:]
+    if len(head) == 3 and body and all(len(row) == 4 for row in body):  # R writes no header over the names of rows
         head, axes = ["name", *head], [_Axis(a.column + 1, a.letter, a.unit, None) for a in axes]
     units = {a.unit.lower() for a in axes if a.unit}
     if len({millimetres(unit) for unit in units}) > 1:
@@ -137,7 +137,9 @@ def _with_header(where: str, table: _Table) -> Rows | None:
     rows: list[Row] = []
     for row in body:
         if len(row) <= max(columns) or any(row[len(head) :]):
-            raise LandmarkError(f"{where}: the row {', '.join(row)[:80]!r} has not the {len(head)} columns of the header")
+            raise LandmarkError(
+                f"{where}: the row {', '.join(row)[:80]!r} has not the header's {len(head)} columns"
+            )
         name = row[label] if label is not None and label < len(row) else None
         point: Sequence[str | float] | None = [row[i] for i in columns]
         if not name and not any(point):
@@ -165,7 +167,7 @@ def _rank(head: str) -> int:
 
 def _name_column(body: _Table, columns: Sequence[int]) -> int | None:
     """The one of `columns` with the most known names; where none is known, the first that holds words."""
-    cells = {i: [row[i] for row in body if i < len(row)] for i in columns}
+    cells = {i: [row[i] for row in body[:_ENOUGH] if i < len(row)] for i in columns}
     worded = [i for i in columns if any(not is_number(cell) for cell in cells[i])]
     return max(worded, key=lambda i: sum(map(is_known, cells[i])), default=None)
 
@@ -175,12 +177,15 @@ def _without_header(where: str, table: _Table) -> Rows:
     width = max(map(len, table), default=0)
     columns = [[row[i] if i < len(row) else "" for row in table] for i in range(width)]
     numbers = [i for i, cells in enumerate(columns) if any(cells) and all(map(is_number, cells))]
-    if len(numbers) == 4 and numbers[0] == 0 and _counts(columns[0]):
+    counted = len(numbers) > 3 or len(table) > 3  # of three coordinates, the first may be 0, 1, 2 in a few rows
+    if counted and numbers[:1] == [0] and _counts(columns[0]):
         numbers = numbers[1:]
     if len(numbers) != 3 or any(len(row) <= numbers[2] for row in table):
         bad = next((row for row in table if len(row) == 4 and not all(map(is_number, row[1:]))), None)
         if bad is not None and width == 4:
-            raise LandmarkError(f"{where}: landmark {bad[0][:40]!r} has coordinates {str(bad[1:])[:80]}; expected numbers")
+            raise LandmarkError(
+                f"{where}: landmark {bad[0][:40]!r} has coordinates {str(bad[1:])[:80]}; expected numbers"
+            )
         flat = ": landmarks of a picture have no place in space" if len(numbers) == 2 else ""
         raise LandmarkError(
             f"{where}: expected rows of name, x, y, z; found {min(map(len, table), default=0)} to {width} columns, "
