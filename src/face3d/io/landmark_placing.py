@@ -21,8 +21,9 @@ HALF_WITHIN_MM, MOST_WITHIN_MM = 2.0, 4.0
 SINGLE_WITHIN_MM = 5.0
 # Scans are often cropped short of these, so that they lie off them rightly.
 _CROPPED = {"tr", "t", "go", "zy", "ft"}
-# Closer together than the lips' points are, a set has shrunk: metres taken as millimetres.
+# Far below what infants have, so that a set has shrunk: centimetres or metres taken as millimetres.
 _SMALLEST_SET_MM = 5.0
+_LEAST_WIDTHS_MM = {"en": 10.0, "ex": 40.0, "ch": 12.0}
 _FARTHEST_MM = 1e9  # beyond it, differences lose their meaning
 _EXACT_BEYOND_MM = 1.0  # closer than this to a vertex, a point need not be compared with triangles
 
@@ -109,12 +110,18 @@ class _Skin:
         if half > limit[0] or most > limit[1]:
             return (
                 f"the landmarks do not lie on the scan: half of them are {half:.3g} mm off the skin or more, a quarter "
-                f"{most:.3g} or more; at most {limit[0]:.3g} and {limit[1]:.3g} are taken: another scan's, another unit "
-                "or origin, or RAS for LPS?"
+                f"{most:.3g} or more; at most {limit[0]:.3g} and {limit[1]:.3g} are taken: another scan's, another "
+                "unit or origin, or RAS for LPS?"
             )
         size = np.ptp(points, axis=0).max()
         if len(points) >= 3 and size < _SMALLEST_SET_MM:
             return f"all {len(points)} landmarks lie within {size:.2g} mm of each other: another unit?"
+        at = dict(zip(names, points, strict=True))
+        for code, least in _LEAST_WIDTHS_MM.items():
+            if {f"{code}_left", f"{code}_right"} <= set(at):
+                width = np.linalg.norm(at[f"{code}_left"] - at[f"{code}_right"])
+                if width < least:
+                    return f"{code}_left and {code}_right are {width:.2g} mm apart, at least {least:g}: another unit?"
         return None
 
     def remedy(self, names: list[str], points: Floats) -> str:
@@ -126,7 +133,7 @@ class _Skin:
         for what, factor in changes.items():
             moved = points * factor
             if len(points) >= 3 and self.misfit(names, moved, self.to_vertices(moved)) is None:
-                return f" {what}, they do lie on it"
+                return f" {what} they do lie on it"
         return ""
 
 

@@ -137,9 +137,7 @@ def _with_header(where: str, table: _Table) -> Rows | None:
     rows: list[Row] = []
     for row in body:
         if len(row) <= max(columns) or any(row[len(head) :]):
-            raise LandmarkError(
-                f"{where}: the row {', '.join(row)[:80]!r} has not the header's {len(head)} columns"
-            )
+            raise LandmarkError(f"{where}: the row {', '.join(row)[:80]!r} has not the header's {len(head)} columns")
         name = row[label] if label is not None and label < len(row) else None
         point: Sequence[str | float] | None = [row[i] for i in columns]
         if not name and not any(point):
