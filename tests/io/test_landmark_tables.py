@@ -25,6 +25,9 @@ def read(tmp_path, text, encoding="utf-8", name="a.csv", **options):
         "en_left 17,5 0,25 -6\nprn 0 -31 38,125\n",
         "en_left; 1,75E+01; 2,5e-1; \u22126\nprn; 0; -31; 38,125\n",
         '"name","x","y","z"\n"en_left",17.5,0.25,-6\n"prn",0,-31,38.125\n',
+        "# name x y z\nen_left 17.5 0.25 -6\nprn 0 -31 38.125\n",  # numpy.savetxt
+        "# of 3 May\n# x [mm], y [mm], z [mm], name\n17.5,0.25,-6,en_left\n# n,1,2,3\n0,-31,38.125,prn\n",
+        "#,name,x,y,z\n1,en_left,17.5,0.25,-6\n2,prn,0,-31,38.125\n",
         "name|x|y|z\nen_left|17.5|0.25|-6\nprn|0|-31|38.125\n",
         # Titles, comments, empty rows, other columns, row numbers, in any order.
         "Patient 7;;;\nExamined by M;;;\n;;;\nname;x;y;z\nen_left;17,5;0,25;-6\n;;;\nprn;0;-31;38,125\n;;;\n",
@@ -69,7 +72,11 @@ def test_units_of_the_header(tmp_path, head, factor):
         assert read(tmp_path, f"{head}\nen_left,1,2,3\n".replace(",", " ")) == found
 
 
-@pytest.mark.parametrize("cell", ["", "NA", "NaN", "nan", "-", "n/a", "#N/A", "#NV", "\u2013", "null", "."])
+def test_a_column_of_units(tmp_path):
+    assert read(tmp_path, "name,x,y,z,Unit\nen_left,1,2,3,cm\nsn,,,,\n") == {"en_left": [10, 20, 30]}
+
+
+@pytest.mark.parametrize("cell", ["", "NA", "NaN", "nan", "-", "n/a", "#N/A", "#NV", "\u2013", "null", ".", "n.a."])
 def test_points_that_were_not_placed(tmp_path, cell):
     """In a table with decimal commas as with points; in all three cells, since two of three numbers are damage."""
     assert read(tmp_path, f"name;x;y;z\nen_left;1,5;2;3\nsn;{cell};{cell};{cell}\n") == {"en_left": [1.5, 2, 3]}
@@ -97,7 +104,9 @@ def test_encodings(tmp_path, encoding):
     ("text", "message"),
     [
         ("name,x (px),y (px),z (px)\nprn,1,2,3\n", "'px', which is no known unit"),
-        ("name,x [mm],y [cm],z [mm]\nprn,1,2,3\n", "different units: cm, mm"),
+        ("name,x [mm],y [cm],z [mm]\nprn,1,2,3\n", "not in one unit of length: cm, mm"),
+        ("name,x,y,z,unit\nprn,1,2,3,cm\nsn,1,2,3,mm\n", "not in one unit of length: cm, mm"),
+        ("name,x,y,z,unit\nprn,1,2,3,pixel\n", "not in one unit of length: pixel"),
         ("name,x,y,z,x_mm\nprn,1,2,3,4\n", "two columns are x"),
         ("name,x,y\nprn,1,2\n", "x and y, but no z: landmarks of a picture"),
         ("prn,1,2\nsn,3,4\n", "landmarks of a picture have no place in space"),

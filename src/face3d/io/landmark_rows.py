@@ -66,6 +66,7 @@ def lines_of(text: str) -> list[str]:
 # What stands where a point was not placed: nothing, R's and Python's words, Excel's errors, a dash.
 _MISSING = {
     "", "na", "n/a", "#na", "#n/a", "#n/d", "#nv", "#n/v", "<na>", "nan", "none", "null", "missing", ".", "-", "--",
+    "n.a.", "n.d.", "k.a.",
     "\u2013", "\u2014", "?",
 }  # fmt: skip
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*|,[0-9]+)?|[.,][0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)

@@ -37,7 +37,7 @@ def from_table(where: str, text: str) -> Rows:
     for separator in [said.group(1)] if said else [s for s in _SEPARATORS if s is None or s in content]:
         width = 0
         try:
-            table = _split(content, separator)
+            table = _split(where, content, separator)
             width = max(map(len, table), default=0)
             if width > _MAX_COLUMNS:
                 raise LandmarkError(f"{where}: {width} columns; at most {_MAX_COLUMNS} are read")
@@ -49,14 +49,23 @@ def from_table(where: str, text: str) -> Rows:
     raise failed
 
 
-def _split(content: str, separator: str | None) -> _Table:
-    """The cells of all rows that hold any, without comments."""
+def _split(where: str, content: str, separator: str | None) -> _Table:
+    """The cells of all rows that hold any, without comments; but numpy writes the header as one."""
     if separator:
         rows = csv.reader(io.StringIO(content, newline="\n"), delimiter=separator, strict=True)
         table = [[cell.strip() for cell in row] for row in rows]
     else:
         table = [_words(line) for line in lines_of(content)]
-    return [row for row in table if any(row) and not row[0].startswith("#")]
+    kept: _Table = []
+    for row in table:
+        if row[:1] and row[0].startswith("#"):
+            first = row[0].lstrip("# ")
+            row = [first, *row[1:]] if first or separator else row[1:]  # "#" over a column that counts the rows
+            if not _axes(where, row):
+                continue
+        if any(row):
+            kept.append(row)
+    return kept
 
 
 def _words(line: str) -> list[str]:
@@ -125,11 +134,12 @@ def _with_header(where: str, table: _Table) -> Rows | None:
     body = table[at:]
     if len(head) == 3 and body and all(len(row) == 4 for row in body):  # R writes no header over the names of rows
         head, axes = ["name", *head], [_Axis(a.column + 1, a.letter, a.unit, None) for a in axes]
-    units = {a.unit.lower() for a in axes if a.unit}
-    if len({millimetres(unit) for unit in units}) > 1:
-        raise LandmarkError(f"{where}: the columns are in different units: {', '.join(sorted(units))}")
     columns = [a.column for a in axes]
     lower = [cell.lower() for cell in head]
+    beside = [row[i] for i, cell in enumerate(lower) if cell in ("unit", "units") for row in body if i < len(row)]
+    units = {unit.lower() for unit in (*(a.unit or "" for a in axes), *beside) if unit}
+    if len({millimetres(unit) for unit in units}) > 1 or not all(map(millimetres, units)):
+        raise LandmarkError(f"{where}: the columns are not in one unit of length: {', '.join(sorted(units))[:80]}")
     others = [i for i in range(len(head)) if i not in columns]
     label = _name_column(body, sorted(others, key=lambda i: _rank(lower[i])))
     defined = lower.index("defined") if "defined" in lower else None
