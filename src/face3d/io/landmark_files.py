@@ -125,8 +125,8 @@ _OTHERS = {
 # First bytes of what bears a landmark file's name and is something else.
 _STARTS = (
     (b"ply\n", "a PLY scan"), (b"ply\r", "a PLY scan"), (b"glTF", "a GLB scan"), (b"solid ", "an STL scan"),
-    (b"v ", "an OBJ scan"), (b"mtllib ", "an OBJ scan"), (b"OFF", "an OFF scan"), (b"<VTKFile", "a VTP scan"), (b"# .PCD", "a PCD point cloud"),
-    (b"# vtk", "a VTK file"), (b"\x1f\x8b", "a gzip file; unpack it first"),
+    (b"v ", "an OBJ scan"), (b"mtllib ", "an OBJ scan"), (b"OFF", "an OFF scan"), (b"<VTKFile", "a VTP scan"),
+    (b"# .PCD", "a PCD point cloud"), (b"# vtk", "a VTK file"), (b"\x1f\x8b", "a gzip file; unpack it first"),
     (b"PK\x03\x04", "a zip file, perhaps a workbook: save the table as CSV"), (b"\x89PNG", "a PNG picture"),
     (b"\xff\xd8\xff", "a JPEG picture"), (b"%PDF", "a PDF"),
     (b"version https://git-lfs", "a Git LFS pointer: the file itself was not fetched (git lfs pull)"),

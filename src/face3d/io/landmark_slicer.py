@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 
 from face3d.errors import LandmarkError
-from face3d.io.landmark_names import canonical_name
+from face3d.io.landmark_names import is_known
 from face3d.io.landmark_rows import MAX_POINTS, Row, Rows, lines_of, millimetres, number
 from face3d.io.landmark_tables import cell
-from face3d.landmarks import NAMES
 from face3d.scan import Floats
 
 FLIP = np.array([-1.0, -1.0, 1.0])
@@ -38,7 +37,7 @@ def from_markups(where: str, document: Mapping[str, Any]) -> Rows:
     notes: list[str] = []
     units: list[str] = []
     for markup in _entries(where, document.get("markups"), "markup", _MAX_LISTS):
-        kind = str(markup.get("type") or "PointList")
+        kind = str(markup.get("type") or "PointList")[:40]
         if kind.lower() not in _POINT_LISTS:
             notes.append(f"a {kind} was left out")
             continue
@@ -51,7 +50,7 @@ def from_markups(where: str, document: Mapping[str, Any]) -> Rows:
         lists.append([_control_point(where, p, turn) for p in _entries(where, markup.get("controlPoints"), "point")])
     if notes and not lists:
         raise LandmarkError(f"{where}: holds no point list ({'; '.join(notes)[:200]}); place landmarks as a point list")
-    named = [rows for rows in lists if any(canonical_name(name or "") in NAMES for name, _ in rows)]
+    named = [rows for rows in lists if any(is_known(name) for name, _ in rows)]
     if named and len(named) < len(lists):
         notes.append(f"{len(lists) - len(named)} of {len(lists)} point lists, in which no name is known, were left out")
         lists = named
@@ -60,11 +59,12 @@ def from_markups(where: str, document: Mapping[str, Any]) -> Rows:
 
 
 def _entries(where: str, entries: Any, what: str, limit: int = MAX_POINTS) -> list[Mapping[str, Any]]:
-    if not isinstance(entries, list | None) or any(not isinstance(e, dict) for e in entries or []):
-        raise LandmarkError(f"{where}: a {what} is {str(entries)[:60]}; does not follow Slicer's markups format")
-    if entries and len(entries) > limit:
+    entries = [] if entries is None else entries
+    if isinstance(entries, list) and len(entries) > limit:
         raise LandmarkError(f"{where}: {len(entries)} entries of the kind {what}; at most {limit} are read")
-    return entries or []
+    if not isinstance(entries, list) or any(not isinstance(entry, dict) for entry in entries):
+        raise LandmarkError(f"{where}: a {what} is {str(entries)[:60]}; does not follow Slicer's markups format")
+    return entries
 
 
 def _unit(where: str, said: Any) -> str:
