@@ -4,11 +4,13 @@ import json
 
 import numpy as np
 import pytest
+from scipy.spatial.transform import Rotation
 
 from face3d.errors import LandmarkError
-from face3d.io import read_landmarks, read_scan, write_landmarks
-from face3d.io.landmark_names import canonical_name
+from face3d.io import read_landmarks, read_scan, write_landmarks, write_scan
+from face3d.io.landmark_names import canonical_name, is_known, unknown
 from face3d.landmarks import NAMES
+from face3d.scan import FaceScan
 
 POINTS = {
     "en_left": [1.25, -2.0, 3.0],
@@ -22,7 +24,7 @@ def plain(landmarks):
     return {k: v.tolist() for k, v in landmarks.items()}
 
 
-@pytest.mark.parametrize("suffix", [".mrk.json", ".fcsv", ".pp", ".ljson", ".csv", ".pts", ".tps"])
+@pytest.mark.parametrize("suffix", [".mrk.json", ".json", ".fcsv", ".pp", ".ljson", ".csv", ".pts", ".tps"])
 def test_round_trip(tmp_path, suffix):
     path = write_landmarks(tmp_path / f"a{suffix}", POINTS)
     if suffix == ".tps":
@@ -49,10 +51,50 @@ def test_names_of_the_scheme_are_their_own():
         ("TR", "tr"),
         ("tR", "t_right"), ("t_r", "t_right"), ("tl", "t_left"), ("Pog", "pg"), ("stomion", "sto"), ("al", "al"),
         ("mole left", "mole left"), ("prn_left", "prn_left"), ("S000", "S000"), ("", ""),
+        # A prime marks the skin over a point of bone: a scan has nothing else.
+        ("n'", "n"), ("N\u2019", "n"), ("Pog\u2032", "pg"), ("gn\u00b4", "gn"), ("G`", "g"), ("n\u02b9", "n"),
+        ("go'_left", "go_left"), ("Go_L'", "go_left"), ("zy\u2019 r", "zy_right"), ("soft tissue Nasion", "n"),
+        ("Soft-tissue pogonion", "pg"), ("soft tissue gonion left", "go_left"), ("x'", "x'"), ("St. Jo's", "St. Jo's"),
     ],
 )  # fmt: skip
 def test_aliases(written, name):
     assert canonical_name(written) == name
+
+
+def test_names_that_nothing_is_measured_with():
+    assert unknown(["en_l", "F-1", "n'", "0", "F-1", ""]) == ("F-1", "0", "F-1", "")
+    assert is_known("Right Exocanthion") and not is_known("mole") and not is_known(None)
+
+
+@pytest.mark.parametrize("names", [["0", "1", "2"], ["F-1", "F-2"], ["Point 1"], ["a"]])
+def test_a_set_without_any_known_name(tmp_path, names):
+    """From a file, by names given, or as a mapping: what nothing is measured with is refused, with what is known."""
+    message = f"none of the {len(names)} landmarks has a known name: '{names[0]}'.*known are tr, g, n, .*, en, ex, "
+    marks = {name: [i, 0.0, 0.0] for i, name in enumerate(names)}
+    write_landmarks(tmp_path / "a.pp", marks)
+    write_landmarks(tmp_path / "a.tps", marks)
+    grid = np.array([[x, y, 0.0] for x in range(0, 200, 2) for y in range(0, 200, 2)])
+    scan = write_scan(tmp_path / "a.ply", FaceScan(grid))
+    for read in (
+        lambda: read_landmarks(tmp_path / "a.pp"),
+        lambda: read_landmarks(tmp_path / "a.tps", names=names),
+        lambda: read_scan(scan, landmarks=tmp_path / "a.pp"),
+        lambda: read_scan(scan, landmarks=marks),
+    ):
+        with pytest.raises(LandmarkError, match=message):
+            read()
+    # Beside a known one they are kept.
+    assert set(read_scan(scan, landmarks=marks | {"prn": [2, 2, 0]}).landmarks) == {*names, "prn"}
+    assert dict(read_scan(scan, landmarks={}).landmarks) == {}
+
+
+@pytest.mark.parametrize(
+    "marks", [{"prn": "here"}, {"prn": None}, {"prn": [1, 2]}, {"prn": [1, 2, np.nan]}, {"prn": {}}]
+)
+def test_mappings_of_something_else(tmp_path, marks):
+    scan = write_scan(tmp_path / "a.ply", FaceScan(np.array([[0.0, 0, 0], [100, 0, 0], [0, 100, 0]])))
+    with pytest.raises(LandmarkError, match=r"a\.ply: "):
+        read_scan(scan, landmarks=marks)
 
 
 def test_two_names_of_one_point(tmp_path):
@@ -106,6 +148,109 @@ def test_landmark_program_marks_missing_points(tmp_path):
         read_landmarks(tmp_path / "a.pts")
     with pytest.raises(LandmarkError, match="2 names are given for 3 points"):
         read_landmarks(tmp_path / "a.pts", names=names[:2])
+
+
+def ibug_face():
+    """68 points in iBUG's order on a drawn face: x to the subject's left, y up, z to the front."""
+    turn = np.pi * np.arange(17) / 16
+    jaw = np.column_stack([-70 * np.cos(turn), -100 * np.sin(turn), -20 + 30 * np.sin(turn)])
+    brow = np.array([[20.0 + 10 * i, 25 + 3 * (i % 4 > 0), 15 - 2 * i] for i in range(5)])
+    eye = np.array([[18.0, 0, 8], [28, 5, 12], [38, 5, 10], [45, 0, 2], [38, -5, 10], [28, -5, 12]])
+    nose = [[0.0, -10 * i, 20 + 6 * i] for i in range(4)] + [[-12.0 + 6 * i, -38, 22] for i in range(5)]
+    up = [(-25, -70), (-15, -64), (-6, -62), (0, -63), (6, -62), (15, -64), (25, -70)]
+    lips = [*up, (15, -78), (6, -81), (0, -82), (-6, -81), (-15, -78), (-20, -70), (-6, -68), (0, -68), (6, -68),
+            (20, -70), (6, -72), (0, -72), (-6, -72)]  # fmt: skip
+    mirror = np.array([-1.0, 1, 1])
+    right_eye = eye[[3, 2, 1, 0, 5, 4]] * mirror
+    mouth = [[x, y, 22.0 - abs(x) / 4] for x, y in lips]
+    return np.concatenate([jaw, brow[::-1] * mirror, brow, nose, right_eye, eye, mouth])
+
+
+def pts68(points):
+    return f"version: 1\nn_points:  {len(points)}\n{{\n" + "\n".join(" ".join(map(str, p)) for p in points) + "\n}\n"
+
+
+def rows68(points, separator, head=""):
+    return head + "\n".join(separator.join(map(str, p)) for p in points) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("a.pts", pts68), ("a.txt", pts68), ("a.pts", lambda p: pts68(p).replace("{\n", "{").replace("\n}", "}")),
+        ("a.pts", lambda p: rows68(p, " ", "68\n")), ("a.txt", lambda p: rows68(p, " ")),
+        ("a.txt", lambda p: rows68(p, ", ")),
+        ("a.csv", lambda p: rows68(p, ";", "x;y;z\n").replace(".", ",")), ("a.csv", lambda p: rows68(p, ",")),
+        ("a.csv", lambda p: rows68([[i, *q] for i, q in enumerate(p.tolist())], ",")),
+        ("a.tps", lambda p: rows68(p, " ", "LM3=68\n")), ("a.npy", None),
+        ("a.ljson", lambda p: json.dumps({"landmarks": {"points": p.tolist()}, "version": 1})),
+    ],
+)  # fmt: skip
+def test_68_points(tmp_path, name, write):
+    """In whatever file and however the head is turned, 68 points without names become the landmarks they lie on."""
+    face, path = ibug_face(), tmp_path / name
+
+    def read(points):
+        path.write_text(write(points)) if write else np.save(path, points)
+        return read_landmarks(path)
+
+    found = read(face)
+    assert len(found) == 27
+    expected = {"ex_right": face[36], "ex_left": face[45], "en_right": face[39], "ps_left": (face[43] + face[44]) / 2}
+    expected |= {"ch_right": face[48], "ch_left": face[54], "prn": face[30], "gn": face[8], "lb_right": face[17]}
+    for key, point in expected.items():
+        assert np.allclose(found[key], point), key
+        assert np.sign(np.round(found[key][0], 6)) == {"right": -1, "left": 1}.get(key[3:], 0)
+    turned = read(Rotation.from_rotvec([0.4, 2.0, -1.0]).apply(face) + 500.0)
+    assert set(turned) == set(found)
+    unseen = face.copy()
+    unseen[[36, 8]] = np.nan
+    if name != "a.ljson":  # whose missing points are null
+        assert set(found) - set(read(unseen)) == {"ex_right", "gn"}
+    # Mirrored, another order, another scheme, a picture's points, another number.
+    eyes_exchanged = face[[*range(36), *range(42, 48), *range(36, 42), *range(48, 68)]]
+    for wrong in (face * [-1, 1, 1], face[::-1], eyes_exchanged, np.random.default_rng(0).normal(size=(68, 3))):
+        with pytest.raises(LandmarkError, match=f"{name}: 68 points, but they do not lie from "):
+            read(wrong)
+    with pytest.raises(LandmarkError, match=r"of a picture|two-dimensional|not the header's 3 columns"):
+        read(face[:, :2])
+    with pytest.raises(LandmarkError, match=r"has no name|declares 68 points; 67 follow"):
+        read(face[:67])
+
+
+def test_named_rows_between_braces(tmp_path):
+    rows = "en_left 17 0 0\n  en_right -17 0 0 \nnose tip 0 -31 38\nsn NaN NaN NaN\n"
+    (tmp_path / "a.pts").write_text(f"version: 1\nn_points: 4\n{{\n{rows}}}\n")
+    found = {"en_left": [17, 0, 0], "en_right": [-17, 0, 0], "prn": [0, -31, 38]}
+    assert plain(read_landmarks(tmp_path / "a.pts")) == found
+    (tmp_path / "a.pts").write_text(f"version: 1\nn_points: 3\n{{\n{rows}}}\n")
+    with pytest.raises(LandmarkError, match="declares 3 points; 4 follow"):
+        read_landmarks(tmp_path / "a.pts")
+    (tmp_path / "a.pts").write_text("version: 1\nn_points: 1\n{\nprn 17 0\n}\n")
+    with pytest.raises(LandmarkError, match="of a picture"):
+        read_landmarks(tmp_path / "a.pts")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("a", None, "is a folder"), ("a.csv", None, "is a folder"),
+        ("a.ply", b"ply\n", "a scan by its name"), ("a.obj.gz", b"\x1f\x8b", "a scan by its name"),
+        ("a.STL", b"solid a", "a scan by its name"), ("a.xlsx", b"PK\3\4", "save the table as CSV"),
+        ("a.doc", b"", "is no landmark file; use one of"), ("a.mrb", b"PK", "save the point list as .mrk.json"),
+        ("a.csv", b"ply\nformat ascii 1.0\n", "a PLY scan"), ("a.txt", b"v 0 0 0\nv 1 0 0\n", "an OBJ scan"),
+        ("a.pp", b'<VTKFile type="PolyData">', "a VTP scan"), ("a.pts", b"solid a\nfacet", "an STL scan"),
+        ("a.csv", b"PK\3\4" + bytes(30), "a zip file, perhaps a workbook"), ("a.csv", b"\x89PNG\r\n", "a PNG picture"),
+        ("a.fcsv", b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
+        ("a.csv", b"\x1f\x8b", "a gzip file; unpack it first"),
+    ],
+)  # fmt: skip
+def test_something_else_is_said_to_be_so(tmp_path, name, content, what):
+    path = tmp_path / name
+    path.mkdir() if content is None else path.write_bytes(content)
+    with pytest.raises(LandmarkError, match=what) as caught:
+        read_landmarks(path)
+    assert str(caught.value).startswith(str(path))
 
 
 def test_tps_scale(tmp_path):
@@ -171,7 +316,7 @@ def test_ibug_points_of_a_real_scan(shared):
         ("a.pts", "Version 1\n2\nS0 1 2 3\n"), ("a.tps", "LM=1\n1 2\n"), ("a.tps", "LM3=1\n1 2 3\nLM3=1\n1 2 3\n"),
         ("a.tps", "LM3=2\n1 2 3\n"), ("a.ljson", "3"), ("a.ljson", '{"groups": {}}'),
         ("a.ljson", '{"landmarks": {"points": [[1, 2]]}}'),
-        ("a.txt", "prn,1,2,3\n"), ("missing.csv", None),
+        ("a.doc", "prn,1,2,3\n"), ("missing.csv", None),
     ],
 )  # fmt: skip
 def test_faults_are_named(tmp_path, name, text):

@@ -68,13 +68,13 @@ def unpack_arrays(name: str, data: bytes, limit: int = MAX_BYTES) -> dict[str, N
                 with archive.open(entry) as member:
                     raw = member.read(min(entry.file_size, left) + 1)
                 left -= len(raw)
-                arrays[entry.filename.removesuffix(".npy")] = _array(f"{name}: {entry.filename[:80]}", raw)
+                arrays[entry.filename.removesuffix(".npy")] = read_array(f"{name}: {entry.filename[:80]}", raw)
     except _DAMAGE as error:
         raise ScanError(f"{name}: a damaged .npz file ({error})") from None
     return arrays
 
 
-def _array(where: str, raw: bytes) -> NDArray[Any]:
+def read_array(where: str, raw: bytes) -> NDArray[Any]:
     """One .npy file. Read by hand: numpy's own reader allocates what the header says before it looks at the data."""
     if raw[:6] != b"\x93NUMPY" or len(raw) < 12 or raw[6] not in (1, 2, 3):
         raise ScanError(f"{where}: is no array file")

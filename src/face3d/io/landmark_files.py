@@ -1,278 +1,236 @@
-"""Landmark files: 3D Slicer (.mrk.json, .fcsv), MeshLab (.pp), Landmark (.pts), TPS, menpo (.ljson), CSV, in and out.
+"""Landmark files: 3D Slicer (.mrk.json, .json, .fcsv), MeshLab (.pp), Landmark and iBUG (.pts), TPS, menpo (.ljson),
+tables (.csv, .txt, .npy), in and out.
 
-Coordinates are in the scan file's own frame and unit. 3D Slicer keeps two frames apart: mesh files that it writes are
-in LPS, so what a file declares as RAS is turned into LPS (x and y negated).
+Coordinates are in the scan file's own frame. Their unit is what the file says of itself, else the scan file's.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from face3d.errors import LandmarkError, ScanError
 from face3d.io import guard
-from face3d.io.landmark_names import from_ibug68, renamed
+from face3d.io.landmark_names import IBUG_POINTS, KNOWN_NAMES, from_ibug68, renamed
+from face3d.io.landmark_programs import (
+    from_menpo,
+    from_meshlab,
+    from_pts,
+    from_tps,
+    to_menpo,
+    to_meshlab,
+    to_pts,
+    to_tps,
+)
+from face3d.io.landmark_rows import MAX_POINTS, Rows, millimetres, number, text_of
+from face3d.io.landmark_slicer import from_fcsv, from_markups, to_fcsv, to_markups
+from face3d.io.landmark_tables import from_array, from_table, to_csv
 from face3d.io.write import write_bytes
 from face3d.scan import Floats
 
-_MAX_BYTES = 16 << 20
-_MAX_POINTS = 100_000
+# So many points are 8 MB as Slicer's JSON and 2 MB in any other format.
+_MAX_LINES = 50_000
+_MAX_BYTES, _MAX_BYTES_JSON = 2 << 20, 8 << 20
+_LONGEST_NAME = 200
 _MISSING = 9999.0  # what the program Landmark writes for a point that was not placed
-_FLIP = np.array([-1.0, -1.0, 1.0])
 
-_Rows = list[tuple[str | None, Sequence[Any]]]
+
+@dataclass(frozen=True)
+class Marks:
+    """Landmarks before they are laid on a scan: name -> (3,), and the unit that they are in.
+
+    `units` are the readings to try, the likeliest first: "mm", or "scan", the scan file's own unit. `notes` say what
+    the file holds and was left out.
+    """
+
+    points: Mapping[str, Floats]
+    units: tuple[str, ...] = ("scan",)
+    notes: tuple[str, ...] = ()
 
 
 def read_landmarks(path: str | os.PathLike[str], names: Sequence[str] | None = None) -> dict[str, Floats]:
-    """name -> (3,) in the scan file's frame and unit; names of the scheme where they are known by another.
+    """name -> (3,) in the scan file's frame; names of the scheme where they are known by another.
 
-    `names` names the points, in order, of files that do not (.tps, .pts, bare CSV rows). Points that a file marks as
-    missing are left out. The 68 iBUG points of an .ljson become the scheme's landmarks that they lie on. Raises
-    `LandmarkError` naming the file, the place and the way out.
+    In millimetres where the file names its unit (Slicer's coordinateUnits, a table's header: "x [cm]"), else in the
+    file's numbers, which are the scan file's. `names` names the points, in order, of files that do not (.tps, .pts,
+    .npy, bare CSV rows); 68 points without names are iBUG's and become the scheme's landmarks that they lie on. Points
+    that a file marks as missing are left out. Raises `LandmarkError` naming the file, the place and the way out, also
+    when no point has a name that the scheme knows.
     """
+    return dict(read_marks(path, names).points)
+
+
+def read_marks(path: str | os.PathLike[str], names: Sequence[str] | None = None) -> Marks:
+    """As `read_landmarks`, with what the file says of units, and what was left out."""
     file = Path(path)
-    kind = _kind(file)
+    if file.is_dir():
+        raise LandmarkError(f"{file}: is a folder; landmarks are read from a file: {', '.join(_READ)}")
+    kind = _kind(file, _READ)
     try:
-        raw = guard.read_bytes(file, _MAX_BYTES)
-        text = raw.decode("utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+        is_json = kind.endswith("json")
+        raw = guard.read_bytes(file, _MAX_BYTES_JSON if is_json else _MAX_BYTES)
     except ScanError as error:
         raise LandmarkError(str(error)) from None
-    except UnicodeDecodeError:
-        raise LandmarkError(f"{file}: is no text file; landmarks are read from {', '.join(_READERS)}") from None
-    found = _READERS[kind](str(file), text)
-    if isinstance(found, dict):
-        return found
-    if len(found) > _MAX_POINTS:
-        raise LandmarkError(f"{file}: {len(found)} points; at most {_MAX_POINTS} landmarks are read")
-    return _named(str(file), found, names)
+    _refuse_others(str(file), raw)
+    if kind == ".npy":
+        found = from_array(str(file), raw)
+    else:
+        text = text_of(str(file), raw)
+        if (lines := max(text.count("\n"), text.count("\r"))) > _MAX_LINES and not is_json:
+            raise LandmarkError(f"{file}: {lines} lines; landmark files of at most {_MAX_LINES} lines are read")
+        found = _READERS[kind](str(file), text)
+    if len(found.rows) > MAX_POINTS:
+        raise LandmarkError(f"{file}: {len(found.rows)} points; at most {MAX_POINTS} landmarks are read")
+    points, missing = _named(str(file), found, names)
+    notes = (*found.notes, f"not placed: {', '.join(missing)[:200]}") if missing else found.notes
+    units = ("scan",) if found.unit is None else ("mm",) if found.sure else ("mm", "scan")
+    return Marks(points, units, tuple(f"{file.name}: {note}" for note in notes))
 
 
-def _kind(file: Path) -> str:
+def marks_of(name: str, landmarks: str | os.PathLike[str] | Mapping[str, ArrayLike] | None) -> Marks:
+    """The landmarks given for the scan `name`: a file's, or name -> three coordinates in the scan file's unit."""
+    if landmarks is not None and not isinstance(landmarks, Mapping):
+        return read_marks(landmarks)
+    try:
+        return Marks({key: np.asarray(point, np.float64) for key, point in renamed(landmarks or {}).items()})
+    except LandmarkError as error:
+        raise LandmarkError(f"{name}: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise LandmarkError(f"{name}: the landmarks are not name -> three numbers ({error})") from None
+
+
+def _kind(file: Path, known: Iterable[str]) -> str:
     lower = file.name.lower()
-    kind = next((k for k in _READERS if lower.endswith(k)), None)
+    kind = next((k for k in known if lower.endswith(k)), None)
     if kind is None:
-        raise LandmarkError(f"{file}: no known landmark file; use one of {', '.join(_READERS)}")
+        what = _OTHERS.get(file.suffix.lower().removesuffix(".gz") or Path(file.stem).suffix.lower(), "")
+        raise LandmarkError(f"{file}: is no landmark file{what}; use one of {', '.join(known)}")
     return kind
 
 
-def _named(where: str, rows: _Rows, names: Sequence[str] | None) -> dict[str, Floats]:
+_SCAN = ", but a scan by its name"
+_TABLE = ", but a workbook or document: save the table as CSV"
+_OTHERS = {
+    ".obj": _SCAN, ".ply": _SCAN, ".stl": _SCAN, ".off": _SCAN, ".glb": _SCAN, ".gltf": _SCAN, ".vtp": _SCAN,
+    ".npz": _SCAN, ".xyz": _SCAN, ".asc": _SCAN, ".pcd": _SCAN, ".vtk": _SCAN, ".xls": _TABLE, ".xlsx": _TABLE,
+    ".ods": _TABLE, ".docx": _TABLE, ".mrb": ", but a scene of 3D Slicer: save the point list as .mrk.json",
+}  # fmt: skip
+# First bytes of what bears a landmark file's name and is something else.
+_STARTS = (
+    (b"ply\n", "a PLY scan"), (b"ply\r", "a PLY scan"), (b"glTF", "a GLB scan"), (b"solid ", "an STL scan"),
+    (b"v ", "an OBJ scan"), (b"mtllib ", "an OBJ scan"), (b"OFF", "an OFF scan"), (b"<VTKFile", "a VTP scan"),
+    (b"# .PCD", "a PCD point cloud"), (b"# vtk", "a VTK file"), (b"\x1f\x8b", "a gzip file; unpack it first"),
+    (b"PK\x03\x04", "a zip file, perhaps a workbook: save the table as CSV"), (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"), (b"%PDF", "a PDF"),
+    (b"version https://git-lfs", "a Git LFS pointer: the file itself was not fetched (git lfs pull)"),
+)  # fmt: skip
+
+
+def _refuse_others(where: str, raw: bytes) -> None:
+    start = raw[:64].removeprefix(b"\xef\xbb\xbf").lstrip()
+    what = next((what for magic, what in _STARTS if start.startswith(magic)), None)
+    if what is not None:
+        raise LandmarkError(f"{where}: is no landmark file, but {what}; landmarks are read from {', '.join(_READ)}")
+
+
+def _named(where: str, found: Rows, names: Sequence[str] | None) -> tuple[dict[str, Floats], list[str]]:
+    """The points by name in the unit of `read_landmarks`, and the names of those that were not placed."""
+    rows = found.rows
+    if any(values is not None and len(values) == 2 for _, values in rows):
+        raise LandmarkError(f"{where}: holds two coordinates a point: landmarks of a picture have no place in space")
     if names is not None:
         if len(names) != len(rows):
             raise LandmarkError(f"{where}: {len(names)} names are given for {len(rows)} points")
-        rows = [(name, point) for name, (_, point) in zip(names, rows, strict=True)]
+        rows = [(name, values) for name, (_, values) in zip(names, rows, strict=True)]
+    words = [v for _, values in rows for v in values or () if isinstance(v, str) and any(map(str.isdigit, v))]
+    written = {mark for mark in ",." if any(mark in word for word in words)}
+    if len(written) > 1:
+        raise LandmarkError(f"{where}: numbers with a decimal comma beside numbers with a point; write all one way")
+    factor = millimetres(found.unit or "mm") or 1.0
+    rows = [(name and name.encode("utf-8", "replace").decode(), values) for name, values in rows]
+    every = [_point(where, i, len(rows), name, values) for i, (name, values) in enumerate(rows)]
+    if len(rows) == IBUG_POINTS and not any(name for name, _ in rows):
+        try:
+            return from_ibug68(np.array(every) * factor), []
+        except LandmarkError as error:
+            raise LandmarkError(
+                f"{where}: {error}; give the names in order: read_landmarks(path, names=[...])"
+            ) from None
     points: dict[str, Floats] = {}
-    for i, (name, values) in enumerate(rows):
-        if not name:
+    missing: list[str] = []
+    for i, ((name, _), point) in enumerate(zip(rows, every, strict=True)):
+        if np.isnan(point).all():
+            missing += [name[:40]] if name else []
+        elif not name:
             raise LandmarkError(
                 f"{where}: point {i + 1} of {len(rows)} has no name; give the names in order: "
-                "read_landmarks(path, names=[...]), or write a CSV with the columns name, x, y, z"
+                f"read_landmarks(path, names=[...]), or write a CSV with the columns name, x, y, z; {KNOWN_NAMES}"
             )
-        try:
-            point = np.array([float(v) for v in values])
-        except (TypeError, ValueError):
-            raise LandmarkError(
-                f"{where}: landmark {name[:40]!r} has coordinates {str(values)[:80]}; expected numbers"
-            ) from None
-        if point.shape != (3,):
-            raise LandmarkError(f"{where}: landmark {name[:40]!r} has {len(point)} coordinates; expected x, y, z")
-        if np.isnan(point).all() or (np.abs(point) == _MISSING).all():
-            continue
-        if not np.isfinite(point).all():
-            raise LandmarkError(f"{where}: landmark {name[:40]!r} is {point.tolist()}; coordinates must be finite")
-        if name in points:
+        elif len(name) > _LONGEST_NAME:
+            raise LandmarkError(f"{where}: the name {name[:40]!r}... has {len(name)} letters; at most {_LONGEST_NAME}")
+        elif name in points:
             raise LandmarkError(f"{where}: landmark {name[:40]!r} is there twice")
-        points[name] = point
+        else:
+            points[name] = point * factor
     if not points:
-        raise LandmarkError(f"{where}: no landmarks in it")
+        raise LandmarkError(f"{where}: no landmarks in it" + (", only points that were not placed" if missing else ""))
     try:
-        return renamed(points)
+        return renamed(points), missing
     except LandmarkError as error:
         raise LandmarkError(f"{where}: {error}") from None
 
 
-def _json(where: str, text: str) -> Any:
+def _point(where: str, i: int, count: int, name: str | None, values: Sequence[object] | None) -> Floats:
+    """One point's coordinates as the file has them, NaN for a point that was not placed."""
+    if values is None:
+        return np.full(3, np.nan)
+    called = f"landmark {name[:40]!r}" if name else f"point {i + 1} of {count}"
     try:
-        return json.loads(text)
+        point = np.array([number(v) for v in values])
+    except (TypeError, ValueError, OverflowError):
+        raise LandmarkError(f"{where}: {called} has coordinates {str(values)[:80]}; expected numbers") from None
+    if point.shape != (3,):
+        raise LandmarkError(f"{where}: {called} has {len(point)} coordinates; expected x, y, z")
+    if np.isnan(point).all() or (np.abs(point) == _MISSING).all():
+        return np.full(3, np.nan)
+    if not np.isfinite(point).all():
+        raise LandmarkError(f"{where}: {called} is {point.tolist()}; coordinates must be finite")
+    return point
+
+
+def _from_json(where: str, text: str) -> Rows:
+    """A JSON file of 3D Slicer or of menpo, by what it holds."""
+    try:
+        document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise LandmarkError(f"{where}: no valid JSON ({error})") from None
+    held = document if isinstance(document, dict) else {}
+    if "markups" in held:
+        return from_markups(where, held)
+    if "groups" in held or "landmarks" in held:
+        return from_menpo(where, held)
+    what = "a glTF scan" if "asset" in held else "an exam's manifest" if "scans" in held else "neither"
+    raise LandmarkError(f"{where}: holds {what}, no markups of 3D Slicer and no landmarks of menpo")
 
 
-def _frame(where: str, declared: str) -> Floats:
-    """What turns coordinates of a declared frame into LPS. Slicer numbers the frames in its older files."""
-    frame = {"0": "RAS", "1": "LPS"}.get(declared.strip().upper(), declared.strip().upper())
-    if frame not in ("RAS", "LPS"):
-        raise LandmarkError(f"{where}: coordinate system {declared[:20]!r}; LPS and RAS are read")
-    return _FLIP if frame == "RAS" else np.ones(3)
+def _from_text(where: str, text: str) -> Rows:
+    """A plain text: what a .pts file holds, by its first line, or a table."""
+    is_pts = re.match(r"\s*(version\b|n_points\b|\d+\s*\n)", text, re.IGNORECASE)
+    return from_pts(where, text) if is_pts else from_table(where, text)
 
 
-def _from_slicer(where: str, text: str) -> _Rows:
-    document = _json(where, text)
-    markups = document.get("markups") if isinstance(document, dict) else None
-    rows: _Rows = []
-    for markup in markups if isinstance(markups, list) else []:
-        if not isinstance(markup, dict):
-            continue
-        turn = _frame(where, str(markup.get("coordinateSystem", "LPS")))
-        points = markup.get("controlPoints")
-        for point in points if isinstance(points, list) else []:
-            if not isinstance(point, dict):
-                raise LandmarkError(f"{where}: a control point is {str(point)[:60]}; expected a label and a position")
-            if point.get("positionStatus", "defined") != "defined":
-                continue
-            position = point.get("position")
-            if not isinstance(position, list) or len(position) != 3 or not all(_is_number(v) for v in position):
-                raise LandmarkError(
-                    f"{where}: {str(point.get('label'))[:40]!r} is at {str(position)[:80]}; expected x, y, z"
-                )
-            rows.append((str(point.get("label", "")), list(np.array(position, np.float64) * turn)))
-    return rows
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _from_fcsv(where: str, text: str) -> _Rows:
-    columns = ["id", "x", "y", "z", "ow", "ox", "oy", "oz", "vis", "sel", "lock", "label"]
-    turn = _FLIP  # files without the line are of the time when it was always RAS
-    rows: _Rows = []
-    for line in text.splitlines():
-        if line.startswith("#"):
-            key, _, value = line[1:].partition("=")
-            if key.strip().lower() == "coordinatesystem":
-                turn = _frame(where, value)
-            elif key.strip().lower() == "columns":
-                columns = [c.strip() for c in value.split(",")]
-        elif line.strip():
-            cells = dict(zip(columns, next(csv.reader([line])), strict=False))
-            try:
-                point = np.array([float(cells[axis]) for axis in "xyz"]) * turn
-            except (KeyError, ValueError):
-                raise LandmarkError(f"{where}: {line[:80]!r} has no x, y, z") from None
-            rows.append((cells.get("label", "").strip(), list(point)))
-    return rows
-
-
-def _from_meshlab(where: str, text: str) -> _Rows:
-    if "<!ENTITY" in text.upper() or re.search(r"<!DOCTYPE[^>]*\[", text, re.IGNORECASE):
-        raise LandmarkError(f"{where}: declares XML entities, which are not expanded")
-    try:
-        root = ElementTree.fromstring(text)
-    except (ElementTree.ParseError, ValueError, RecursionError) as error:
-        raise LandmarkError(f"{where}: no valid XML ({error})") from None
-    points = [p for p in root.iter("point") if p.get("active", "1") != "0"]
-    return [(p.get("name", ""), [p.get(axis, "") for axis in "xyz"]) for p in points]
-
-
-def _from_landmark(where: str, text: str) -> _Rows:
-    """The program Landmark: version, count, then `S000 x y z`; S and C are curve and single points, and no names."""
-    lines = [line.split() for line in text.splitlines() if line.strip()]
-    if len(lines) < 2 or not lines[0][0].lower().startswith("version"):
-        raise LandmarkError(f"{where}: does not start with 'Version' and the number of points")
-    if lines[1][0].lower().startswith("n_points"):  # menpo's file of the same extension: bare rows between braces
-        rows: _Rows = [(None, words) for words in lines[2:] if words not in (["{"], ["}"])]
-        declared = lines[1][-1]
-    else:
-        rows = [(None if re.fullmatch(r"[SC]\d+", w[0]) else w[0], w[1:]) for w in lines[2:]]
-        declared = lines[1][0]
-    if declared != str(len(rows)):
-        raise LandmarkError(f"{where}: declares {declared[:20]} points; {len(rows)} follow")
-    return rows
-
-
-def _from_tps(where: str, text: str) -> _Rows:
-    rows: _Rows = []
-    scale = 1.0
-    declared = None
-    for line in text.splitlines():
-        key, is_statement, value = line.partition("=")
-        key = key.strip().upper()
-        if key == "LM3":
-            if declared is not None:
-                raise LandmarkError(f"{where}: holds more than one specimen; keep one to a file")
-            declared = value.strip()
-        elif key == "LM":
-            raise LandmarkError(f"{where}: holds two-dimensional landmarks (LM=); LM3= is read")
-        elif key == "SCALE":
-            try:
-                scale = float(value)
-            except ValueError:
-                raise LandmarkError(f"{where}: the scale is {value[:40]!r}; expected a number") from None
-        elif not is_statement and line.strip():
-            rows.append((None, line.split()))
-    if declared != str(len(rows)):
-        raise LandmarkError(f"{where}: LM3 declares {str(declared)[:20]} points; {len(rows)} follow")
-    if scale != 1.0:
-        try:
-            rows = [(None, [float(v) * scale for v in values]) for _, values in rows]
-        except ValueError:
-            raise LandmarkError(f"{where}: a row is not all numbers") from None
-    return rows
-
-
-def _from_menpo(where: str, text: str) -> _Rows | dict[str, Floats]:
-    document = _json(where, text)
-    try:
-        group = document
-        if "groups" in document:  # version 3: several groups to a file
-            if len(document["groups"]) != 1:
-                raise LandmarkError(f"{where}: holds {len(document['groups'])} groups of landmarks; keep one")
-            group = next(iter(document["groups"].values()))
-        points = group["landmarks"]["points"]
-        values = [[np.nan if v is None else float(v) for v in point] for point in points]
-        labels = {str(part["label"]): [int(i) for i in part["mask"]] for part in group.get("labels", [])}
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise LandmarkError(f"{where}: does not follow the format of an .ljson file ({error!r})"[:300]) from None
-    if any(i < 0 or i >= len(values) for mask in labels.values() for i in mask) or any(len(v) != 3 for v in values):
-        raise LandmarkError(f"{where}: its points are not three-dimensional, or a label names one that is not there")
-    if len(values) == 68 and (len(labels) <= 1 or "nose" in labels):
-        try:
-            return from_ibug68(values, labels if len(labels) > 1 else None)
-        except LandmarkError as error:
-            raise LandmarkError(f"{where}: {error}") from None
-    single = {mask[0]: label for label, mask in labels.items() if len(mask) == 1}
-    return [(single.get(i), point) for i, point in enumerate(values)]
-
-
-def _from_csv(where: str, text: str) -> _Rows:
-    """name, x, y, z with or without a header; comma, semicolon or tab between."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
-    if not lines:
-        return []
-    separator = next((s for s in (";", "\t", ",") if s in lines[0]), None)
-    try:
-        table = [[c.strip() for c in row] for row in csv.reader(lines, delimiter=separator or ",")]
-    except csv.Error as error:
-        raise LandmarkError(f"{where}: no valid CSV ({error})") from None
-    if separator is None:
-        table = [line.split() for line in lines]
-    head = [c.lower() for c in table[0]]
-    if {"x", "y", "z"} <= set(head):
-        at = [head.index(axis) for axis in "xyz"]
-        label = next((head.index(k) for k in ("name", "label", "landmark", "id") if k in head), None)
-        if any(len(row) != len(head) for row in table[1:]):
-            raise LandmarkError(f"{where}: the rows have not all the {len(head)} columns of the header")
-        return [(None if label is None else row[label], [row[i] for i in at]) for row in table[1:]]
-    widths = {len(row) for row in table}
-    if widths not in ({3}, {4}):
-        raise LandmarkError(f"{where}: expected rows of name, x, y, z; found {min(widths)} to {max(widths)} columns")
-    return [(None, row) for row in table] if widths == {3} else [(row[0], row[1:]) for row in table]
-
-
-_READERS: Mapping[str, Callable[[str, str], _Rows | dict[str, Floats]]] = {
-    ".mrk.json": _from_slicer, ".fcsv": _from_fcsv, ".pp": _from_meshlab, ".pts": _from_landmark, ".tps": _from_tps,
-    ".ljson": _from_menpo, ".csv": _from_csv,
+_READERS: Mapping[str, Callable[[str, str], Rows]] = {
+    ".mrk.json": _from_json, ".fcsv": from_fcsv, ".pp": from_meshlab, ".pts": from_pts, ".tps": from_tps,
+    ".ljson": _from_json, ".json": _from_json, ".csv": from_table, ".txt": _from_text,
 }  # fmt: skip
+_READ = (*_READERS, ".npy")
 
 
 def write_landmarks(path: str | os.PathLike[str], landmarks: Mapping[str, ArrayLike]) -> Path:
@@ -281,7 +239,7 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Mapping[str, ArrayL
     Raises `LandmarkError` for an unknown extension or coordinates that are not three finite numbers.
     """
     file = Path(path)
-    kind = _kind(file)
+    kind = _kind(file, _WRITERS)
     points = {str(name): np.asarray(point, np.float64) for name, point in landmarks.items()}
     for name, point in points.items():
         if point.shape != (3,) or not np.isfinite(point).all():
@@ -293,59 +251,7 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Mapping[str, ArrayL
         raise LandmarkError(str(error)) from None
 
 
-_Points = Mapping[str, list[float]]
-
-
-def _slicer(points: _Points) -> str:
-    control = [
-        {"id": str(i), "label": name, "position": point, "positionStatus": "defined"}
-        for i, (name, point) in enumerate(points.items(), 1)
-    ]
-    schema = "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/markups-schema-v1.0.3.json#"
-    markup = {"type": "Fiducial", "coordinateSystem": "LPS", "coordinateUnits": "mm", "controlPoints": control}
-    return json.dumps({"@schema": schema, "markups": [markup]}, indent=1)
-
-
-def _fcsv(points: _Points) -> str:
-    head = "# Markups fiducial file version = 4.11\n# CoordinateSystem = LPS\n"
-    head += "# columns = id,x,y,z,ow,ox,oy,oz,vis,sel,lock,label,desc,associatedNodeID\n"
-    rows = [f"{i},{x!r},{y!r},{z!r},0,0,0,1,1,1,0,{_cell(n)},," for i, (n, (x, y, z)) in enumerate(points.items(), 1)]
-    return head + "\n".join(rows) + "\n"
-
-
-def _cell(text: str) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="").writerow([text])
-    return out.getvalue()
-
-
-def _meshlab(points: _Points) -> str:
-    root = ElementTree.Element("PickedPoints")
-    for name, (x, y, z) in points.items():
-        ElementTree.SubElement(root, "point", x=repr(x), y=repr(y), z=repr(z), active="1", name=name)
-    return "<!DOCTYPE PickedPoints>\n" + ElementTree.tostring(root, encoding="unicode") + "\n"
-
-
-def _landmark(points: _Points) -> str:
-    rows = [f"{'_'.join(name.split())} {x!r} {y!r} {z!r}" for name, (x, y, z) in points.items()]
-    return "\n".join(["Version 1.0", str(len(rows)), *rows]) + "\n"
-
-
-def _tps(points: _Points) -> str:
-    return "\n".join([f"LM3={len(points)}", *(f"{x!r} {y!r} {z!r}" for x, y, z in points.values()), "ID=0"]) + "\n"
-
-
-def _menpo(points: _Points) -> str:
-    labels = [{"label": name, "mask": [i]} for i, name in enumerate(points)]
-    group = {"labels": labels, "landmarks": {"points": list(points.values())}}
-    return json.dumps({"groups": {"face3d": group}, "version": 3}, indent=1)
-
-
-def _csv(points: _Points) -> str:
-    return "\n".join(["name,x,y,z", *(f"{_cell(n)},{x!r},{y!r},{z!r}" for n, (x, y, z) in points.items())]) + "\n"
-
-
-_WRITERS: Mapping[str, Callable[[_Points], str]] = {
-    ".mrk.json": _slicer, ".fcsv": _fcsv, ".pp": _meshlab, ".pts": _landmark, ".tps": _tps, ".ljson": _menpo,
-    ".csv": _csv,
+_WRITERS: Mapping[str, Callable[[Mapping[str, list[float]]], str]] = {
+    ".mrk.json": to_markups, ".fcsv": to_fcsv, ".pp": to_meshlab, ".pts": to_pts, ".tps": to_tps, ".ljson": to_menpo,
+    ".json": to_markups, ".csv": to_csv,
 }  # fmt: skip

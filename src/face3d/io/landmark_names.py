@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -28,15 +28,31 @@ _WORDS: Mapping[str, str] = {
     "mouth corner": "ch", "lip corner": "ch", "commissure": "ch", "oral commissure": "ch", "crista philtri": "cph",
     "christa philtri": "cph", "tragion": "t", "gonion": "go", "zygion": "zy", "frontotemporale": "ft",
 }  # fmt: skip
+# A prime marks the point of the skin over a point of bone; on a scan there is only skin, and both are one.
+_SKIN = re.compile("['\u2019\u2018\u2032\u02b9\u02bc\u00b4`]|soft[ _-]?tissue", re.IGNORECASE)
 _SIDES = {"l": "left", "lt": "left", "left": "left", "r": "right", "rt": "right", "right": "right"}
 
 
 def canonical_name(name: str) -> str:
-    """The scheme's name for `name` ("en_l", "enL", "left_en", "Ex right", "Right Exocanthion"), or `name` as it is.
+    """The scheme's name for `name` ("en_l", "enL", "left_en", "Ex right", "Right Exocanthion", "n'"); else `name`.
 
     Left and right are taken to be the subject's, as everywhere.
     """
-    plain = name.strip()
+    found = _scheme_name(_SKIN.sub("", name).strip())
+    return found if found in NAMES else name.strip()
+
+
+def is_known(name: str | None) -> bool:
+    """Whether the scheme knows this name, in whatever way it is written."""
+    return bool(name) and canonical_name(name) in NAMES
+
+
+def unknown(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of `names` that the scheme does not know: points that nothing is measured with."""
+    return tuple(name for name in names if not is_known(name))
+
+
+def _scheme_name(plain: str) -> str:
     if plain in NAMES:
         return plain
     # A capital L or R after a code is a side: "enL", "ExR"; but "TR" is trichion as "tr" is.
@@ -64,9 +80,15 @@ def canonical_name(name: str) -> str:
 
 _T = TypeVar("_T")
 
+#: For messages.
+KNOWN_NAMES = f"known are {', '.join(MIDLINE)} and, with _left or _right behind, {', '.join(PAIRED)}"
+
 
 def renamed(landmarks: Mapping[str, _T]) -> dict[str, _T]:
-    """The same points under the scheme's names. Raises `LandmarkError` when two of them become one."""
+    """The same points under the scheme's names; those that it does not know keep theirs.
+
+    Raises `LandmarkError` when two of them become one, or when there are points and none has a known name.
+    """
     out: dict[str, _T] = {}
     origin: dict[str, str] = {}
     for name, point in landmarks.items():
@@ -74,6 +96,10 @@ def renamed(landmarks: Mapping[str, _T]) -> dict[str, _T]:
         if key in out:
             raise LandmarkError(f"landmarks {origin[key]!r} and {name!r} are both {key!r}; keep one")
         out[key], origin[key] = point, str(name)
+    if out and not any(map(is_known, out)):
+        raise LandmarkError(
+            f"none of the {len(out)} landmarks has a known name: {', '.join(map(repr, out))[:120]}; {KNOWN_NAMES}"
+        )
     return out
 
 
@@ -87,34 +113,51 @@ _IBUG: Mapping[str, tuple[int, ...]] = {
     "ch_left": (54,), "li": (57,), "sto": (62, 66),
 }  # fmt: skip
 _IBUG_SIZES = {"jaw": 17, "brow": 5, "nose": 9, "eye": 6, "mouth": 20}
+IBUG_POINTS = 68
+# Points of the 68 that lie from the subject's right to the left on any face.
+_ACROSS = ((0, 8, 16), (17, 21, 22, 26), (36, 39, 42, 45), (31, 33, 35), (48, 51, 54))
 
 
-def from_ibug68(points: ArrayLike, groups: Mapping[str, Sequence[int]] | None = None) -> dict[str, Floats]:
-    """The scheme's landmarks from the 68 iBUG points (68, 3), NaN rows missing.
+def from_ibug68(points: ArrayLike) -> dict[str, Floats]:
+    """The scheme's landmarks from the 68 iBUG points (68, 3) in their order, NaN rows missing.
 
-    `groups` label -> point numbers, where a file lists the parts in another order. Whether a labelled eye or brow is
-    the subject's right is taken from its points' own order (a right one starts at its outer end), since some files
-    name sides after the picture. Raises `LandmarkError` when the points are not ordered that way.
+    Raises `LandmarkError` when they do not lie as those of a face do: another scheme, or left and right exchanged.
     """
     p = np.asarray(points, np.float64)
-    if p.shape != (68, 3):
-        raise LandmarkError(f"iBUG landmarks have shape {p.shape}; expected (68, 3)")
-    if groups is not None:
-        p = p[_ibug_order(p, groups)]
-    nose = p[27]
-    for outer, inner, part in (
-        (36, 39, "right eye"),
-        (45, 42, "left eye"),
-        (17, 21, "right brow"),
-        (26, 22, "left brow"),
-    ):
-        if np.linalg.norm(p[outer] - nose) < np.linalg.norm(p[inner] - nose):
-            raise LandmarkError(f"the points of the {part} are not in the order of the iBUG 68 landmarks")
+    if p.shape != (IBUG_POINTS, 3):
+        raise LandmarkError(f"iBUG landmarks have shape {p.shape}; expected ({IBUG_POINTS}, 3)")
+
+    def middle(*runs: tuple[int, int]) -> Floats:
+        part = np.concatenate([p[a:b] for a, b in runs])
+        part = part[np.isfinite(part).all(axis=1)]
+        return part.sum(axis=0) / len(part) if len(part) else np.full(3, np.nan)
+
+    with np.errstate(all="ignore"):
+        across = middle((22, 27), (42, 48)) - middle((17, 22), (36, 42))
+        across /= np.linalg.norm(across)
+        brows, eyes, mouth = middle((17, 27)), middle((36, 48)), middle((48, 68))
+        down = mouth - eyes - across * ((mouth - eyes) @ across)
+        if not np.isfinite(np.concatenate([across, down])).all():
+            raise LandmarkError("too few of the 68 iBUG points are placed: both eyes and the mouth are needed")
+        rows = [(p[list(row)] @ across, "from right to left") for row in _ACROSS]
+        rows.append((np.array([brows, eyes, p[33], mouth, p[8]]) @ down, "from brows to chin"))
+        rows.append((np.array([eyes, p[30]]) @ np.cross(down, across), "from the eyes to the nose's tip in front"))
+    for places, way in rows:
+        if not (np.diff(places[np.isfinite(places)]) > 0).all():
+            raise LandmarkError(
+                f"68 points, but they do not lie {way} as iBUG's do: another scheme, or left and right exchanged"
+            )
     named = {name: p[list(of)].mean(axis=0) for name, of in _IBUG.items()}
     return {name: point for name, point in named.items() if np.isfinite(point).all()}
 
 
-def _ibug_order(p: Floats, groups: Mapping[str, Sequence[int]]) -> list[int]:
+def ibug_order(points: ArrayLike, groups: Mapping[str, Sequence[int]]) -> list[int]:
+    """The numbers of 68 points in iBUG's order, from the labels of the face's parts (label -> point numbers).
+
+    Whether a labelled eye or brow is the subject's right is taken from its points' own order (a right one starts at its
+    outer end), since some files name sides after the picture. Raises `LandmarkError` for labels of other parts.
+    """
+    p = np.asarray(points, np.float64)
     parts: dict[str, list[list[int]]] = {kind: [] for kind in _IBUG_SIZES}
     for label, members in groups.items():
         kind = next((k for k in ("brow", "eye", "nose", "mouth") if k in label.lower()), None)

@@ -9,14 +9,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import KDTree
 
-from face3d.errors import LandmarkError, ScanError
+from face3d.errors import ScanError
 from face3d.io import guard
 from face3d.io.archive import read_archive
 from face3d.io.kinds import kind_of
-from face3d.io.landmark_files import read_landmarks
-from face3d.io.landmark_names import renamed
+from face3d.io.landmark_files import marks_of
+from face3d.io.landmark_placing import placed
 from face3d.io.obj import read_obj
 from face3d.io.off import read_off
 from face3d.io.picture import load_texture
@@ -28,8 +27,6 @@ from face3d.scan import FaceScan, Floats
 
 # A scan's coordinates lie within a kilometre of its origin; larger numbers are damage, and would cost the precision.
 MAX_COORDINATE_MM = 1e6
-# A landmark lies on the skin, or over a hole in it; half of them this far off were given in another frame or unit.
-MAX_LANDMARK_DISTANCE_MM = 20.0
 
 
 def read_scan(
@@ -47,22 +44,20 @@ def read_scan(
     `LandmarkError` naming the file, the place and the way out.
     """
     file = Path(path)
-    marks: Mapping[str, ArrayLike] = {}
-    if isinstance(landmarks, Mapping):
-        marks = renamed(landmarks)
-    elif landmarks is not None:
-        marks = read_landmarks(landmarks)
+    marks = marks_of(str(file), landmarks)
     scan = _parsed(file, texture)
     if isinstance(scan, FaceScan):  # ours: in millimetres already
         if units not in ("auto", "mm"):
             raise ScanError(f"{file}: is a scan of face3d, always in mm; units={units!r} does not fit")
-        return scan.replace(landmarks={**scan.landmarks, **_on_surface(str(file), scan.vertices, marks)})
+        given, notes = placed(str(file), scan.vertices, scan.faces, marks, 1.0)
+        return scan.replace(landmarks={**scan.landmarks, **given})
     factor, note = to_millimetres(str(file), scan.vertices, units)
     vertices = _in_range(str(file), scan.vertices if factor == 1.0 else scan.vertices * factor)
+    given, notes = placed(str(file), vertices, scan.faces, marks, factor)
     return FaceScan(
         _ours(vertices),
         _ours(scan.faces),
-        _on_surface(str(file), vertices, {k: np.asarray(p, np.float64) * factor for k, p in marks.items()}),
+        given,
         scan.colors,
         load_texture(file, scan) if texture else None,
         name=file.name,
@@ -101,22 +96,6 @@ def _ours(array: NDArray[Any]) -> NDArray[Any]:
         array.base.setflags(write=False)
     array.setflags(write=False)
     return array
-
-
-def _on_surface(name: str, vertices: Floats, landmarks: Mapping[str, ArrayLike]) -> dict[str, Floats]:
-    """The landmarks, once they are known to belong to this scan: given in another frame or unit they lie off it."""
-    marks = {key: np.asarray(point, np.float64) for key, point in landmarks.items()}
-    for key, point in marks.items():
-        if point.shape != (3,) or not np.isfinite(point).all():
-            raise LandmarkError(f"{name}: landmark {key!r} is {point.tolist()}; expected three finite numbers")
-    if marks:
-        distance, _ = KDTree(vertices).query(np.array(list(marks.values())))
-        if np.median(distance) > MAX_LANDMARK_DISTANCE_MM:
-            raise LandmarkError(
-                f"{name}: the landmarks lie {np.median(distance):.0f} mm from the scan at the median; at most "
-                f"{MAX_LANDMARK_DISTANCE_MM:.0f} mm is taken: another scan's, another unit, or RAS for LPS?"
-            )
-    return marks
 
 
 def _in_range(name: str, vertices: Floats, limit: float = MAX_COORDINATE_MM) -> Floats:
