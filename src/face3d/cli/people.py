@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from face3d.cli.common import Json, Out, RequiredOut, StudyPath, print_json
+from face3d.errors import SchemaError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def study(
@@ -31,21 +35,18 @@ def study(
     """
     from face3d.cli.progress import steps
     from face3d.io.exam import find_exams
-    from face3d.io.write import write_bytes
     from face3d.measuring.study import read_table, study_table, write_table
-    from face3d.measuring.two_visits import agreement_table, group_change
 
     if folder.suffix in (".csv", ".parquet"):
-        table, files = read_table(folder), {}
-        out.mkdir(parents=True, exist_ok=True)
-    else:
-        with steps(len(list(find_exams(folder)))) as step:
-            table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
-        files = dict(zip(("csv", "parquet"), write_table(table, out), strict=True))
-    for name, of, visits in (("agreement", agreement_table, repeats), ("change", group_change, change)):
-        if visits is not None:
-            files[name] = out / f"{name}.csv"
-            write_bytes(files[name], of(table, *visits).to_csv(index=False).encode())
+        if repeats is change is None:
+            raise SchemaError(f"{folder}: a table is measured already; say which visits with --repeats or --change")
+        made = {name: str(file) for name, file in _of_two_visits(read_table(folder), out, repeats, change).items()}
+        print_json(made) if json else print(", ".join(made.values()))
+        return 0
+    with steps(len(list(find_exams(folder)))) as step:
+        table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
+    csv, parquet = write_table(table, out)
+    files = {"csv": csv, "parquet": parquet, **_of_two_visits(table, out, repeats, change)}
     failed = table[table["measure"] == "exam"]
     exams = len(table[["subject", "visit"]].drop_duplicates())
     columns = ("subject", "visit", "status")
@@ -56,6 +57,23 @@ def study(
         print(f"{exams - len(failed)} of {exams} exams measured: {', '.join(map(str, files.values()))}")
         print("".join(f"  {r['subject']} {r['visit']}: {r['status']}\n" for r in reasons), end="")
     return 4 if len(failed) else 0
+
+
+def _of_two_visits(
+    table: pd.DataFrame, out: Path, repeats: tuple[str, str] | None, change: tuple[str, str] | None
+) -> dict[str, Path]:
+    """Writes what was asked of two visits; name -> file."""
+    from face3d.io.write import write_bytes
+    from face3d.measuring.two_visits import agreement_table, group_change
+
+    made = {}
+    for name, of, visits in (("agreement", agreement_table, repeats), ("change", group_change, change)):
+        if visits is not None:
+            text = of(table, *visits).to_csv(index=False)
+            out.mkdir(parents=True, exist_ok=True)
+            made[name] = out / f"{name}.csv"
+            write_bytes(made[name], text.encode())
+    return made
 
 
 def norms(

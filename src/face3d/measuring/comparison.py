@@ -32,8 +32,8 @@ _SEEN: Mapping[str, str] = {"eye": "lid", "brow": "brow", "commissure": "commiss
 
 @dataclass(frozen=True)
 class Change:
-    """One measure at two visits. `mdc95` ours, `mdc95_published` another's of the same quantity, NaN where none is known.
-    `beyond` None where no detectable change is known or a value is missing, with the reason as `status`.
+    """One measure at two visits. `mdc95` ours, `mdc95_published` another's of the same quantity, NaN where none is
+    known. `beyond` None where no detectable change is known or a value is missing, with the reason as `status`.
     `perceptible` whether an asymmetry at rest is as large as observers notice, after; None for other measures."""
 
     measure: str

@@ -49,21 +49,17 @@ def _of_skin(found: Found, expression: str, region: str, affected: str) -> tuple
         return math.nan, "under half of the region was seen on both sides"
     if math.isnan(kept):
         return math.nan, _company_unknown(expression)
-    why = f"its full movement was not measured; needs {' or '.join(FULL[region])}"
-    for full in FULL[region]:
-        if (full, region) not in found:
-            continue
-        both = in_common(found[full, region], found[expression, region])
-        if both is None:
-            why = f"under half of the region was seen both in it and in {full}"
-            continue
-        own, moved = both
-        whole = own.side(healthy)
-        if own.rms(healthy) < LEAST_MOVEMENT:
-            return math.nan, f"its full movement on the healthy side, in {full}, is under {LEAST_MOVEMENT:g} mm"
-        extra = moved.side(affected) - kept * moved.side(healthy)
-        return weighted_dot(extra, whole, own.weight) / weighted_dot(whole, whole, own.weight), ""
-    return math.nan, why
+    full = next((e for e in FULL[region] if (e, region) in found), None)
+    if full is None:
+        return math.nan, f"its full movement was not measured; needs {' or '.join(FULL[region])}"
+    both = in_common(found[full, region], found[expression, region])
+    if both is None:
+        return math.nan, f"under half of the region was seen both in it and in {full}"
+    own, moved = both
+    if own.rms(healthy) < LEAST_MOVEMENT:
+        return math.nan, f"its full movement on the healthy side, in {full}, is under {LEAST_MOVEMENT:g} mm"
+    extra, whole = moved.side(affected) - kept * moved.side(healthy), own.side(healthy)
+    return weighted_dot(extra, whole, own.weight) / weighted_dot(whole, whole, own.weight), ""
 
 
 def _of_eye(

@@ -7,7 +7,7 @@ one; a mean over all left sides mixes both.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,21 +41,23 @@ def _both(table: pd.DataFrame, first: str, second: str, least: int) -> Iterator[
     `least` people or more; degrees as those turns that lie beside each other."""
     if first == second:
         raise SchemaError(f"visit {first!r} was named twice; two visits are compared")
+    if "visit" not in table:
+        raise SchemaError("table: the column visit is missing; two visits are compared")
     known = set(table["visit"])
     for visit in (first, second):
         if visit not in known:
             raise SchemaError(f"no visit {visit!r} in the study; there are {', '.join(sorted(map(str, known)))}")
-    chosen = table[table["visit"].isin([first, second]) & table["value"].notna()]
-    twice = chosen[chosen.duplicated(["subject", "visit", *KEYS])]
-    if len(twice):
-        subject, visit = twice[["subject", "visit"]].iloc[0]
-        raise SchemaError(f"subject {subject}, visit {visit!r}: measured twice; give each exam a visit of its own")
+    chosen = table.loc[table["visit"].isin([first, second]) & table["value"].notna()]
+    twice = chosen.loc[chosen.duplicated(subset=["subject", "visit", *KEYS])].to_dict("records")
+    if twice:
+        who, visit = twice[0]["subject"], twice[0]["visit"]
+        raise SchemaError(f"subject {who}, visit {visit!r}: measured twice; give each exam a visit of its own")
     wide = chosen.pivot(index=["subject", *KEYS], columns="visit", values="value")
     if not {first, second} <= set(wide.columns):  # a visit of which nothing could be measured
         return
-    for key, group in wide.dropna(subset=[first, second]).groupby(KEYS):
+    for _, group in wide.dropna(subset=[first, second]).reset_index().groupby(KEYS):
         if len(group) >= least:
-            what = dict(zip(KEYS, key, strict=True))
+            what = {key: str(group[key].iloc[0]) for key in KEYS}
             a = gathered(group[first], what["unit"])
             yield what, a, beside(group[second], a, what["unit"])
 
@@ -96,11 +98,10 @@ def group_change(table: pd.DataFrame, before: str, after: str, least: int = 3) -
     rows = []
     for what, a, b in _both(table, before, after, least):
         change = b - a
-        if np.ptp(change) > 0:
-            test = ttest_1samp(change, 0.0)
-            p, (low, high) = float(test.pvalue), test.confidence_interval(0.95)
-        else:  # nobody differs from anybody: no spread to judge by
-            p, low, high = np.nan, np.nan, np.nan
+        p, low, high = np.nan, np.nan, np.nan
+        if np.ptp(change) > 0:  # where nobody differs from anybody there is no spread to judge by
+            test: Any = ttest_1samp(change, 0.0)
+            p, (low, high) = test.pvalue, test.confidence_interval(0.95)
         rows.append({
             **what, "n": len(a), "before": turned(a.mean(), what["unit"]), "after": turned(b.mean(), what["unit"]),
             "change": change.mean(), "change_low": low, "change_high": high, "srm": response_mean(a, b), "p": p,

@@ -167,10 +167,12 @@ def norms_from(table: pd.DataFrame, population: str, source: str, method: str = 
     if missing := {"subject", "value", *keys} - set(table.columns):
         raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d study`")
     norms = []
-    for (measure, expression, region, unit), group in table[np.isfinite(table["value"].astype(float))].groupby(keys):
-        if group["subject"].nunique() < max(least, 2) or group["value"].nunique() < 2:
+    for _, group in table.loc[np.isfinite(table["value"].astype(float))].groupby(keys):
+        people = group["subject"].to_numpy()
+        if len(set(people)) < max(least, 2) or len(set(group["value"])) < 2:
             continue
-        values, people = gathered(group["value"], unit), group["subject"]
+        measure, expression, region, unit = (str(group[key].iloc[0]) for key in keys)
+        values = gathered(group["value"], unit)
         mean, sd, n = single_value(values, people)
         low, high = _range(values, people, mean, sd, n)
         turn = turned(mean, unit) - mean

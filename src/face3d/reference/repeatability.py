@@ -83,9 +83,9 @@ def write_repeatability(path: str | Path, values: Iterable[Repeatability]) -> No
 def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tuple[Repeatability, ...]:
     """From a study in which each subject was measured at two visits without a true change between them.
 
-    `table`: tidy, as `face3d study` writes; the first two visits of a subject, in its order, count. Both sides of a face
-    tell of the same error, but only people are independent: `n` and Student's t count them. Measures of fewer than
-    `least` people are left out.
+    `table`: tidy, as `face3d study` writes; the first two visits of a subject, in its order, count. Both sides of a
+    face tell of the same error, but only people are independent: `n` and Student's t count them. Measures of fewer
+    than `least` people are left out.
     """
     columns = ("measure", "expression", "region", "unit", "subject", "side", "visit", "value")
     if missing := set(columns) - set(table.columns):
@@ -95,13 +95,13 @@ def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tup
         groups.setdefault((m, e, r, unit), {}).setdefault((subject, side), {})[visit] = value
     out = []
     for (m, e, r, unit), measured in sorted(groups.items()):
-        twice = [(who, *list(by.values())[:2]) for (who, _), by in measured.items() if len(by) >= 2]
-        known = [row for row in twice if math.isfinite(row[1] + row[2])]
-        people = [who for who, _, _ in known]
+        twice = {key: list(by.values())[:2] for key, by in measured.items() if len(by) >= 2}
+        known = {key: pair for key, pair in twice.items() if math.isfinite(sum(pair))}
+        people = [subject for subject, _ in known]
         if len(set(people)) < max(least, 2):
             continue
-        first = gathered([a for _, a, _ in known], unit)
-        second = beside([b for _, _, b in known], first, unit)
+        first = gathered([a for a, _ in known.values()], unit)
+        second = beside([b for _, b in known.values()], first, unit)
         _, scatter, n = single_value(second - first, people)
         sem = scatter / math.sqrt(2)
         agreement = icc(np.stack([first, second], axis=1)).value if len(known) > 2 else math.nan
