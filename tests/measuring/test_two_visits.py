@@ -71,9 +71,9 @@ def test_of_many_measures_of_an_unchanged_group_none_is_called() -> None:
     many = pd.concat([one.assign(region=f"r{k}", value=rng.normal(8, 2, len(one))) for k in range(100)])
     table = group_change(many, "a", "b")
     assert len(table) == 200
-    assert 2 <= (table["p"] < 0.05).sum() <= 20  # one in twenty by chance
-    assert not (table["p_holm"] < 0.05).any()
-    assert not (table["p_fdr"] < 0.05).any()
+    assert 2 <= np.sum(table["p"].to_numpy() < 0.05) <= 20  # one in twenty by chance
+    assert min(table["p_holm"]) > 0.05
+    assert min(table["p_fdr"]) > 0.05
 
 
 def test_what_is_missing_is_left_out_and_what_is_there_twice_is_refused() -> None:
