@@ -23,6 +23,7 @@ from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.report.outputs import write_comparison, write_exam
 from face3d.report.reading import read_measures
 from face3d.simulate.head import HeadModel
+from face3d.template.movement import movements
 from palsy import face
 
 MODEL = HeadModel.load()
@@ -80,7 +81,7 @@ def test_a_report_prints_no_number_that_was_not_measured(tmp_path: Path) -> None
     rest, moved = face(MODEL, np.random.default_rng(1), 0.4)
     for hidden in (MODEL.vertices[:, 1] > 10, MODEL.vertices[:, 1] < -60, MODEL.vertices[:, 0] > 20):
         seen = {e: np.where(hidden[:, None], np.nan, v) for e, v in moved.items()}
-        m = measure_fits(rest, seen, MODEL, "left", "p")
+        m = measure_fits(rest, movements(rest, seen, MODEL)[0], MODEL, "left", "p")
         thirds = outcome(m)
         assert any(not math.isfinite(t.treated + t.healthy) for t in thirds)
         write_exam(m, tmp_path)
