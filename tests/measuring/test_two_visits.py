@@ -27,6 +27,8 @@ def test_agreement_recovers_the_planted_error() -> None:
         assert row["bias_low"] < 0 < row["bias_high"]
     with pytest.raises(SchemaError, match=r"'x'.*a, b, c"):
         agreement_table(planted(5), "a", "x")
+    with pytest.raises(SchemaError, match="none with a label"):
+        agreement_table(planted(5).assign(visit=""), "a", "b")
     with pytest.raises(SchemaError, match="twice"):
         agreement_table(planted(5), "a", "a")
 

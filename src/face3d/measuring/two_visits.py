@@ -46,7 +46,8 @@ def _both(table: pd.DataFrame, first: str, second: str, least: int) -> Iterator[
     known = set(table["visit"])
     for visit in (first, second):
         if visit not in known:
-            raise SchemaError(f"no visit {visit!r} in the study; there are {', '.join(sorted(map(str, known)))}")
+            labels = ", ".join(sorted(known - {""})) or "none with a label; exam.json says it as visit"
+            raise SchemaError(f"no visit {visit!r} in the study; there are {labels}")
     chosen = table.loc[table["visit"].isin([first, second]) & table["value"].notna()]
     twice = chosen.loc[chosen.duplicated(subset=["subject", "visit", *KEYS])].to_dict("records")
     if twice:
