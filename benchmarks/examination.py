@@ -24,6 +24,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from face3d.measuring.scale_estimates import estimate_scales, rules
 from face3d.reference.agreement import weighted_kappa
+from face3d.reference.angles import turned
 from fitted_exams import StoredFit, make, stored
 from learn_corrections import measured
 from seen_exams import make as see
@@ -59,8 +60,7 @@ class Score:
         self.exams += 1
         known = {(r.measure, r.expression, r.region, r.side): r.value for r in true.rows}
         for r in given.rows:
-            d = r.value - known.get((r.measure, r.expression, r.region, r.side), np.nan)
-            d = (d + 180) % 360 - 180 if r.unit == "deg" else d
+            d = turned(r.value - known.get((r.measure, r.expression, r.region, r.side), np.nan), r.unit)
             if np.isfinite(d):
                 self.errors[r.measure, r.expression].append(d)
                 if r.measure in RATIOS:
@@ -78,7 +78,7 @@ class Score:
         if not healthy:
             self.unasked += [
                 (given.synkinesis[k], true.synkinesis[k]) for k in UNASKED
-                if k in given.synkinesis and k in true.synkinesis
+                if np.isfinite(given.synkinesis.get(k, np.nan)) and k in true.synkinesis
             ]  # fmt: skip
 
     def report(self, title: str) -> None:

@@ -32,6 +32,7 @@ from face3d.measuring.protocol import FULL
 from face3d.measuring.readings import fissure
 from face3d.measuring.sides import paired
 from face3d.reference import repeatability
+from face3d.reference.angles import DEGREES, turned
 from face3d.simulate import HeadModel
 from face3d.simulate.truth import true_measures
 from face3d.template.movement import movement, movements
@@ -214,8 +215,7 @@ def learn_errors(exams: Iterable[StoredFit], least: int = 10) -> dict[repeatabil
         found, true = measured(exam, exam.side)
         known = {(r.measure, r.expression, r.region, r.side): r.value for r in true.rows}
         for r in found.rows:
-            d = r.value - known.get((r.measure, r.expression, r.region, r.side), np.nan)
-            d = (d + 180) % 360 - 180 if r.unit == "deg" else d
+            d = turned(r.value - known.get((r.measure, r.expression, r.region, r.side), np.nan), r.unit)
             if np.isfinite(d):
                 errors[r.measure, r.expression, r.region].append(d)
     return {k: round(float(np.sqrt(np.mean(np.square(e)))), 5) for k, e in errors.items() if len(e) >= least}
@@ -248,7 +248,9 @@ def _without_failures(table: pd.DataFrame) -> pd.DataFrame:
     would show."""
     key = ["measure", "expression", "region"]
     pairs = table.pivot_table(index=[*key, "subject", "side"], columns="visit", values="value", aggfunc="first")
-    apart = (pairs.iloc[:, 1] - pairs.iloc[:, 0]).abs()
+    apart = pairs.iloc[:, 1] - pairs.iloc[:, 0]
+    angles = apart.index.get_level_values("measure").isin(table["measure"][table["unit"] == DEGREES])
+    apart = apart.mask(angles, turned(apart, DEGREES)).abs()
     usual = 1.4826 * apart.groupby(level=[0, 1, 2]).transform("median")
     failed = apart.index[(apart > FAILED * usual) & (usual > 0)]
     print(f"left out as failed: {len(failed)} of {apart.notna().sum()} pairs")

@@ -76,3 +76,18 @@ def test_page_shows_what_is_known_of_each() -> None:
     bare = Predictions.of(24, grade=grade)
     e = evaluate(bare, truth, rng, samples=50)
     assert evaluation_page(e, bare, truth, "m", "d").count("<figure") == 1  # no severity, no probabilities
+
+
+def test_page_of_a_group_that_nobody_graded() -> None:
+    grade = np.arange(30) % 6 + 1.0
+    none, unknown = np.full(30, "", object), np.full(30, np.nan)
+    truth = Truth(
+        np.array([f"{k}" for k in range(30)], object), grade, unknown, none, np.full((30, 5), np.nan), unknown
+    )
+    told = Predictions.of(30, grade=np.where(grade > 1, grade, np.nan))
+    groups = {"palsy": ["none" if g == 1 else "some" for g in grade]}
+    e = evaluate(told, truth, np.random.default_rng(0), groups, 50)
+    assert np.isnan(e.groups["palsy"]["none"]["mae"].value)
+    # Neither in words nor in a drawing's coordinates.
+    assert not re.search(r"[\"> ,]nan\b", evaluation_page(e, told, truth, "m", "d"))
+    assert "nan" not in e.to_text()

@@ -14,6 +14,7 @@ from face3d.report.outputs import write_exam
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
 from palsy import face
+from planted_visits import planted
 
 MODEL = HeadModel.load()
 
@@ -84,6 +85,22 @@ def test_norms_from_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
     (tmp_path / "bad.csv").write_text("a,b\n1,2\n")
     assert cli.run(["norms", str(tmp_path / "bad.csv"), *arguments[2:]]) == 2
     assert "bad.csv" in capsys.readouterr().err
+
+
+def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    planted().to_csv(tmp_path / "measures.csv", index=False)
+    table, out = str(tmp_path / "measures.csv"), tmp_path / "new" / "out"
+    assert cli.run(["study", table, "--out", str(out), "--repeats", "a", "b", "--change", "a", "c", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said == {"agreement": str(out / "agreement.csv"), "change": str(out / "change.csv")}
+    assert {f.name for f in out.iterdir()} == {"agreement.csv", "change.csv"}
+    agreement, change = pd.read_csv(said["agreement"]), pd.read_csv(said["change"])
+    assert agreement["sem"].tolist() == pytest.approx([0.5, 0.5], rel=0.25)
+    assert change["change"].tolist() == pytest.approx([2, 2], abs=0.3)
+    assert cli.run(["study", table, "--out", str(out), "--repeats", "a", "x"]) == 2
+    assert "there are a, b, c" in capsys.readouterr().err
+    assert cli.run(["study", table, "--out", str(out)]) == 2
+    assert "--repeats" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["exam", "study", "compare", "validate"])

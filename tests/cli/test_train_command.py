@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from face3d.cli import run
+from face3d.cli.people import _figures
 from simple_exams import simple_exams
 
 pytest.importorskip("torch")
@@ -51,3 +53,10 @@ def test_a_folder_without_exams_is_refused(tmp_path: Path, capsys: pytest.Captur
     (tmp_path / "run.json").write_text('{"data": ["nowhere"]}')
     assert run(["train", str(config), "--out", str(tmp_path / "out2")]) == 2
     assert "nowhere: no such folder" in capsys.readouterr().err
+
+
+def test_errors_that_are_not_known_are_not_printed_as_numbers() -> None:
+    both = "grade off by 0.50 on average, severity off by 0.100 on average"
+    assert _figures({"grade_mae": 0.5, "severity_mae": 0.1}) == both
+    assert _figures({"grade_mae": 0.5, "severity_mae": math.nan}) == "grade off by 0.50 on average"
+    assert "nan" not in _figures({"grade_mae": math.nan, "severity_mae": math.nan})

@@ -28,3 +28,9 @@ def test_a_point_cloud() -> None:
     assert (facts.faces, facts.parts) == (0, 0)
     assert facts.spacing_mm == pytest.approx(2.0)
     assert "a point cloud" in facts.to_text()
+
+
+def test_one_point_has_no_spacing() -> None:
+    facts = info(FaceScan(np.zeros((1, 3)), np.empty((0, 3), np.int64)))
+    assert "nan" not in facts.to_text()
+    assert json.loads(facts.to_json())["spacing_mm"] is None

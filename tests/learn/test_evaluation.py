@@ -5,7 +5,9 @@ import math
 from typing import Any
 
 import numpy as np
+import pingouin
 import pytest
+from sklearn import metrics
 
 from face3d.learn.evaluation import (
     METRICS,
@@ -54,7 +56,6 @@ def test_agreement_by_hand() -> None:
 
 
 def test_against_scikit_learn() -> None:
-    metrics = pytest.importorskip("sklearn.metrics")
     p, t = drawn(300)
     kappa = metrics.cohen_kappa_score(t.grade, p.grade, weights="quadratic", labels=range(1, 7))
     assert figure("kappa", p, t) == pytest.approx(kappa)
@@ -71,6 +72,32 @@ def test_against_scikit_learn() -> None:
     e = evaluate(p, t, np.random.default_rng(0), samples=50, names=("exact",))
     assert [r.value for r in e.recall] == pytest.approx(recalls.tolist())
     assert np.array_equal(e.table, metrics.confusion_matrix(t.grade, p.grade))
+
+
+def test_the_auc_and_its_interval_against_pingouin() -> None:
+    p, t = drawn(60)
+    ill = t.grade > 1
+    assert auc(p.severity, ill) == pytest.approx(pingouin.mwu(p.severity[ill], p.severity[~ill])["CLES"].item())
+    ours = evaluate(p, t, np.random.default_rng(0), samples=4000, names=("auc",)).figures["auc"]
+    theirs = pingouin.compute_bootci(
+        p.severity, ill.astype(float), func=lambda s, y: auc(s, y > 0), method="per", paired=True, n_boot=4000,
+        decimals=6, seed=1,
+    )  # fmt: skip
+    assert ours.low < ours.value < ours.high
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.01)  # two draws of 4000
+
+
+def test_no_number_is_printed_that_is_none() -> None:
+    # One healthy exam only: no AUC, and a kappa that chance alone explains in the group of one grade.
+    p, t = drawn(12)
+    groups = {"device": ["a" if g > 3 else "" for g in t.grade]}
+    one = truth([2.0] * 6)
+    said = Predictions.of(6, grade=[2] * 6)
+    for e in (
+        evaluate(p, t, np.random.default_rng(0), groups, samples=30),
+        evaluate(said, one, np.random.default_rng(0), {"device": ["a"] * 6}, samples=30),
+    ):
+        assert "nan" not in e.to_text()
 
 
 def test_calibration_by_hand() -> None:

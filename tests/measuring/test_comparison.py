@@ -8,8 +8,10 @@ import pytest
 
 from face3d.errors import SchemaError
 from face3d.measuring.comparison import compare
+from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures, measure_vertices
 from face3d.measuring.smile_thirds import outcome, outcome_table, third_rows
+from face3d.reference.norms import find_norms, load_norms
 from face3d.reference.repeatability import Repeatability
 from face3d.simulate.head import HeadModel
 from palsy import face
@@ -41,7 +43,6 @@ def test_a_true_change_is_beyond_and_an_unchanged_side_is_not() -> None:
     share = c.change("function", "open_smile", region="mouth")
     assert (share.beyond, share.toward_symmetry) == (True, True)
     assert share.change == pytest.approx(0.4, abs=0.03)
-    assert smile.mdc95_published == 1.3
     # No repeatability known: no verdict, and it says so.
     brow = c.change("brow_raise", "brow_raise", "left")
     assert brow.beyond is None
@@ -49,6 +50,30 @@ def test_a_true_change_is_beyond_and_an_unchanged_side_is_not() -> None:
     assert math.isnan(brow.mdc95)
     assert (c.baseline, c.visits) == ("pre", ("post",))
     assert len(c.table) == len(c.changes)
+
+
+def test_a_published_detectable_change_stands_beside_its_own_quantity_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    # What is shipped was published of a whole mesh's movement along z: none of ours is that.
+    before, after = visit(0.3, "pre"), visit(0.7, "post")
+    assert all(math.isnan(c.mdc95_published) for c in compare(before, after, repeatability=KNOWN).changes)
+    more = (*load_norms(), replace(
+        find_norms("mdc95", "open_smile", kind="repeatability")[0], quantity="commissure_excursion", region="mouth",
+        mean=2.5,
+    ))  # fmt: skip
+    monkeypatch.setattr("face3d.reference.norms.load_norms", lambda: more)
+    beside = [c for c in compare(before, after, repeatability=KNOWN).changes if math.isfinite(c.mdc95_published)]
+    assert {(c.measure, c.expression, c.region, c.mdc95_published) for c in beside} == {
+        ("commissure_excursion", "open_smile", "mouth", 2.5)
+    }
+
+
+def test_directions_change_the_short_way_round() -> None:
+    def pointing(degrees: float, name: str) -> Measures:
+        row = Measure("commissure_angle_frontal", "lip_pucker", "mouth", "left", degrees, "deg")
+        return Measures("p1", name, (row,), "left", "given", {}, {})
+
+    c = compare(pointing(179, "pre"), pointing(-178, "post"), repeatability=KNOWN)
+    assert c.change("commissure_angle_frontal", "lip_pucker", "left").change == pytest.approx(3)
 
 
 def test_ratios_keep_the_first_visits_side() -> None:

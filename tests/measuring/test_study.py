@@ -1,71 +1,14 @@
-"""Studies: one tidy table, failures kept as rows; repeatability and group change recover what was planted."""
+"""Studies: one tidy table, failures kept as rows."""
 
-import math
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import pytest
 
-from face3d.errors import ScanError, SchemaError
+from face3d.errors import ScanError
 from face3d.exam import Exam
 from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures
-from face3d.measuring.study import agreement_table, group_change, study_table, write_table
-from face3d.reference.repeatability import load_repeatability, repeatability_from, write_repeatability
-
-
-def planted(people: int = 60, error: float = 0.5, change: float = 2.0) -> pd.DataFrame:
-    """Brow raise of `people`, both sides, visits "a" and "b" without change, "c" with `change` mm more."""
-    rng = np.random.default_rng(3)
-    rows = []
-    for i in range(people):
-        for side in ("left", "right"):
-            true = rng.normal(8, 2)
-            for visit, more in (("a", 0.0), ("b", 0.0), ("c", change)):
-                rows.append({
-                    "subject": f"s{i}", "visit": visit, "measure": "brow_raise", "expression": "brow_raise",
-                    "region": "brow", "side": side, "value": true + more + rng.normal(0, error), "unit": "mm",
-                })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def test_agreement_recovers_the_planted_error() -> None:
-    table = agreement_table(planted(), "a", "b")
-    assert len(table) == 2
-    for _, row in table.iterrows():
-        # 60 pairs: the standard error of an SD is 9 %.
-        assert row["sem"] == pytest.approx(0.5, rel=0.25)
-        # sqrt(2) times Student's t of 59 degrees of freedom, 2.0010.
-        assert row["mdc95"] == pytest.approx(2.8299 * row["sem"], rel=1e-3)
-        assert row["icc21"] == pytest.approx(4 / 4.25, abs=0.05)
-        assert row["limit_low"] < 0 < row["limit_high"]
-    with pytest.raises(SchemaError, match=r"'x'.*a, b, c"):
-        agreement_table(planted(5), "a", "x")
-
-
-def test_group_change_covers_the_planted_change() -> None:
-    table = group_change(planted(), "a", "c")
-    for _, row in table.iterrows():
-        assert row["change_low"] < 2.0 < row["change_high"]
-        assert row["srm"] == pytest.approx(2.0 / (0.5 * math.sqrt(2)), rel=0.3)
-    pd.testing.assert_frame_equal(table, group_change(planted(), "a", "c"))
-
-
-def test_repeatability_round_trip_and_angles(tmp_path: Path) -> None:
-    table = planted()
-    angles = table[table["visit"] == "a"].assign(measure="commissure_angle_frontal", unit="deg", value=179.5)
-    again = angles.assign(visit="b", value=-179.5)
-    found = repeatability_from(pd.concat([table, angles, again]), "made up")
-    by = {r.measure: r for r in found}
-    assert by["brow_raise"].n == 120  # sides pooled
-    assert by["brow_raise"].sem == pytest.approx(0.5, rel=0.2)
-    assert by["commissure_angle_frontal"].sem < 0.01  # one degree for everyone is no scatter
-    write_repeatability(tmp_path / "r.json", found)
-    assert load_repeatability(tmp_path / "r.json")["brow_raise", "brow_raise", "brow"] == by["brow_raise"]
-    (tmp_path / "r.json").write_text('{"entries": [{"measure": "x"}]}')
-    with pytest.raises(SchemaError, match=r"entries\[0\]"):
-        load_repeatability(tmp_path / "r.json")
+from face3d.measuring.study import study_table, write_table
 
 
 def test_study_goes_on_after_a_faulty_exam(tmp_path: Path) -> None:

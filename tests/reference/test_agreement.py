@@ -1,20 +1,30 @@
-"""Agreement statistics against published worked examples, and against statsmodels and pingouin where they are
-installed.
-"""
+"""Agreement statistics against published worked examples, and against statsmodels and pingouin."""
 
 import math
+from typing import Any
 
+import matplotlib
 import numpy as np
+import pandas as pd
+import pingouin
 import pytest
+from matplotlib import pyplot
+from statsmodels.formula.api import ols
+from statsmodels.stats.anova import anova_lm
+from statsmodels.stats.inter_rater import cohens_kappa
+from statsmodels.stats.multitest import multipletests
 
 from face3d.reference.agreement import (
     bland_altman,
     bootstrap_by_subject,
     detectable_change,
+    false_discovery,
     hedges_g,
+    holm,
     icc,
     kappa_of_table,
     response_mean,
+    single_value,
     standard_error_of_measurement,
     technical_error,
     weighted_kappa,
@@ -39,18 +49,32 @@ def test_icc_of_shrout_and_fleiss() -> None:
     assert (consistency.low, consistency.high) == pytest.approx((0.34, 0.95), abs=0.006)
 
 
-def test_icc_against_pingouin() -> None:
-    pingouin = pytest.importorskip("pingouin")
-    pandas = pytest.importorskip("pandas")
+def test_icc_against_pingouin(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(pingouin.options, "round.column.CI95", 9)  # 2 as it comes
     rng = np.random.default_rng(3)
     x = rng.normal(size=(25, 1)) * 2 + rng.normal(size=(25, 3)) + [0, 0.5, 1]
-    frame = pandas.DataFrame([(s, r, x[s, r]) for s in range(25) for r in range(3)], columns=["s", "r", "x"])
-    table = pingouin.intraclass_corr(frame, targets="s", raters="r", ratings="x", nan_policy="raise")
-    interval = next(c for c in table.columns if c.startswith("CI95"))
-    for row, kind in ((1, "2,1"), (2, "3,1")):
-        ours = icc(x, kind)
-        assert ours.value == pytest.approx(table["ICC"].iloc[row], abs=1e-9)
-        assert (ours.low, ours.high) == pytest.approx(tuple(table[interval].iloc[row]), abs=0.006)  # it rounds to 2
+    for seen in (x, x[:, :2], x[:4], x[:, ::-1] * [1, -1, 0.1]):
+        rows = [(subject, rater, value) for (subject, rater), value in np.ndenumerate(seen)]
+        frame = pd.DataFrame(rows, columns=["s", "r", "x"])
+        table = pingouin.intraclass_corr(frame, targets="s", raters="r", ratings="x").set_index("Type")
+        for row, kind in (("ICC(A,1)", "2,1"), ("ICC(C,1)", "3,1")):
+            ours = icc(seen, kind)
+            assert ours.value == pytest.approx(table.loc[row, "ICC"], abs=1e-9)
+            assert (ours.low, ours.high) == pytest.approx(tuple(table.loc[row, "CI95"]), abs=1e-8)
+
+
+def test_sem_is_the_residual_of_a_two_way_analysis_of_variance() -> None:
+    x = np.random.default_rng(4).normal(size=(12, 3)) + np.arange(12)[:, None] + [0, 1, 5]
+    frame = pd.DataFrame([(s, r, v) for (s, r), v in np.ndenumerate(x)], columns=["s", "r", "x"])
+    table = anova_lm(ols("x ~ C(s) + C(r)", frame).fit())
+    assert standard_error_of_measurement(x) == pytest.approx(math.sqrt(table.loc["Residual", "mean_sq"]), rel=1e-9)
+
+
+def test_technical_error_is_the_residual_within_people() -> None:
+    x = np.random.default_rng(5).normal(size=(12, 2)) + np.arange(12)[:, None] + [0, 1]
+    frame = pd.DataFrame([(s, v) for (s, _), v in np.ndenumerate(x)], columns=["s", "x"])
+    table = anova_lm(ols("x ~ C(s)", frame).fit())
+    assert technical_error(*x.T) == pytest.approx(math.sqrt(table.loc["Residual", "mean_sq"]), rel=1e-9)
 
 
 def test_icc_of_perfect_and_of_biased_raters() -> None:
@@ -98,12 +122,26 @@ def test_weighted_kappa_of_cohen() -> None:
     assert kappa_of_table(COHEN, "none").value == pytest.approx(0.492, abs=0.0005)
 
 
+def test_bland_altman_against_pingouin() -> None:
+    rng = np.random.default_rng(6)
+    first = rng.normal(size=30)
+    second = first + rng.normal(0.3, 0.4, 30)
+    ours = bland_altman(first, second)
+    matplotlib.use("Agg")
+    drawn: Any = pingouin.plot_blandaltman(pd.Series(second), pd.Series(first))  # it takes first - second
+    bias, upper, lower = (float(line.get_ydata()[0]) for line in drawn.lines[1:4])
+    assert (ours.bias.value, ours.upper.value, ours.lower.value) == pytest.approx((bias, upper, lower), abs=1e-12)
+    bands = {(p.get_y(), p.get_y() + p.get_height()) for p in drawn.patches}
+    for one in (ours.bias, ours.upper, ours.lower):
+        assert any((one.low, one.high) == pytest.approx(band, abs=1e-9) for band in bands), one
+    pyplot.close("all")
+
+
 @pytest.mark.parametrize("weights", ["quadratic", "linear", "none"])
 def test_kappa_against_statsmodels(weights: str) -> None:
-    raters = pytest.importorskip("statsmodels.stats.inter_rater")
     names = {"quadratic": "quadratic", "linear": "linear", "none": None}
     table = np.array([[20, 5, 1, 0], [4, 15, 6, 1], [1, 5, 18, 4], [0, 1, 5, 14]], float)
-    theirs = raters.cohens_kappa(table, wt=names[weights])
+    theirs: Any = cohens_kappa(table, wt=names[weights])
     ours = kappa_of_table(table, weights)
     assert ours.value == pytest.approx(theirs.kappa, abs=1e-12)
     assert (ours.low, ours.high) == pytest.approx((theirs.kappa_low, theirs.kappa_upp), abs=1e-9)
@@ -122,6 +160,8 @@ def test_kappa_of_ratings() -> None:
 def test_effect_sizes() -> None:
     a, b = np.array([1.0, 2, 3, 4]), np.array([2.0, 3, 4, 5])
     assert hedges_g(a, b) == pytest.approx(1 / a.std(ddof=1) * (1 - 3 / 23))
+    unequal = np.array([1.0, 4, 4, 9, 2, 2.5])
+    assert hedges_g(a, unequal) == pytest.approx(pingouin.compute_effsize(unequal, a, eftype="hedges"), rel=1e-9)
     assert response_mean([1, 2, 3], [2, 4, 6]) == pytest.approx(2.0)
     assert math.isnan(response_mean([1, 2, 3], [2, 3, 4]))  # no spread: no standardised size
 
@@ -137,3 +177,37 @@ def test_bootstrap_draws_whole_subjects() -> None:
     )  # 2000 draws: quantiles within some per cent
     again = bootstrap_by_subject(lambda rows: float(values[rows].mean()), subjects, np.random.default_rng(1))
     assert estimate == again
+
+
+def test_bootstrap_of_one_row_a_person_is_the_percentile_interval_of_pingouin() -> None:
+    values = np.random.default_rng(7).exponential(size=40)
+    ours = bootstrap_by_subject(
+        lambda rows: float(values[rows].mean()), np.arange(40), np.random.default_rng(8), 5000
+    )  # fmt: skip
+    theirs = pingouin.compute_bootci(values, func="mean", method="per", n_boot=5000, decimals=6, seed=9)
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.06)  # two draws of 5000
+
+
+def test_a_single_value_of_a_person() -> None:
+    rng = np.random.default_rng(10)
+    x = rng.normal(5, 2, 30)
+    names = np.arange(30)
+    assert single_value(x, names) == (pytest.approx(x.mean()), pytest.approx(x.std(ddof=1)), 30)
+    # The same value twice says nothing new; a person with many visits is one person.
+    assert single_value(np.tile(x, 2), np.tile(names, 2)) == (pytest.approx(x.mean()), pytest.approx(x.std(ddof=1)), 30)
+    often = np.concatenate([x, np.repeat(x[0], 50)])
+    assert single_value(often, np.concatenate([names, np.zeros(50, int)]))[0] == pytest.approx(x.mean())
+    # Sides that differ within a person count for the spread of one side: 3 of 5 here, 4 between people.
+    sides = rng.normal(5, 4, (4000, 1)) + rng.normal(0, 3, (4000, 2))
+    assert single_value(sides.ravel(), np.repeat(np.arange(4000), 2))[1] == pytest.approx(5, rel=0.03)
+
+
+@pytest.mark.parametrize(("ours", "name"), [(holm, "holm"), (false_discovery, "fdr_bh")])
+def test_adjusted_p_against_statsmodels(ours, name: str) -> None:
+    p = np.random.default_rng(11).uniform(size=60) ** 3
+    p[3] = p[4]
+    assert ours(p) == pytest.approx(multipletests(p, method=name)[1], rel=1e-12)
+    with_gaps = np.insert(p, [0, 20], np.nan)
+    assert np.isnan(ours(with_gaps)).sum() == 2
+    assert ours(with_gaps)[np.isfinite(with_gaps)] == pytest.approx(ours(p), rel=1e-12)
+    assert len(ours([])) == 0

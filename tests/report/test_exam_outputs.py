@@ -1,6 +1,8 @@
 """What an exam leaves behind: files that agree with each other, follow their schemas, and never show a guess."""
 
 import json
+import math
+import re
 from pathlib import Path
 
 import jsonschema
@@ -12,13 +14,16 @@ from face3d.errors import OutputError, SchemaError
 from face3d.exam import Grades
 from face3d.measuring.comparison import compare
 from face3d.measuring.exam_measures import measure_vertices
+from face3d.measuring.examination import measure_fits
+from face3d.measuring.smile_thirds import outcome
 from face3d.reference.scales import Sunnybrook
 from face3d.report.compare_result import CompareResult
-from face3d.report.exam_result import ExamResult
+from face3d.report.exam_result import ExamResult, exam_result
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.report.outputs import write_comparison, write_exam
 from face3d.report.reading import read_measures
 from face3d.simulate.head import HeadModel
+from face3d.template.movement import movements
 from palsy import face
 
 MODEL = HeadModel.load()
@@ -49,7 +54,7 @@ def test_exam_files_agree(tmp_path: Path) -> None:
         assert outside not in page
     again = read_measures(tmp_path / "new" / "out")
     assert again.affected_side == m.affected_side
-    assert again.synkinesis == pytest.approx(dict(m.synkinesis))
+    assert again.synkinesis == pytest.approx(dict(m.synkinesis), nan_ok=True)
     assert [r.value for r in again.rows] == pytest.approx([r.value for r in m.rows], nan_ok=True)
     text = result.to_text()
     assert "House-Brackmann IV" in text
@@ -70,6 +75,20 @@ def test_what_was_not_measured_is_null_with_a_reason(tmp_path: Path) -> None:
     assert any("House-Brackmann" in reason for reason in stored["estimates"]["missing"])
     assert all((row["value"] is None) == (row["status"] != "ok") for row in stored["measures"])
     assert "no scale could be estimated" in result.to_text()
+
+
+def test_a_report_prints_no_number_that_was_not_measured(tmp_path: Path) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.4)
+    for hidden in (MODEL.vertices[:, 1] > 10, MODEL.vertices[:, 1] < -60, MODEL.vertices[:, 0] > 20):
+        seen = {e: np.where(hidden[:, None], np.nan, v) for e, v in moved.items()}
+        m = measure_fits(rest, movements(rest, seen, MODEL)[0], MODEL, "left", "p")
+        thirds = outcome(m)
+        assert any(not math.isfinite(t.treated + t.healthy) for t in thirds)
+        write_exam(m, tmp_path)
+        page = (tmp_path / "report.html").read_text()
+        assert not re.findall(r">[^<>]*\b(?:nan|None|inf)\b[^<>]*<", page)
+        assert "not measured" in page
+    assert not re.search(r"\bnan\b", exam_result(m).to_text())
 
 
 def test_comparison_files(tmp_path: Path) -> None:

@@ -2,35 +2,78 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from face3d.cli.common import Json, Out, RequiredOut, StudyPath, print_json
+from face3d.errors import SchemaError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-def study(folder: StudyPath, out: RequiredOut, json: Json = False) -> int:
+def study(
+    folder: StudyPath,
+    out: RequiredOut,
+    repeats: Annotated[
+        tuple[str, str] | None,
+        typer.Option(metavar="VISIT VISIT", help="Two visits without a true change between them: agreement.csv."),
+    ] = None,
+    change: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="BEFORE AFTER", help="Two visits, a change sought: change.csv.")
+    ] = None,
+    json: Json = False,
+) -> int:
     """Measure every examination below a folder: one tidy table, CSV and Parquet, one row a subject, visit and
-    measure.
+    measure. STUDY may be such a table: nothing is measured again.
+
+    agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits. change.csv: mean change of the group with its
+    interval, p also adjusted for the number of measures (Holm; false discovery rate).
     """
     from face3d.cli.progress import steps
     from face3d.io.exam import find_exams
-    from face3d.measuring.study import study_table, write_table
+    from face3d.measuring.study import read_table, study_table, write_table
 
+    if folder.suffix in (".csv", ".parquet"):
+        if repeats is change is None:
+            raise SchemaError(f"{folder}: a table is measured already; say which visits with --repeats or --change")
+        made = {name: str(file) for name, file in _of_two_visits(read_table(folder), out, repeats, change).items()}
+        print_json(made) if json else print(", ".join(made.values()))
+        return 0
     with steps(len(list(find_exams(folder)))) as step:
         table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
     csv, parquet = write_table(table, out)
+    files = {"csv": csv, "parquet": parquet, **_of_two_visits(table, out, repeats, change)}
     failed = table[table["measure"] == "exam"]
     exams = len(table[["subject", "visit"]].drop_duplicates())
     columns = ("subject", "visit", "status")
     reasons = [dict(zip(columns, row, strict=True)) for row in zip(*(failed[c] for c in columns), strict=True)]
     if json:
-        print_json({"exams": exams, "failed": reasons, "csv": str(csv), "parquet": str(parquet)})
+        print_json({"exams": exams, "failed": reasons, **{name: str(file) for name, file in files.items()}})
     else:
-        print(f"{exams - len(failed)} of {exams} exams measured: {csv}, {parquet}")
+        print(f"{exams - len(failed)} of {exams} exams measured: {', '.join(map(str, files.values()))}")
         print("".join(f"  {r['subject']} {r['visit']}: {r['status']}\n" for r in reasons), end="")
     return 4 if len(failed) else 0
+
+
+def _of_two_visits(
+    table: pd.DataFrame, out: Path, repeats: tuple[str, str] | None, change: tuple[str, str] | None
+) -> dict[str, Path]:
+    """Writes what was asked of two visits; name -> file."""
+    from face3d.io.write import write_bytes
+    from face3d.measuring.two_visits import agreement_table, group_change
+
+    made = {}
+    for name, of, visits in (("agreement", agreement_table, repeats), ("change", group_change, change)):
+        if visits is not None:
+            text = of(table, *visits).to_csv(index=False)
+            out.mkdir(parents=True, exist_ok=True)
+            made[name] = out / f"{name}.csv"
+            write_bytes(made[name], text.encode())
+    return made
 
 
 def norms(
@@ -121,14 +164,17 @@ def train(
         grader = learn(wanted, ExampleSet(files, points), out, step)
     held_out = read_card(grader)["held_out"]
     if json:
-        print_json({"grader": str(grader), "log": str(out / LOG), "held_out": held_out})
+        known = {name: value if math.isfinite(value) else None for name, value in held_out.items()}
+        print_json({"grader": str(grader), "log": str(out / LOG), "held_out": known})
     else:
         print(f"{grader}; {held_out['exams']} exams held out: " + _figures(held_out) + f"; log: {out / LOG}")
     return 0
 
 
 def _figures(held_out: dict[str, float]) -> str:
-    return f"grade off by {held_out['grade_mae']:.2f}, severity by {held_out['severity_mae']:.3f} on average"
+    off = {"grade": f"{held_out['grade_mae']:.2f}", "severity": f"{held_out['severity_mae']:.3f}"}
+    known = {name: text for name, text in off.items() if math.isfinite(held_out[f"{name}_mae"])}
+    return ", ".join(f"{name} off by {text} on average" for name, text in known.items()) or "their grades are not known"
 
 
 def evaluate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -31,7 +32,8 @@ class Info:
 
     def to_json(self) -> str:
         """The same as JSON."""
-        return json.dumps(asdict(self), indent=2)
+        spacing = self.spacing_mm if math.isfinite(self.spacing_mm) else None
+        return json.dumps(asdict(self) | {"spacing_mm": spacing}, indent=2)
 
     def to_text(self) -> str:
         """The same for people, a fact a line."""
@@ -41,9 +43,10 @@ class Info:
             if self.faces
             else "a point cloud"
         )
+        apart = f", {self.spacing_mm:.2f} mm apart" if math.isfinite(self.spacing_mm) else ""
         lines = [
             self.name,
-            f"  {self.vertices:,} vertices, {kind}, {self.spacing_mm:.2f} mm apart",
+            f"  {self.vertices:,} vertices, {kind}{apart}",
             f"  {x:.1f} x {y:.1f} x {z:.1f} mm; units: {self.units_note}",
             f"  colours: {'yes' if self.colors else 'no'}; texture: {'yes' if self.texture else 'no'}; "
             f"landmarks: {', '.join(self.landmarks) or 'none'}",

@@ -70,19 +70,25 @@ class Evaluation(Value):
         lines = [f"{self.exams} exams of {self.subjects} subjects; intervals 95 %, by subject", ""]
         for name, e in self.figures.items():
             if math.isfinite(e.value):
-                lines.append(f"{METRICS[name][0]:<46}{e.value:>8.3f}   [{e.low:.3f}, {e.high:.3f}]   n = {e.n}")
+                lines.append(f"{METRICS[name][0]:<46}{e.value:>8.3f}   {_span(e, 3)}   n = {e.n}")
         lines += ["", "true grade, and how often each was given" + " " * 14 + "recall"]
         lines.append("      " + "".join(f"{r:>6}" for r in ROMAN))
         for k, row in enumerate(self.table):
             r = self.recall[k]
-            said = f"   {r.value:.2f} [{r.low:.2f}, {r.high:.2f}]" if math.isfinite(r.value) else ""
+            said = f"   {r.value:.2f} {_span(r, 2)}" if math.isfinite(r.value) else ""
             lines.append(f"{ROMAN[k]:>6}" + "".join(f"{int(v):>6}" for v in row) + said)
         for group, values in self.groups.items():
             lines += ["", f"{group:<28}{'people':>6}   exact   kappa     MAE"]
             for value, e in values.items():
-                shown = "".join(f"{e[k].value:>8.3f}" for k in GROUP_FIGURES)
+                figures = (e[k].value for k in GROUP_FIGURES)
+                shown = "".join(f"{v:>8.3f}" if math.isfinite(v) else f"{'-':>8}" for v in figures)
                 lines.append(f"  {value:<26}{e['exact'].n:>6}{shown}")
         return "\n".join(lines)
+
+
+def _span(e: Estimate, digits: int) -> str:
+    """The interval in brackets; of too few subjects there is none."""
+    return f"[{e.low:.{digits}f}, {e.high:.{digits}f}]" if math.isfinite(e.low + e.high) else "[no interval]"
 
 
 def _number(value: float) -> float | None:

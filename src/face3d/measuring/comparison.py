@@ -16,6 +16,7 @@ from face3d.errors import SchemaError
 from face3d.landmarks import SIDES
 from face3d.measuring.definitions import Measure, row
 from face3d.measuring.exam_measures import RATIOS, Measures, ratio
+from face3d.reference.angles import turned
 from face3d.reference.norms import find_norms
 from face3d.reference.repeatability import Key, Repeatability, load_repeatability
 from face3d.values import Value
@@ -31,9 +32,9 @@ _SEEN: Mapping[str, str] = {"eye": "lid", "brow": "brow", "commissure": "commiss
 
 @dataclass(frozen=True)
 class Change:
-    """One measure at two visits. `beyond` None where no detectable change is known or a value is missing, with the
-    reason as `status`. `perceptible` whether an asymmetry at rest is as large as observers notice, after; None for
-    other measures."""
+    """One measure at two visits. `mdc95` ours, `mdc95_published` another's of the same quantity, NaN where none is
+    known. `beyond` None where no detectable change is known or a value is missing, with the reason as `status`.
+    `perceptible` whether an asymmetry at rest is as large as observers notice, after; None for other measures."""
 
     measure: str
     expression: str
@@ -143,16 +144,9 @@ def _on_side(measures: Measures, side: str) -> dict[tuple[str, str, str, str], M
 
 
 def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Repeatability]) -> Change:
-    change = after.value - before.value
-    if before.unit == "deg":
-        change = (change + 180) % 360 - 180
+    change = turned(after.value - before.value, before.unit)
     own = known.get((before.measure, before.expression, before.region))
     mdc = own.mdc95 if own else math.nan
-    published = math.nan
-    if before.unit == "mm":
-        published = next(
-            (n.mean or math.nan for n in find_norms("mdc95", before.expression, kind="repeatability")), math.nan
-        )
     status, beyond = "ok", None
     if not math.isfinite(change):
         status = next(r.status for r in (before, after) if r.status != "ok")
@@ -167,8 +161,15 @@ def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Rep
         toward = gain > 0 if math.isfinite(gain) and gain != 0 else None
     return Change(
         before.measure, before.expression, before.region, before.side, before.unit, visit, before.value, after.value,
-        change, mdc, published, beyond, toward, _perceptible(after), status,
+        change, mdc, _published(before), beyond, toward, _perceptible(after), status,
     )  # fmt: skip
+
+
+def _published(measure: Measure) -> float:
+    """The detectable change that was published of this very quantity; NaN where none was."""
+    found = find_norms("mdc95", measure.expression, measure.region, kind="repeatability")
+    of = (measure.measure, measure.unit)
+    return next((n.mean for n in found if (n.quantity, n.unit) == of and n.mean is not None), math.nan)
 
 
 def _perceptible(measure: Measure) -> bool | None:

@@ -21,10 +21,10 @@ import numpy as np
 
 from face3d.landmarks import SIDES, other_side
 from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
-from face3d.measuring.protocol import ASKED, FULL
+from face3d.measuring.protocol import ASKED, FULL, FUNCTIONAL
 from face3d.measuring.readings import movement_rows, overaction_row, rest_rows
-from face3d.measuring.sides import Pair, pairs, weaker_side
-from face3d.measuring.synkinesis import synkinesis
+from face3d.measuring.sides import Pair, left_places, pairs, weaker_side
+from face3d.measuring.synkinesis import Unasked, synkinesis
 from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
@@ -54,8 +54,9 @@ class Measures(Value):
 
     `affected_side` "left", "right" or "none"; `side_source` "given" or "measured". `region_function` brow, eye,
     midface, mouth, lower_lip -> share of the healthy side's movement, 0..1, NaN where it could not be measured.
-    `synkinesis` (expression asked for, region that was not) -> share of that region's own full movement. `movements`
-    the fields behind the numbers; `observed` what they were compared from, None where they were read from a result.
+    `synkinesis` (expression asked for, region that was not) -> share of that region's own full movement, NaN where it
+    could not be measured; its row says why. `movements` the fields behind the numbers; `observed` what they were
+    compared from, None where they were read from a result.
     """
 
     subject: str
@@ -124,7 +125,8 @@ def measure_movements(
         rows += movement_rows(moved, rest, anatomy, better.get("rest"), better.get(e))
     found = pairs(anatomy, movements)
     closing = _closing(rows)
-    unasked = {s: synkinesis(found, s, closing) for s in SIDES}
+    there = [region for region in FUNCTIONAL if len(left_places(anatomy, region)[0])]
+    unasked = {s: synkinesis(found, s, closing, movements, there) for s in SIDES}
     pulled = {s: tuple(r for m in movements.values() if (r := overaction_row(m, anatomy, s)) is not None)
               for s in SIDES}  # fmt: skip
     return Observed(tuple(rows), found, unasked, pulled, movements).measures(affected_side, subject, visit, notes)
@@ -137,7 +139,7 @@ class Observed(Value):
 
     rows: tuple[Measure, ...]
     pairs: Mapping[tuple[str, str], Pair]
-    unasked: Mapping[str, Mapping[tuple[str, str], float]]
+    unasked: Mapping[str, Unasked]
     pulled: Mapping[str, tuple[Measure, ...]]
     movements: Mapping[str, Movement]
 
@@ -162,11 +164,11 @@ def _compared(
     if side in SIDES:
         rows += seen.pulled[other_side(side)]
     for s in [side] if side in SIDES else SIDES:
-        rows += [row("synkinesis", e, region, s, value) for (e, region), value in unasked[s].items()]
+        rows += [row("synkinesis", e, region, s, value, why) for (e, region), (value, why) in unasked[s].items()]
     brow, mouth = function["brow"], function["mouth"]
     lost = severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
     rows.append(row("severity", "all", "face", "both", lost, "needs brow raise and smile"))
-    matrix = unasked.get(side, {})
+    matrix = {pair: value for pair, (value, _) in unasked.get(side, {}).items()}
     return Measures(subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen)
 
 
@@ -187,7 +189,7 @@ def _closing(rows: Iterable[Measure]) -> dict[tuple[str, str], float]:
     return out
 
 
-def _affected(found: Mapping[tuple[str, str], Pair], unasked: Mapping[str, Mapping[tuple[str, str], float]]) -> str:
+def _affected(found: Mapping[tuple[str, str], Pair], unasked: Mapping[str, Unasked]) -> str:
     """The side that moves less when asked; where neither clearly does, the one that moves unasked."""
     side, weakness = weaker_side(found)
     if weakness >= LEAST_WEAKNESS:
@@ -197,11 +199,11 @@ def _affected(found: Mapping[tuple[str, str], Pair], unasked: Mapping[str, Mappi
     return side if most[side] >= LEAST_SYNKINESIS else "none"
 
 
-def _unasked(shares: Mapping[tuple[str, str], float]) -> float:
+def _unasked(shares: Unasked) -> float:
     """The second largest unasked movement of a side: what has regrown shows in more than one expression, an error of
     measurement seldom does. Eye and mouth only: lower lip and chin follow the mouth's corner, for mechanical reasons,
     on either side."""
-    found = sorted(v for (_, r), v in shares.items() if r in ("eye", "mouth"))
+    found = sorted(v for (_, r), (v, _) in shares.items() if r in ("eye", "mouth") and math.isfinite(v))
     return found[-2] if len(found) > 1 else 0.0
 
 

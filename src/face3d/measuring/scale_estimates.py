@@ -40,6 +40,8 @@ _SUNNYBROOK: Mapping[str, tuple[str, str]] = {
     "brow": ("brow_raise", "brow"), "eye": ("gentle_eye_closure", "eye"), "smile": ("open_smile", "mouth"),
     "snarl": ("snarl", "midface"), "pucker": ("lip_pucker", "mouth"),
 }  # fmt: skip
+#: Regions whose unasked movement the scales speak of.
+_UNASKED = ("eye", "mouth", "midface")
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
     missing: list[str] = []
     healthy = m.affected_side not in SIDES
     function = {r: 1.0 if healthy and math.isfinite(v) else v for r, v in m.region_function.items()}
-    worst = max((v for (_, r), v in m.synkinesis.items() if r in ("eye", "mouth", "midface")), default=0.0)
+    worst = max((v for (_, r), v in m.synkinesis.items() if r in _UNASKED and math.isfinite(v)), default=0.0)
     grade = points = regional = None
     brow, mouth, eye = function["brow"], function["mouth"], function["eye"]
     if math.isfinite(brow + mouth):
@@ -89,16 +91,25 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
     else:
         missing.append("House-Brackmann: needs brow raise and smile")
     if math.isfinite(brow + mouth + eye):
-        asymmetric = not healthy and abs(_rest(m, "commissure")) >= rule["rest_asymmetric_mm"]
-        regional = house_brackmann_signs(brow, eye, mouth, asymmetric, max(worst, 0)).grade
+        # What the cheek does unasked takes a snarl to know; the table's signs don't ask for one.
+        droop = 0.0 if healthy else abs(_rest(m, "commissure"))
+        if unseen := _unseen(m, ("eye", "mouth")):
+            missing.append(f"House-Brackmann by signs: {unseen}")
+        elif not math.isfinite(droop):
+            missing.append("House-Brackmann by signs: mouth corners were not seen at rest")
+        else:
+            asymmetric = droop >= rule["rest_asymmetric_mm"]
+            regional = house_brackmann_signs(brow, eye, mouth, asymmetric, max(worst, 0)).grade
     sunnybrook = _sunnybrook(m, rule, healthy, missing)
     fngs = None
     parts = [function[r] for r in ("brow", "eye", "midface", "mouth")]
-    if all(math.isfinite(p) for p in parts):
+    if not all(math.isfinite(p) for p in parts):
+        missing.append("FNGS 2.0: needs brow raise, eye closure, snarl and smile")
+    elif unseen := _unseen(m, _UNASKED):
+        missing.append(f"FNGS 2.0: {unseen}")
+    else:
         items = [fngs_item(max(p, 0), tuple(rule["fngs_cuts"])) for p in parts]
         fngs = FNGS2(*items, secondary=synkinesis_item(max(worst, 0), tuple(rule["synkinesis_cuts"])))
-    else:
-        missing.append("FNGS 2.0: needs brow raise, eye closure, snarl and smile")
     return Estimates(grade, points, regional, sunnybrook, fngs, _eface(m, function), m.affected_side, tuple(missing))
 
 
@@ -106,6 +117,13 @@ def _rest(m: Measures, region: str) -> float:
     """Affected minus healthy height at rest, mm; left minus right when neither is affected."""
     value = m.value("rest_difference", "rest", region=region)
     return -value if m.affected_side == "right" else value
+
+
+def _unseen(m: Measures, regions: tuple[str, ...]) -> str:
+    """Which unasked movements of `regions` could not be measured in the movements that scales ask for; empty: none."""
+    asked = {expression for expression, _ in _SUNNYBROOK.values()}
+    names = [f"{r} in {e}" for (e, r), v in m.synkinesis.items() if e in asked and r in regions and math.isnan(v)]
+    return f"synkinesis not measured: {', '.join(names)}" if names else ""
 
 
 def _movement(m: Measures, expression: str, region: str) -> float:
@@ -125,6 +143,9 @@ def _sunnybrook(m: Measures, rule: Mapping[str, Any], healthy: bool, missing: li
     if unknown:
         missing.append(f"Sunnybrook: movement not measured: {', '.join(unknown)}")
         return None
+    if unseen := _unseen(m, _UNASKED):
+        missing.append(f"Sunnybrook: {unseen}")
+        return None
     rest = {
         "eye": abs(_rest(m, "eye")), "commissure": abs(_rest(m, "commissure")),
         "nasolabial": m.value("resting_asymmetry", "rest", region="nasolabial"),
@@ -136,7 +157,7 @@ def _sunnybrook(m: Measures, rule: Mapping[str, Any], healthy: bool, missing: li
     unasked = []
     for name in SUNNYBROOK_MOVEMENTS:
         expression = _SUNNYBROOK[name][0]
-        share = max((v for (e, _), v in m.synkinesis.items() if e == expression), default=0.0)
+        share = max((v for (e, _), v in m.synkinesis.items() if e == expression and math.isfinite(v)), default=0.0)
         unasked.append(synkinesis_item(max(share, 0), tuple(rule["synkinesis_cuts"])))
     return Sunnybrook(
         eye=int(rest["eye"] >= rule["rest_fissure_mm"]),
@@ -157,7 +178,7 @@ def _eface(m: Measures, function: Mapping[str, float]) -> EfaceItems:
 
     def free_of(pairs: tuple[tuple[str, str], ...]) -> float:
         found = [m.synkinesis[p] for p in pairs if p in m.synkinesis]
-        return percent(1 - max(found)) if found else math.nan
+        return percent(1 - max(found)) if found and all(map(math.isfinite, found)) else math.nan
 
     healthy_eye = m.value("fissure_height", "rest", "left" if m.affected_side == "right" else "right")
     return EfaceItems(

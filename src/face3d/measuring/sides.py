@@ -13,7 +13,7 @@ import numpy as np
 
 from face3d.landmarks import other_side
 from face3d.measuring.protocol import FULL, FUNCTIONAL, LEAST_MOVEMENT
-from face3d.scan import Floats
+from face3d.scan import Floats, Ints
 from face3d.template.anatomy import Anatomy
 from face3d.template.movement import Movement
 from face3d.values import Value
@@ -23,15 +23,29 @@ from face3d.values import Value
 MIDLINE_BAND = 5.0
 
 
+#: Share of a region that has to be seen on both sides.
+LEAST_COVERAGE = 0.5
+
+
 @dataclass(frozen=True, eq=False)
 class Pair(Value):
     """The movement of one functional region in one expression: `left` and `right` (n, 3) mm, the right one mirrored,
-    over the same n vertices with `weight` (n,), summing to 1. `coverage` share of the region that both sides show."""
+    over the same n places: `index` (n,) their vertices on the left, ascending, `weight` (n,) summing to 1. `coverage`
+    share of the region that both sides show."""
 
     left: Floats
     right: Floats
     weight: Floats
     coverage: float
+    index: Ints
+
+    def at(self, places: Ints) -> Pair:
+        """The same over some of its places: their rows."""
+        share = float(self.weight[places].sum())
+        return Pair(
+            self.left[places], self.right[places], self.weight[places] / share, self.coverage * share,
+            self.index[places],
+        )  # fmt: skip
 
     def side(self, name: str) -> Floats:
         return self.left if name == "left" else self.right
@@ -62,22 +76,37 @@ def weighted_dot(a: Floats, b: Floats, weight: Floats) -> float:
     return float(weight @ (a * b).sum(axis=1))
 
 
-def paired(anatomy: Anatomy, displacement: Floats, region: str) -> Pair | None:
-    """Both sides' movement of a functional region; None when the mesh lacks the region or under half of it was seen."""
+def in_common(a: Pair, b: Pair) -> tuple[Pair, Pair] | None:
+    """Both pairs of one region over the places that both show; None when these are under half of the region."""
+    if np.array_equal(a.index, b.index):
+        return a, b
+    _, of_a, of_b = np.intersect1d(a.index, b.index, assume_unique=True, return_indices=True)
+    if a.weight[of_a].sum() * a.coverage < LEAST_COVERAGE:
+        return None
+    return a.at(of_a), b.at(of_b)
+
+
+def left_places(anatomy: Anatomy, region: str) -> tuple[Ints, Floats]:
+    """Vertices of a functional region's left side and their weights; none where the mesh lacks the region."""
     weight = np.zeros(len(anatomy.vertices))
     for name in FUNCTIONAL[region]:
         weight += anatomy.regions.get(f"{name}_left", 0.0)
     weight = weight * np.clip((anatomy.vertices[:, 0] - MIDLINE_BAND) / MIDLINE_BAND, 0, 1)
     index = np.flatnonzero(weight > 0.01)
+    return index, weight[index]
+
+
+def paired(anatomy: Anatomy, displacement: Floats, region: str) -> Pair | None:
+    """Both sides' movement of a functional region; None when the mesh lacks the region or under half of it was seen."""
+    index, w = left_places(anatomy, region)
     if not len(index):
         return None
     left, right = displacement[index], displacement[anatomy.opposite[index]] * (-1.0, 1.0, 1.0)
     seen = np.isfinite(left).all(axis=1) & np.isfinite(right).all(axis=1)
-    w = weight[index]
     coverage = float(w[seen].sum() / w.sum())
-    if coverage < 0.5:
+    if coverage < LEAST_COVERAGE:
         return None
-    return Pair(left[seen], right[seen], w[seen] / w[seen].sum(), coverage)
+    return Pair(left[seen], right[seen], w[seen] / w[seen].sum(), coverage, index[seen])
 
 
 def pairs(anatomy: Anatomy, movements: Mapping[str, Movement]) -> dict[tuple[str, str], Pair]:

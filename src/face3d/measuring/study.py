@@ -1,4 +1,4 @@
-"""A folder of exams as one tidy table, and what a study asks of it: agreement of repeats, change of groups."""
+"""A folder of exams as one tidy table."""
 
 from __future__ import annotations
 
@@ -11,15 +11,6 @@ import numpy as np
 from face3d.errors import Face3DError, SchemaError
 from face3d.io.exam import find_exams, read_exam
 from face3d.measuring.exam_measures import Measures
-from face3d.reference.agreement import (
-    bland_altman,
-    bootstrap_by_subject,
-    detectable_change,
-    icc,
-    response_mean,
-    standard_error_of_measurement,
-    technical_error,
-)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,64 +79,3 @@ def read_table(path: str | Path) -> pd.DataFrame:
         table["visit"] = table["visit"].astype(object).fillna("").astype(str)
     table["subject"] = table["subject"].astype(str)
     return table
-
-
-def _wide(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
-    visits = set(table["visit"])
-    for visit in (first, second):
-        if visit not in visits:
-            raise SchemaError(f"no visit {visit!r} in the study; there are {', '.join(sorted(map(str, visits)))}")
-    chosen = table[table["visit"].isin([first, second]) & table["value"].notna()]
-    wide = chosen.pivot_table(index=["subject", *KEYS], columns="visit", values="value", aggfunc="mean")
-    return wide.dropna(subset=[first, second]).reset_index()
-
-
-def agreement_table(table: pd.DataFrame, first: str, second: str, least: int = 3) -> pd.DataFrame:
-    """Agreement of two visits without a true change between them: one row a measure and side.
-
-    ICC(2,1), ICC(3,1) with intervals, TEM, SEM, MDC95, Bland-Altman bias and limits (second - first).
-    """
-    import pandas as pd
-
-    rows = []
-    for _, group in _wide(table, first, second).groupby(KEYS):
-        a, b = group[first].to_numpy(), group[second].to_numpy()
-        if len(a) < least:
-            continue
-        both = np.stack([a, b], axis=1)
-        absolute, consistent, limits = icc(both), icc(both, "3,1"), bland_altman(a, b)
-        sem = standard_error_of_measurement(both)
-        rows.append({
-            **group[KEYS].iloc[0].to_dict(), "n": len(a),
-            "icc21": absolute.value, "icc21_low": absolute.low, "icc21_high": absolute.high,
-            "icc31": consistent.value, "icc31_low": consistent.low, "icc31_high": consistent.high,
-            "tem": technical_error(a, b), "sem": sem, "mdc95": detectable_change(sem, len(a)),
-            "bias": limits.bias.value, "limit_low": limits.lower.value, "limit_high": limits.upper.value,
-        })  # fmt: skip
-    return pd.DataFrame(rows)
-
-
-def group_change(table: pd.DataFrame, before: str, after: str, seed: int = 0, least: int = 3) -> pd.DataFrame:
-    """Change of a group between two visits: one row a measure and side.
-
-    Mean change and standardised response mean with bootstrap intervals by subject. What a group shows is not any
-    one person's change: for that see `face3d compare`.
-    """
-    import pandas as pd
-
-    rows = []
-    for _, group in _wide(table, before, after).groupby(KEYS):
-        a, b = group[before].to_numpy(), group[after].to_numpy()
-        if len(a) < least:
-            continue
-        subjects, change = group["subject"].to_numpy(), b - a
-        mean = bootstrap_by_subject(lambda i, c=change: float(c[i].mean()), subjects, np.random.default_rng(seed))
-        size = bootstrap_by_subject(
-            lambda i, x=a, y=b: response_mean(x[i], y[i]), subjects, np.random.default_rng(seed)
-        )  # fmt: skip
-        rows.append({
-            **group[KEYS].iloc[0].to_dict(), "n": len(a),
-            "before": a.mean(), "after": b.mean(), "change": mean.value, "change_low": mean.low,
-            "change_high": mean.high, "srm": size.value, "srm_low": size.low, "srm_high": size.high,
-        })  # fmt: skip
-    return pd.DataFrame(rows)

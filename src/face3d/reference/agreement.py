@@ -224,17 +224,42 @@ def standard_error_of_measurement(ratings: ArrayLike) -> float:
     return math.sqrt(mean_squares(x)[2])
 
 
-def detectable_change(sem: float, pairs: int | None = None) -> float:
+def detectable_change(sem: float, people: int | None = None) -> float:
     """Smallest change of one person that exceeds measurement error with 95 %: 1.96 x sqrt(2) x SEM (SDC, also
     MDC95).
 
-    With `pairs`, from how many repeated measurements the SEM is known: Student's t of as many takes the place of 1.96,
-    for an SEM from few people is itself uncertain, and with 1.96 more than 5 % of unchanged people would be called.
+    With `people`, from how many measured twice the SEM is known: Student's t of as many takes the place of 1.96, for an
+    SEM from few people is itself uncertain, and with 1.96 more than 5 % of unchanged people would be called. Both sides
+    of a face are one person.
     """
     from scipy.stats import t
 
-    factor = 1.96 if pairs is None else float(t.ppf(0.975, max(pairs - 1, 1)))
+    factor = 1.96 if people is None else float(t.ppf(0.975, max(people - 1, 1)))
     return factor * math.sqrt(2) * sem
+
+
+# ---------------------------------------------------------------- several values of a person
+
+
+def person_weights(people: ArrayLike) -> tuple[Floats, int]:
+    """Weight of each row, summing to 1, with which all people count alike, and how many people there are; `people`
+    (R,) names the person of each row."""
+    names, which, count = np.unique(np.asarray(people), return_inverse=True, return_counts=True)
+    return 1.0 / (len(names) * count[which]), len(names)
+
+
+def single_value(values: ArrayLike, people: ArrayLike) -> tuple[float, float, int]:
+    """Mean and SD of a single value of a person, and the number of people, from one or more values of each.
+
+    Averaging a person's sides or visits first would understate the spread of one side at one visit; counting them as
+    people would overstate how well it is known. So the SD is over all values, and only people are independent:
+    n / (n - 1) times the mean over n people of their mean squared distance from the mean.
+    """
+    x = np.asarray(values, np.float64)
+    weight, n = person_weights(people)
+    _need(n, 2, "SD of a single value")
+    mean = float(weight @ x)
+    return mean, math.sqrt(n / (n - 1) * float(weight @ (x - mean) ** 2)), n
 
 
 # ---------------------------------------------------------------- effects and resampling
@@ -284,3 +309,30 @@ def bootstrap_by_subject(
         return Estimate(value, math.nan, math.nan, count, level)
     low, high = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2])
     return Estimate(value, float(low), float(high), count, level)
+
+
+# ---------------------------------------------------------------- many tests at once
+
+
+def holm(p: ArrayLike) -> Floats:
+    """p-values adjusted for their number (Holm 1979, Scand J Stat 6:65): those below 0.05 hold together with 95 %,
+    however they depend on each other. NaN is not counted and stays NaN."""
+    raw = np.asarray(p, np.float64)
+    out = np.full(len(raw), np.nan)
+    known = np.flatnonzero(np.isfinite(raw))
+    order = known[np.argsort(raw[known], kind="stable")]
+    out[order] = np.minimum(np.maximum.accumulate(raw[order] * np.arange(len(order), 0, -1)), 1.0)
+    return out
+
+
+def false_discovery(p: ArrayLike) -> Floats:
+    """p-values adjusted so that of those below 0.05 one in twenty is false on average (Benjamini & Hochberg 1995, J R
+    Stat Soc B 57:289). NaN is not counted and stays NaN."""
+    from scipy.stats import false_discovery_control
+
+    raw = np.asarray(p, np.float64)
+    out = np.full(len(raw), np.nan)
+    known = np.isfinite(raw)
+    if known.any():
+        out[known] = false_discovery_control(raw[known])
+    return out

@@ -17,8 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from face3d.errors import SchemaError
+from face3d.reference.agreement import Floats, person_weights, single_value
+from face3d.reference.angles import gathered, turned
 from face3d.reference.distances import Distance
 
 if TYPE_CHECKING:
@@ -36,7 +39,8 @@ class Norm:
     """A published or own reference value. `mean`, `sd`, `low` and `high` in `unit`; None where not published.
 
     `kind`: "norm" healthy people, "outcome" treated patients, "repeatability" detectable change or repeat error,
-    "perception" the least that observers see.
+    "perception" the least that observers see. `quantity`: what a repeatability is of, a measure of face3d by its name
+    or another in words. `low` and `high` of angles may lie beyond half a turn: they enclose the mean.
     """
 
     measure: str
@@ -55,6 +59,7 @@ class Norm:
     device: str | None = None
     doi: str | None = None
     note: str | None = None
+    quantity: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -131,44 +136,70 @@ def find_norms(
 
 
 def against(value: float, norm: Norm, method: str) -> Reference:
-    """The value beside one norm; z and percentile (normal distribution) only if `method` is the norm's."""
+    """The value beside one norm; z and percentile only if `method` is the norm's.
+
+    The percentile is that of a normal distribution known from `n` people (Crawford & Howell 1998, Clin Neuropsychol
+    12:482): from ten, z = 2 is the 96th, not the 98th.
+    """
+    from scipy.stats import norm as normal
+    from scipy.stats import t
+
     if not math.isfinite(value):
         return Reference(norm, None, None, "not measured")
     if method != norm.method:
         return Reference(norm, None, None, f"another method ({norm.method}, not {method}): side by side only")
     if norm.mean is None or norm.sd is None:
         return Reference(norm, None, None, "no mean and SD were published")
-    z = (value - norm.mean) / norm.sd
-    return Reference(norm, z, 50 * (1 + math.erf(z / math.sqrt(2))), "same method")
+    z = turned(value - norm.mean, norm.unit) / norm.sd
+    below = t.cdf(z / math.sqrt(1 + 1 / norm.n), norm.n - 1) if norm.n and norm.n > 1 else normal.cdf(z)
+    return Reference(norm, z, 100 * float(below), "same method")
 
 
 def norms_from(table: pd.DataFrame, population: str, source: str, method: str = OUR_METHOD, device: str | None = None,
                least: int = 10) -> tuple[Norm, ...]:  # fmt: skip
-    """A laboratory's own norms from a study of healthy people.
+    """A laboratory's own norms from a study of healthy people: one a measure, expression, region and unit.
 
-    `table`: tidy, with columns subject, measure, expression, side, value, unit (as `face3d study` writes). Both sides
-    and all visits of a person are averaged first, so n counts people. `low` and `high` are the 2.5 and 97.5
-    percentiles. Measures with fewer than `least` people, or without any spread, are left out.
+    `table`: tidy, as `face3d study` writes. Mean and SD are those of a single value, one side at one visit, as one
+    patient's is compared with them; `n` counts people. `low` and `high` enclose the value of a further healthy person
+    with 95 %. Measures of fewer than `least` people, or without any spread, are left out.
     """
-    needed = {"subject", "measure", "expression", "value", "unit"}
-    if not needed <= set(table.columns):
-        raise SchemaError(f"table: columns {sorted(needed - set(table.columns))} are missing; see `face3d study`")
-    valid = table[table["value"].notna()]
-    columns = [valid[c].tolist() for c in ("measure", "expression", "unit", "subject", "value")]
-    groups: dict[tuple[str, str, str], dict[str, list[float]]] = {}
-    for measure, expression, unit, subject, value in zip(*columns, strict=True):
-        groups.setdefault((measure, expression, unit), {}).setdefault(subject, []).append(value)
+    keys = ["measure", "expression", "region", "unit"]
+    if missing := {"subject", "value", *keys} - set(table.columns):
+        raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d study`")
     norms = []
-    for (measure, expression, unit), people in sorted(groups.items()):
-        values = np.array([np.mean(own) for own in people.values()])
-        if len(values) < least or not values.std() > 0:
+    for _, group in table.loc[np.isfinite(table["value"].astype(float))].groupby(keys):
+        people = group["subject"].to_numpy()
+        if len(set(people)) < max(least, 2) or len(set(group["value"])) < 2:
             continue
-        low, high = np.quantile(values, [0.025, 0.975])
+        measure, expression, region, unit = (str(group[key].iloc[0]) for key in keys)
+        values = gathered(group["value"], unit)
+        mean, sd, n = single_value(values, people)
+        low, high = _range(values, people, mean, sd, n)
+        turn = turned(mean, unit) - mean
         norms.append(Norm(
-            measure, unit, method, population, source, expression=expression, mean=float(values.mean()),
-            sd=float(values.std(ddof=1)), low=float(low), high=float(high), n=len(values), device=device,
+            measure, unit, method, population, source, expression=expression, region=region, mean=mean + turn, sd=sd,
+            low=low + turn, high=high + turn, n=n, device=device,
         ))  # fmt: skip
     return tuple(norms)
+
+
+#: From so many people on the outermost of them are the 2.5 and 97.5 percentiles of all people.
+LEAST_FOR_PERCENTILES = 39
+
+
+def _range(values: Floats, people: ArrayLike, mean: float, sd: float, n: int) -> tuple[float, float]:
+    """What encloses a further person's value with 95 %: percentiles at the places k / (n + 1), whatever the
+    distribution; of too few people for that the prediction interval of a normal one."""
+    from scipy.stats import t
+
+    if n < LEAST_FOR_PERCENTILES:
+        half = float(t.ppf(0.975, n - 1)) * sd * math.sqrt(1 + 1 / n)
+        return mean - half, mean + half
+    order = np.argsort(values)
+    weight = person_weights(people)[0][order]
+    place = (n * (np.cumsum(weight) - weight / 2) + 0.5) / (n + 1)
+    low, high = np.interp([0.025, 0.975], place, values[order])
+    return float(low), float(high)
 
 
 def methods() -> Mapping[str, str]:

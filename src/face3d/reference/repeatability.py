@@ -3,7 +3,7 @@ laboratory's own.
 
 The shipped values come from simulated people scanned twice (`tools/learn_corrections.py`): other pose, triangulation,
 crop and scanner noise, the same face in the same expression. That is measurement error alone, failures left out. People
-don't repeat an expression exactly; published detectable changes, a week apart, hold both and stand beside ours.
+don't repeat an expression exactly: detectable changes that were published, a week apart, hold both.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.errors import SchemaError
-from face3d.reference.agreement import detectable_change, icc, standard_error_of_measurement
+from face3d.reference.agreement import detectable_change, icc, single_value
+from face3d.reference.angles import beside, gathered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +32,8 @@ Key = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Repeatability:
-    """Of one measure: `sem` and `mdc95` in its unit, ICC(2,1) of `n` pairs of measurements, and where they come
-    from.
+    """Of one measure: `sem` and `mdc95` in its unit, ICC(2,1), the number `n` of people who were measured twice, and
+    where they come from. `error` root mean square distance from the truth, None unknown.
     """
 
     measure: str
@@ -82,8 +83,9 @@ def write_repeatability(path: str | Path, values: Iterable[Repeatability]) -> No
 def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tuple[Repeatability, ...]:
     """From a study in which each subject was measured at two visits without a true change between them.
 
-    `table`: tidy, as `face3d study` writes; the first two visits of a subject count. Sides are pooled as pairs of
-    their own, so that `n` counts pairs. Measures with fewer than `least` pairs are left out.
+    `table`: tidy, as `face3d study` writes; the first two visits of a subject, in its order, count. Both sides of a
+    face tell of the same error, but only people are independent: `n` and Student's t count them. Measures of fewer
+    than `least` people are left out.
     """
     columns = ("measure", "expression", "region", "unit", "subject", "side", "visit", "value")
     if missing := set(columns) - set(table.columns):
@@ -92,17 +94,19 @@ def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tup
     for m, e, r, unit, subject, side, visit, value in zip(*(table[c].tolist() for c in columns), strict=True):
         groups.setdefault((m, e, r, unit), {}).setdefault((subject, side), {})[visit] = value
     out = []
-    for (m, e, r, unit), people in sorted(groups.items()):
-        pairs = np.array([[p[v] for v in sorted(p)[:2]] for p in people.values() if len(p) >= 2], np.float64)
-        pairs = pairs[np.isfinite(pairs).all(axis=1)] if len(pairs) else pairs
-        if len(pairs) < least:
+    for (m, e, r, unit), measured in sorted(groups.items()):
+        twice = {key: list(by.values())[:2] for key, by in measured.items() if len(by) >= 2}
+        known = {key: pair for key, pair in twice.items() if math.isfinite(sum(pair))}
+        people = [subject for subject, _ in known]
+        if len(set(people)) < max(least, 2):
             continue
-        if unit == "deg":  # 179 and -179 degrees are 2 degrees apart
-            pairs[:, 1] = pairs[:, 0] + (pairs[:, 1] - pairs[:, 0] + 180) % 360 - 180
-        sem = standard_error_of_measurement(pairs)
-        agreement = icc(pairs).value
+        first = gathered([a for a, _ in known.values()], unit)
+        second = beside([b for _, b in known.values()], first, unit)
+        _, scatter, n = single_value(second - first, people)
+        sem = scatter / math.sqrt(2)
+        agreement = icc(np.stack([first, second], axis=1)).value if len(known) > 2 else math.nan
         out.append(Repeatability(
-            m, e, r, unit, round(sem, 5), round(detectable_change(sem, len(pairs)), 5),
-            round(agreement, 4) if math.isfinite(agreement) else None, len(pairs), source,
+            m, e, r, unit, round(sem, 5), round(detectable_change(sem, n), 5),
+            round(agreement, 4) if math.isfinite(agreement) else None, n, source,
         ))  # fmt: skip
     return tuple(out)

@@ -26,7 +26,7 @@ class ChangePart(Part):
     after: Number
     change: Number
     mdc95: Number = Field(description="smallest change beyond measurement error, own, by simulation")
-    mdc95_published: Number = Field(description="published, people repeating the expression after a week, mm")
+    mdc95_published: Number = Field(description="published of this very quantity; null where none was")
     beyond: bool | None = Field(description="|change| > mdc95; null where that is not known")
     toward_symmetry: bool | None
     perceptible: bool | None = Field(description="asymmetry at rest as large as observers notice, at the later visit")

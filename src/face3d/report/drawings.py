@@ -110,8 +110,11 @@ def counts(table: ArrayLike, names: Sequence[str], rows: str, columns: str, labe
 
 
 def interval(value: float, low: float, high: float, span: tuple[float, float]) -> Markup:
-    """A value with its interval on a line from `span[0]` to `span[1]`, for a cell of a table."""
+    """A value with its interval on a line from `span[0]` to `span[1]`, for a cell of a table; empty where there is
+    none."""
     width, height = 150.0, 14.0
+    if not np.isfinite(value + low + high):
+        return Markup("")
 
     def x(v: float) -> float:
         return 4 + (min(max(v, span[0]), span[1]) - span[0]) / (span[1] - span[0]) * (width - 8)

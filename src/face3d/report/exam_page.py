@@ -51,7 +51,10 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
     given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
     return rendered(
         "exam.html",
-        {"share": lambda v: "–" if not math.isfinite(v) else f"{100 * v:.0f} %"},
+        {
+            "share": lambda v: "–" if not math.isfinite(v) else f"{100 * v:.0f} %",
+            "length_mm": lambda v: "–" if not math.isfinite(v) else f"{v:.2f} mm",
+        },
         version=result.face3d_version,
         notice=result.notice,
         result=result,
@@ -109,6 +112,7 @@ def _groups(result: ExamResult) -> list[dict[str, Any]]:
                 "ratio": "" if ratio is None or ratio.value is None else f"{ratio.value:.2f}",
                 "note": "; ".join(
                     f"healthy adults, {spoken(n.method)}: {n.mean:g}" + (f" ± {n.sd:g}" if n.sd else "") + f" {n.unit}"
+                    + (f", n = {n.n}" if n.n else "")
                     for n in norms if n.mean is not None
                 ),
             })  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Callable, Mapping
 from importlib.resources import files
 from typing import Any
@@ -19,7 +20,7 @@ def spoken(name: str) -> str:
 #: What every template can say: names, millimetres, pictures.
 _FILTERS: Mapping[str, Callable[..., str]] = {
     "spoken": spoken,
-    "mm": lambda value: "–" if value is None else f"{value:.2f}",
+    "mm": lambda value: "–" if value is None or not math.isfinite(value) else f"{value:.2f}",
     "data": lambda picture: "data:image/png;base64," + base64.b64encode(picture.png).decode(),
 }
 
