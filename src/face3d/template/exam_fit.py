@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,8 @@ from face3d.template.movement import Movement, movements
 from face3d.values import Value, locked
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from scipy.spatial.transform import RigidTransform
 
     from face3d.exam import Exam
@@ -73,20 +76,14 @@ def fit_seen(
     expressions: Sequence[str], see: Callable[[str], SeenScan], notes: Sequence[str] = (), workers: int = 1
 ) -> FittedExam:
     """The same for scans that `see` gives by expression; "rest" is one of `expressions`."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from threadpoolctl import threadpool_limits
 
     others = [e for e in expressions if e != "rest"]
     # One BLAS thread a worker: two in each of two workers take twice the time, and how many there are must not show in
     # the last digits.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
+    with threadpool_limits(1, user_api="blas"), _pool(workers) as pool:
         seeing = {e: pool.submit(see, e) for e in ("rest", *others)}
-        try:
-            rest = fit_rest(seeing["rest"].result())
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        rest = fit_rest(seeing["rest"].result())
         # Queued behind all the seeing, so that no worker waits for what nobody works at.
         fitting = {e: pool.submit(lambda one: fit_expression(one.result(), rest), seeing[e]) for e in others}
         found, seen, said = {"rest": rest}, {"rest": seeing["rest"].result()}, list(notes)
@@ -101,6 +98,20 @@ def fit_seen(
     fits, quality, marks = ({name: part(one) for name, one in found.items()}
                             for part in (lambda f: f.fit, lambda f: f.quality, lambda f: f.marks))  # fmt: skip
     return FittedExam(template, neutral, shown, moved, fits, quality, marks, seen, (*said, *unseen))
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads to work in. What fails drops what is queued; Ctrl-C does not even wait for the scans that are at hand."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    except BaseException as error:
+        pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 @dataclass(frozen=True, eq=False)
