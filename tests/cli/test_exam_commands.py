@@ -93,3 +93,16 @@ def test_a_missing_exam_is_named(tmp_path: Path, command: str, capsys: pytest.Ca
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "gone" in err
+
+
+def test_a_folder_of_another_subject_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.3)
+    write_exam(measure_vertices(rest, moved, MODEL, "left", "p9", "pre"), tmp_path / "out")
+    study = study_of(tmp_path / "study", 1)
+    assert cli.run(["exam", str(study / "p0"), "--out", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert "p9/pre" in err and "exam p0" in err and err.count("\n") == 1
+    assert cli.run(["analyze", str(study / "p0" / "rest.ply"), "--out", str(tmp_path / "out")]) == 2
+    assert "scan rest.ply" in capsys.readouterr().err

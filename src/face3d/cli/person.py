@@ -52,8 +52,11 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     """
     from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
+    from face3d.report.folder import Thing, free_for
 
     read = read_exam(exam)
+    if out is not None:
+        free_for(out, Thing("exam", read.name))
     with steps(len(read.expressions) + 2) as step:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import exam_result
@@ -147,10 +150,13 @@ def doctor(json: Json = False) -> int:
 
 def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
     from face3d.cli.progress import steps
+    from face3d.report.folder import Thing, free_for
 
     with steps(4) as step:
         step("reading")
         scan = read()
+        if out is not None:
+            free_for(out, Thing("scan", scan.name))
         step("measuring")
         from face3d.measuring.analysis import analyze as measure
         from face3d.report.outputs import REPORT, write_outputs

@@ -65,13 +65,15 @@ class Comparison(Value):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a measure and later visit."""
+        """One row a measure and later visit: subject, visit, the baseline it is compared with, and the change."""
         import pandas as pd
 
         frame = pd.DataFrame([vars(c) for c in self.changes], columns=list(Change.__dataclass_fields__))
         for column in ("beyond", "toward_symmetry", "perceptible"):
             frame[column] = frame[column].astype("boolean")
         frame.insert(0, "subject", self.subject)
+        frame.insert(1, "visit", frame.pop("visit"))
+        frame.insert(2, "baseline", self.baseline)
         return frame
 
     def change(self, measure: str, expression: str, side: str = "both", region: str | None = None) -> Change:
