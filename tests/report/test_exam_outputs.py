@@ -12,6 +12,7 @@ from face3d.errors import OutputError, SchemaError
 from face3d.exam import Grades
 from face3d.measuring.comparison import compare
 from face3d.measuring.exam_measures import measure_vertices
+from face3d.measuring.scale_estimates import estimate_scales
 from face3d.reference.scales import Sunnybrook
 from face3d.report.compare_result import CompareResult
 from face3d.report.exam_result import ExamResult
@@ -54,6 +55,31 @@ def test_exam_files_agree(tmp_path: Path) -> None:
     text = result.to_text()
     assert "House-Brackmann IV" in text
     assert "not a clinician's grade" in text
+
+
+def test_a_contradicted_side_is_said_first_and_never_graded(tmp_path: Path) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.3, "left")
+    m = measure_vertices(rest, moved, MODEL, "right", "p")
+    text = write_exam(m, tmp_path).to_text()
+    assert text.splitlines()[0].startswith("p: affected side right (given, AGAINST WHAT WAS MEASURED)")
+    assert "House-Brackmann I" not in text
+    assert "no scale could be estimated" in text
+    stored = json.loads((tmp_path / "result.json").read_text())
+    jsonschema.validate(stored, json.loads((SCHEMAS / "exam_result.schema.json").read_text()))
+    assert stored["affected_side_contradiction"] == m.contradiction != ""
+    assert stored["notes"][0] == m.notes[0]
+    assert stored["severity"] is None
+    page = (tmp_path / "report.html").read_text()
+    assert page.index(m.notes[0]) < page.index("Movement lost")
+    assert "Side as given" not in page
+    assert "thirds.csv" not in {f.name for f in tmp_path.iterdir()}
+    again = read_measures(tmp_path)
+    assert again.contradiction == m.contradiction
+    assert estimate_scales(again).house_brackmann is None
+    # a stored "none" as well, whose function is known
+    none = measure_vertices(rest, moved, MODEL, "none", "q")
+    write_exam(none, tmp_path / "none")
+    assert estimate_scales(read_measures(tmp_path / "none")).house_brackmann is None
 
 
 def test_what_was_not_measured_is_null_with_a_reason(tmp_path: Path) -> None:

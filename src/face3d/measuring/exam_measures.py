@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,7 +23,7 @@ from face3d.landmarks import SIDES, other_side
 from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
 from face3d.measuring.protocol import ASKED, FULL
 from face3d.measuring.readings import movement_rows, overaction_row, rest_rows
-from face3d.measuring.sides import Pair, pairs, weaker_side
+from face3d.measuring.sides import Pair, contradiction, pairs, weaker_side
 from face3d.measuring.synkinesis import synkinesis
 from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
@@ -52,10 +52,11 @@ RATIOS: Mapping[str, tuple[str, ...]] = {
 class Measures(Value):
     """All measures of one exam.
 
-    `affected_side` "left", "right" or "none"; `side_source` "given" or "measured". `region_function` brow, eye,
-    midface, mouth, lower_lip -> share of the healthy side's movement, 0..1, NaN where it could not be measured.
-    `synkinesis` (expression asked for, region that was not) -> share of that region's own full movement. `movements`
-    the fields behind the numbers; `observed` what they were compared from, None where they were read from a result.
+    `affected_side` "left", "right" or "none"; `side_source` "given" or "measured"; `contradiction`: what speaks clearly
+    against a given side, empty where nothing does. `region_function` brow, eye, midface, mouth, lower_lip -> share of
+    the healthy side's movement, 0..1, NaN where it could not be measured. `synkinesis` (expression asked for, region
+    that was not) -> share of that region's own full movement. `movements` the fields behind the numbers; `observed`
+    what they were compared from, None where they were read from a result.
     """
 
     subject: str
@@ -68,6 +69,7 @@ class Measures(Value):
     movements: Mapping[str, Movement] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
     observed: Observed | None = field(default=None, repr=False)
+    contradiction: str = ""
 
     @property
     def table(self) -> pd.DataFrame:
@@ -112,11 +114,12 @@ def measure_vertices(
 def measure_movements(
     rest: Floats, movements: Mapping[str, Movement], anatomy: Anatomy, affected_side: str | None = None,
     subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
-    known: Mapping[str, Mapping[str, Floats]] | None = None,
+    known: Mapping[str, Mapping[str, Floats]] | None = None, sure: bool = False,
 ) -> Measures:  # fmt: skip
     """Measures of movements from which the head's own has been taken out; the rest as in `measure_vertices`.
 
     `known`: expression, or "rest" -> landmarks (3,), in the frame of `rest`, that are known better than by the meshes.
+    `sure`: the affected side is the true one, of a simulated person, whatever was measured.
     """
     better = known or {}
     rows = list(rest_rows(rest, anatomy, better.get("rest")))
@@ -127,7 +130,8 @@ def measure_movements(
     unasked = {s: synkinesis(found, s, closing) for s in SIDES}
     pulled = {s: tuple(r for m in movements.values() if (r := overaction_row(m, anatomy, s)) is not None)
               for s in SIDES}  # fmt: skip
-    return Observed(tuple(rows), found, unasked, pulled, movements).measures(affected_side, subject, visit, notes)
+    seen = Observed(tuple(rows), found, unasked, pulled, movements)
+    return seen.measures(affected_side, subject, visit, notes, sure)
 
 
 @dataclass(frozen=True, eq=False)
@@ -142,10 +146,14 @@ class Observed(Value):
     movements: Mapping[str, Movement]
 
     def measures(
-        self, affected_side: str | None, subject: str = "", visit: str | None = None, notes: tuple[str, ...] = ()
-    ) -> Measures:
-        """The measures with the sides compared; `affected_side` as in `measure_vertices`."""
-        return _compared(self, affected_side, subject, visit, notes)
+        self, affected_side: str | None, subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
+        sure: bool = False,
+    ) -> Measures:  # fmt: skip
+        """The measures with the sides compared; `affected_side` as in `measure_vertices`, `sure` as in
+        `measure_movements`."""
+        m = _compared(self, affected_side, subject, visit, notes)
+        against = contradiction(affected_side, self.pairs) if affected_side is not None and not sure else ""
+        return _doubted(m, against) if against else m
 
 
 def _compared(
@@ -168,6 +176,21 @@ def _compared(
     rows.append(row("severity", "all", "face", "both", lost, "needs brow raise and smile"))
     matrix = unasked.get(side, {})
     return Measures(subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen)
+
+
+#: Measures that take the other side for a healthy one.
+_SIDED = ("function", "overaction", "synkinesis", "severity")
+
+
+def _doubted(m: Measures, against: str) -> Measures:
+    """The same with a loud note, and without what compares with a healthy side where that one moves less. Where no side
+    was given, both are compared as smaller / larger, and stay."""
+    way_out = "Mend the side or leave it out (it is then found by measuring); until then nothing is graded by rule"
+    m = replace(m, contradiction=against, notes=(f"{against[0].upper()}{against[1:]}. {way_out}", *m.notes))
+    if m.affected_side not in SIDES:
+        return m
+    rows = [replace(r, value=math.nan, status=against) if r.measure in _SIDED else r for r in m.rows]
+    return replace(m, rows=tuple(rows), region_function=dict.fromkeys(m.region_function, math.nan), synkinesis={})
 
 
 def _closing(rows: Iterable[Measure]) -> dict[tuple[str, str], float]:

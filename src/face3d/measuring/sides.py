@@ -2,6 +2,9 @@
 
 A region's movement on one side is compared with the other side's as a mirror shows it, vertex by vertex, so that
 direction counts: a cheek that is dragged across by the healthy side has length but no function.
+
+Which side is ill the clinician knows better, with one exception: where the given side clearly moves more than the
+other one, right and left were exchanged, or the side compared with is not a healthy one.
 """
 
 from __future__ import annotations
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from face3d.landmarks import other_side
+from face3d.landmarks import SIDES, other_side
 from face3d.measuring.protocol import FULL, FUNCTIONAL, LEAST_MOVEMENT
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
@@ -21,6 +24,8 @@ from face3d.values import Value
 #: Skin this near the midline (mm) is dragged along by the other side and tells of neither; fades in over the same
 #: width.
 MIDLINE_BAND = 5.0
+#: Movement lost on the other side, over all regions, from which on a given side is contradicted. PLACEHOLDER
+CONTRADICTED = 0.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,3 +119,15 @@ def weaker_side(found: Mapping[tuple[str, str], Pair]) -> tuple[str, float]:
         return "none", float("nan")
     score = total / weight
     return ("right" if score > 0 else "left"), abs(score)
+
+
+def contradiction(given: str, found: Mapping[tuple[str, str], Pair]) -> str:
+    """What of the measured movement speaks clearly against the side that was given, "left", "right" or "none"; empty
+    where nothing does."""
+    weaker, weakness = weaker_side(found)
+    if given not in (*SIDES, "none") or given == weaker or not weakness >= CONTRADICTED:
+        return ""
+    return (
+        f"the affected side is given as {given}, but the {weaker} side moves {100 * weakness:.0f} % less than the "
+        f"{other_side(weaker)} side"
+    )

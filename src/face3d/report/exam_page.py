@@ -43,12 +43,13 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
     """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`."""
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
-        if m.measure == "synkinesis" and m.side == result.affected_side:
+        if m.measure == "synkinesis" and m.side == result.affected_side and not result.affected_side_contradiction:
             matrix.setdefault(m.expression, {})[m.region] = m.value
     regions = [r for r in ("brow", "eye", "midface", "mouth", "lower_lip", "chin", "neck")
                if any(r in cells for cells in matrix.values())]  # fmt: skip
-    none = result.affected_side == "none"
+    none, against = result.affected_side == "none", result.affected_side_contradiction
     given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
+    said = given[result.affected_side_source] + (" Neither side is affected." if none else "")
     return rendered(
         "exam.html",
         {"share": lambda v: "–" if not math.isfinite(v) else f"{100 * v:.0f} %"},
@@ -57,7 +58,7 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         result=result,
         name=f"{result.subject}, {result.visit}" if result.visit else result.subject,
         side="weaker side" if none else f"{result.affected_side} side",
-        side_note=given[result.affected_side_source] + (" Neither side is affected." if none else ""),
+        side_note="The given side is contradicted by what was measured." if against else said,
         scales=_scales(result),
         numerals=list(zip(ROMAN, result.grade.probabilities, strict=True)) if result.grade else [],
         groups=_groups(result),

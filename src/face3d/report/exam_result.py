@@ -84,6 +84,7 @@ class ExamResult(Part):
     visit: str | None
     affected_side: Literal["left", "right", "none"]
     affected_side_source: Literal["given", "measured"]
+    affected_side_contradiction: str = Field("", description="what was measured clearly against a given side; or empty")
     ratios: str = "affected / healthy side; smaller / larger where no side is affected"
     region_function: dict[str, Number] = Field(description="share of the healthy side's movement, 0..1")
     severity: Number = Field(description="1 - mean of brow and mouth function")
@@ -103,7 +104,8 @@ class ExamResult(Part):
         """A summary for the terminal."""
         name = f"{self.subject}/{self.visit}" if self.visit else self.subject
         side = "no side affected" if self.affected_side == "none" else f"affected side {self.affected_side}"
-        lines = [f"{name}: {side} ({self.affected_side_source}); {len(self.expressions)} expressions"]
+        source = self.affected_side_source + (", AGAINST WHAT WAS MEASURED" if self.affected_side_contradiction else "")
+        lines = [f"{name}: {side} ({source}); {len(self.expressions)} expressions"]
         shares = ", ".join(f"{k.replace('_', ' ')} {_percent(v)}" for k, v in self.region_function.items())
         lines.append(f"movement of the healthy side reached: {shares}")
         e = self.estimates
@@ -167,6 +169,7 @@ def exam_result(
         visit=m.visit,
         affected_side=m.affected_side,  # type: ignore[arg-type]
         affected_side_source=m.side_source,  # type: ignore[arg-type]
+        affected_side_contradiction=m.contradiction,
         region_function=dict(m.region_function),
         severity=m.severity,
         expressions={
