@@ -116,11 +116,16 @@ def validate(exam: ExamPath, json: Json = False) -> int:
 
 
 def compare(
-    before: ExamPath, after: ExamPath, out: Out = None, side: Side = None, json: Json = False
+    before: ExamPath, after: ExamPath, out: Out = None, side: Side = None,
+    same_person: Annotated[
+        bool, typer.Option("--same-person", help="Known to be one person's, though grown or operated on at the bones.")
+    ] = False,
+    json: Json = False,
 ) -> int:  # fmt: skip
     """Compare two visits of one person: what changed by more than measuring alone can explain.
 
-    Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit.
+    Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit. Visits
+    that look like two people's are refused.
     """
     from face3d.cli.progress import steps
     from face3d.measuring.comparison import compare as changes
@@ -132,7 +137,7 @@ def compare(
         step("before")
         first = measured(before, side)
         step("after")
-        comparison = changes(first, measured(after, first.affected_side))
+        comparison = changes(first, measured(after, first.affected_side), same_person=same_person)
     result = compare_result(comparison) if out is None else write_comparison(comparison, out)
     print(result.to_json() if json else result.to_text())
     return 0

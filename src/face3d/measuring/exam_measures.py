@@ -28,6 +28,7 @@ from face3d.measuring.synkinesis import synkinesis
 from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
+from face3d.template.identity import signature
 from face3d.template.movement import Movement, movements
 from face3d.values import Value
 
@@ -56,7 +57,8 @@ class Measures(Value):
     against a given side, empty where nothing does. `region_function` brow, eye, midface, mouth, lower_lip -> share of
     the healthy side's movement, 0..1, NaN where it could not be measured. `synkinesis` (expression asked for, region
     that was not) -> share of that region's own full movement. `movements` the fields behind the numbers; `observed`
-    what they were compared from, None where they were read from a result.
+    what they were compared from, None where they were read from a result. `identity`: distances over bone by which
+    visits are known for one person's (`template.identity.signature`).
     """
 
     subject: str
@@ -70,6 +72,7 @@ class Measures(Value):
     notes: tuple[str, ...] = ()
     observed: Observed | None = field(default=None, repr=False)
     contradiction: str = ""
+    identity: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -130,20 +133,21 @@ def measure_movements(
     unasked = {s: synkinesis(found, s, closing) for s in SIDES}
     pulled = {s: tuple(r for m in movements.values() if (r := overaction_row(m, anatomy, s)) is not None)
               for s in SIDES}  # fmt: skip
-    seen = Observed(tuple(rows), found, unasked, pulled, movements)
+    seen = Observed(tuple(rows), found, unasked, pulled, movements, signature(rest, anatomy))
     return seen.measures(affected_side, subject, visit, notes, sure)
 
 
 @dataclass(frozen=True, eq=False)
 class Observed(Value):
     """What is measured before anyone asks which side is affected: `rows` of each side for itself, both sides' movement
-    in `pairs`, each side's unasked movement, and the rows of a healthy side that pulls the mouth over."""
+    in `pairs`, each side's unasked movement, the rows of a healthy side that pulls the mouth over, and the distances over bone."""
 
     rows: tuple[Measure, ...]
     pairs: Mapping[tuple[str, str], Pair]
     unasked: Mapping[str, Mapping[tuple[str, str], float]]
     pulled: Mapping[str, tuple[Measure, ...]]
     movements: Mapping[str, Movement]
+    identity: Mapping[str, float]
 
     def measures(
         self, affected_side: str | None, subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
@@ -175,7 +179,9 @@ def _compared(
     lost = severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
     rows.append(row("severity", "all", "face", "both", lost, "needs brow raise and smile"))
     matrix = unasked.get(side, {})
-    return Measures(subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen)
+    return Measures(
+        subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen, identity=seen.identity
+    )
 
 
 #: Measures that take the other side for a healthy one.

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from face3d.grading.grades import Grade
 
 
+#: Why these numbers are kept, and what they give away.
+_IDENTITY = (
+    "distances over bone at rest, mm, to half a millimetre: only to see whether two visits are one person's. Ten such "
+    "numbers don't show a face and many people share each; but together they are as particular as other body measures, "
+    "so treat them like the rest of this file: pseudonymous data on health"
+)
+
+
 class ExpressionPart(Part):
     """How one expression was laid on the face at rest."""
 
@@ -94,6 +102,7 @@ class ExamResult(Part):
     grade: GradePart | None = Field(description="by the networks; null where they are not installed")
     measures: list[MeasurePart]
     definitions: dict[str, str] = Field(description="measure -> what it is")
+    identity: dict[str, Number] = Field({}, description=_IDENTITY)
     notes: list[str]
 
     def to_json(self) -> str:
@@ -184,6 +193,7 @@ def exam_result(
         clinician=_plain(clinician) if clinician is not None else None,
         grade=GradePart(**grade.to_dict()) if grade is not None else None,
         measures=[MeasurePart(**vars(r)) for r in m.rows],
+        identity=dict(m.identity),
         definitions={name: DEFINITIONS[name].text for name in DEFINITIONS if name in used},
         notes=list(m.notes),
     )  # fmt: skip
