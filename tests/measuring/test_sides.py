@@ -67,3 +67,18 @@ def test_what_may_be_is_believed(side: str | None, function: float) -> None:
     assert m.contradiction == ""
     assert estimate_scales(m).house_brackmann is not None
     assert not any("affected side" in note for note in m.notes)
+
+
+def test_one_fit_that_failed_contradicts_nobody() -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.7, "left")
+    smile = face(MODEL, np.random.default_rng(1), 0.0, "right")[1]["open_smile"]
+    failed = {"brow_raise": moved["brow_raise"], "open_smile": smile}
+    assert measure_vertices(rest, failed, MODEL, None).affected_side == "right"  # by what was measured
+    assert measure_vertices(rest, failed, MODEL, "left").contradiction == ""
+
+
+def test_a_single_movement_must_be_much_weaker() -> None:
+    for function, expected in ((0.7, False), (0.2, True)):
+        rest, moved = face(MODEL, np.random.default_rng(1), function, "left")
+        m = measure_vertices(rest, {"brow_raise": moved["brow_raise"]}, MODEL, "right")
+        assert (m.contradiction != "") == expected
