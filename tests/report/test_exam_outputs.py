@@ -1,6 +1,7 @@
 """What an exam leaves behind: files that agree with each other, follow their schemas, and never show a guess."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -20,6 +21,7 @@ from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.report.outputs import write_comparison, write_exam
 from face3d.report.reading import read_measures
 from face3d.simulate.head import HeadModel
+from face3d.template.identity import LEFT_OUT
 from palsy import face
 
 MODEL = HeadModel.load()
@@ -80,6 +82,14 @@ def test_a_contradicted_side_is_said_first_and_never_graded(tmp_path: Path) -> N
     none = measure_vertices(rest, moved, MODEL, "none", "q")
     write_exam(none, tmp_path / "none")
     assert estimate_scales(read_measures(tmp_path / "none")).house_brackmann is None
+
+
+def test_another_persons_scan_is_said_at_the_top_of_the_page(tmp_path: Path) -> None:
+    said = f"snarl: {LEFT_OUT}: snarl.ply: not the person of the rest scan"
+    write_exam(replace(visit(0.4, "pre"), notes=("a plain note", said)), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count(said) == 2
+    assert page.index(said) < page.index("Movement lost") < page.index("a plain note")
 
 
 def test_what_was_not_measured_is_null_with_a_reason(tmp_path: Path) -> None:

@@ -99,9 +99,11 @@ def grade(
     found = x.grade
     assert found is not None  # torch was asked for
     if json:
-        print_json(found.to_dict() | ({} if reasons is None else {"why": reasons.to_dict()}))
+        why_so = {} if reasons is None else {"why": reasons.to_dict()}
+        print_json(found.to_dict() | why_so | {"notes": list(x.measures.notes)})
     else:
         print(found.to_text() if reasons is None else f"{found.to_text()}\n{reasons.to_text()}")
+        print("".join(f"note: {note}\n" for note in x.measures.notes), end="")
     return 0
 
 

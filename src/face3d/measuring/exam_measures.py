@@ -140,7 +140,8 @@ def measure_movements(
 @dataclass(frozen=True, eq=False)
 class Observed(Value):
     """What is measured before anyone asks which side is affected: `rows` of each side for itself, both sides' movement
-    in `pairs`, each side's unasked movement, the rows of a healthy side that pulls the mouth over, and the distances over bone."""
+    in `pairs`, each side's unasked movement, the rows of a healthy side that pulls the mouth over; and `identity`, see
+    `Measures`."""
 
     rows: tuple[Measure, ...]
     pairs: Mapping[tuple[str, str], Pair]

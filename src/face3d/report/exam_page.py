@@ -13,6 +13,7 @@ from face3d.report.colors import hex_of
 from face3d.report.exam_result import ExamResult, MeasurePart
 from face3d.report.frame import rendered, spoken
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
+from face3d.template.identity import LEFT_OUT
 
 if TYPE_CHECKING:
     from face3d.measuring.smile_thirds import Third
@@ -58,6 +59,7 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         result=result,
         name=f"{result.subject}, {result.visit}" if result.visit else result.subject,
         side="weaker side" if none else f"{result.affected_side} side",
+        alarms=[*result.notes[: bool(against)], *(note for note in result.notes if LEFT_OUT in note)],
         side_note="The given side is contradicted by what was measured." if against else said,
         scales=_scales(result),
         numerals=list(zip(ROMAN, result.grade.probabilities, strict=True)) if result.grade else [],

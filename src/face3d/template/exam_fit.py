@@ -11,7 +11,7 @@ import numpy as np
 
 from face3d.errors import Face3DError, RegistrationError, SchemaError
 from face3d.scan import FaceScan, Floats
-from face3d.template.identity import AnotherPersonError, same_person
+from face3d.template.identity import LEFT_OUT, AnotherPersonError, same_person
 from face3d.template.movement import Movement, movements
 from face3d.values import Value, locked
 
@@ -101,7 +101,7 @@ def fit_seen(
         raise RegistrationError(
             f"rest: not of one person with {', '.join(others)}: is it another person's? For one, {first}"
         )
-    said = [*(f"{e}: LEFT OUT: {error}" for e, error in others.items()), *said]
+    said = [*(f"{e}: {LEFT_OUT}: {error}" for e, error in others.items()), *said]
     shown = {name: _seen(one.fit) for name, one in found.items()}
     neutral, template = shown.pop("rest"), rest.fit.template
     moved, unseen = movements(neutral, shown, template)

@@ -52,6 +52,10 @@ DISTANCES: Mapping[str, tuple[str, str, float]] = {
 DOUBTFUL, REFUSED, LEAST_DISTANCES = 3.0, 4.0, 6
 
 
+#: How the note of a scan begins that is not the person's.
+LEFT_OUT = "LEFT OUT"
+
+
 class AnotherPersonError(RegistrationError):
     """A scan that is not of the person of the rest scan."""
 
