@@ -63,6 +63,18 @@ def test_compare_reads_results_of_exam(tmp_path: Path, capsys: pytest.CaptureFix
     assert row["change"].item() == pytest.approx(0.4, abs=0.03)
 
 
+def test_stored_results_of_two_people_are_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, seed in (("pre", 1), ("post", 2)):
+        rest, moved = face(MODEL, np.random.default_rng(seed), 0.5)
+        write_exam(measure_vertices(rest, moved, MODEL, "left", "p1", name), tmp_path / name)
+    arguments = ["compare", str(tmp_path / "pre"), str(tmp_path / "post")]
+    assert cli.run(arguments) == 2
+    err = capsys.readouterr().err
+    assert "two people" in err and err.count("\n") == 1
+    assert cli.run([*arguments, "--same-person"]) == 0
+    assert "MAY BE TWO PEOPLE" in capsys.readouterr().out
+
+
 def test_norms_from_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     table = pd.DataFrame({
@@ -110,3 +122,16 @@ def test_a_missing_exam_is_named(tmp_path: Path, command: str, capsys: pytest.Ca
     err = capsys.readouterr().err
     assert err.count("\n") == 1
     assert "gone" in err
+
+
+def test_a_folder_of_another_subject_is_refused_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.3)
+    write_exam(measure_vertices(rest, moved, MODEL, "left", "p9", "pre"), tmp_path / "out")
+    study = study_of(tmp_path / "study", 1)
+    assert cli.run(["exam", str(study / "p0"), "--out", str(tmp_path / "out")]) == 2
+    err = capsys.readouterr().err
+    assert "p9/pre" in err and "exam p0" in err and err.count("\n") == 1
+    assert cli.run(["analyze", str(study / "p0" / "rest.ply"), "--out", str(tmp_path / "out")]) == 2
+    assert "scan rest.ply" in capsys.readouterr().err

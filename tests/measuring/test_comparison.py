@@ -14,6 +14,7 @@ from face3d.measuring.smile_thirds import outcome, outcome_table, third_rows
 from face3d.reference.norms import find_norms, load_norms
 from face3d.reference.repeatability import Repeatability
 from face3d.simulate.head import HeadModel
+from face3d.template.identity import DISTANCES, DOUBTFUL, REFUSED
 from palsy import face
 
 MODEL = HeadModel.load()
@@ -101,6 +102,40 @@ def test_many_visits_are_compared_with_the_first() -> None:
     with pytest.raises(SchemaError, match="different subjects"):
         other = visit(0.2, "a")
         compare(other, Measures("p2", "b", other.rows, "left", "given", {}, {}))
+
+
+def test_two_people_are_refused_unless_said_to_be_one() -> None:
+    before, after = visit(0.3, "pre"), visit(0.3, "post", seed=2)
+    with pytest.raises(SchemaError, match=r"p1: pre and post look like two people: .* and .* mm.*limit.*same-person"):
+        compare(before, after, repeatability=KNOWN)
+    with pytest.raises(SchemaError, match="pre and later"):
+        compare(before, visit(0.6, "post"), replace(after, visit="later"), repeatability=KNOWN)
+    notes = compare(before, after, repeatability=KNOWN, same_person=True).notes
+    assert notes[0].startswith("MAY BE TWO PEOPLE: pre and post look like two people")
+
+
+def test_visits_that_differ_a_little_at_the_bones_are_doubted() -> None:
+    before = visit(0.3, "pre")
+    grown = {
+        name: mm + 1.06 * math.sqrt(DOUBTFUL * REFUSED) * DISTANCES[name][2] for name, mm in before.identity.items()
+    }
+    notes = compare(before, replace(visit(0.3, "post"), identity=grown), repeatability=KNOWN).notes
+    assert notes[0].startswith("MAY BE TWO PEOPLE")
+
+
+def test_one_person_is_known_again_and_what_is_not_known_is_said() -> None:
+    before, after = visit(0.1, "pre", natural_asymmetry=1.0), visit(0.9, "post", natural_asymmetry=1.0)
+    assert set(before.identity) == set(DISTANCES)
+    assert compare(before, after, repeatability=KNOWN).notes == ()
+    few = {name: math.nan if "n" in name else mm for name, mm in after.identity.items()}
+    for unknown in ({}, few):
+        notes = compare(before, replace(after, identity=unknown), repeatability=KNOWN).notes
+        assert any("not checked whether it is the same person" in note for note in notes)
+
+
+def test_a_contradicted_side_is_not_compared_in_silence() -> None:
+    c = compare(visit(0.3, "pre"), visit(0.3, "post", affected="right"), repeatability=KNOWN)
+    assert any(note.startswith("post: the affected side is given as right") for note in c.notes)
 
 
 def test_asymmetry_at_rest_is_set_against_what_people_see() -> None:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -15,6 +16,7 @@ from face3d.exam import Grades
 from face3d.measuring.comparison import compare
 from face3d.measuring.exam_measures import measure_vertices
 from face3d.measuring.examination import measure_fits
+from face3d.measuring.scale_estimates import estimate_scales
 from face3d.measuring.smile_thirds import outcome
 from face3d.reference.scales import Sunnybrook
 from face3d.report.compare_result import CompareResult
@@ -23,6 +25,7 @@ from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.report.outputs import write_comparison, write_exam
 from face3d.report.reading import read_measures
 from face3d.simulate.head import HeadModel
+from face3d.template.identity import LEFT_OUT
 from face3d.template.movement import movements
 from palsy import face
 
@@ -59,6 +62,39 @@ def test_exam_files_agree(tmp_path: Path) -> None:
     text = result.to_text()
     assert "House-Brackmann IV" in text
     assert "not a clinician's grade" in text
+
+
+def test_a_contradicted_side_is_said_first_and_never_graded(tmp_path: Path) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.3, "left")
+    m = measure_vertices(rest, moved, MODEL, "right", "p")
+    text = write_exam(m, tmp_path).to_text()
+    assert text.splitlines()[0].startswith("p: affected side right (given, AGAINST WHAT WAS MEASURED)")
+    assert "House-Brackmann I" not in text
+    assert "no scale could be estimated" in text
+    stored = json.loads((tmp_path / "result.json").read_text())
+    jsonschema.validate(stored, json.loads((SCHEMAS / "exam_result.schema.json").read_text()))
+    assert stored["affected_side_contradiction"] == m.contradiction != ""
+    assert stored["notes"][0] == m.notes[0]
+    assert stored["severity"] is None
+    page = (tmp_path / "report.html").read_text()
+    assert page.index(m.notes[0]) < page.index("Movement lost")
+    assert "Side as given" not in page
+    assert "thirds.csv" not in {f.name for f in tmp_path.iterdir()}
+    again = read_measures(tmp_path)
+    assert again.contradiction == m.contradiction
+    assert estimate_scales(again).house_brackmann is None
+    # a stored "none" as well, whose function is known
+    none = measure_vertices(rest, moved, MODEL, "none", "q")
+    write_exam(none, tmp_path / "none")
+    assert estimate_scales(read_measures(tmp_path / "none")).house_brackmann is None
+
+
+def test_another_persons_scan_is_said_at_the_top_of_the_page(tmp_path: Path) -> None:
+    said = f"snarl: {LEFT_OUT}: snarl.ply: not the person of the rest scan"
+    write_exam(replace(visit(0.4, "pre"), notes=("a plain note", said)), tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count(said) == 2
+    assert page.index(said) < page.index("Movement lost") < page.index("a plain note")
 
 
 def test_what_was_not_measured_is_null_with_a_reason(tmp_path: Path) -> None:

@@ -1,11 +1,12 @@
 """The command line. A command is a short function that calls one module; heavy imports stay inside.
 
 Exit codes: 0 done; 2 bad input or usage, with one line on standard error that names the file, the cause and the
-way out; 1 a defect of ours, with its traceback.
+way out; 130 interrupted (Ctrl-C); 1 a defect of ours, with its traceback.
 """
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -18,6 +19,8 @@ from face3d.cli.people import evaluate, norms, simulate, study, train
 from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info, validate
 from face3d.errors import Face3DError
 from face3d.extras import extra_of, missing
+
+INTERRUPTED = 130
 
 # Plain help: rich markup would cost half of the time that `face3d --help` may take.
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -47,7 +50,10 @@ for _command in (
 def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code. Whatever is not the user's to mend leaves as an exception."""
     try:
-        return app(list(arguments), prog_name="face3d", standalone_mode=False) or 0
+        code = app(list(arguments), prog_name="face3d", standalone_mode=False) or 0
+        if code == INTERRUPTED:  # what typer makes of Ctrl-C
+            print("face3d: interrupted", file=sys.stderr)
+        return code
     except typer.TyperException as error:
         return refuse(f"{error.format_message()} See: face3d --help")
     except Face3DError as error:
@@ -65,4 +71,10 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """Entry point of the `face3d` command."""
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    if code == INTERRUPTED:
+        # What is to be tidied up has been, on the way here; Python would wait for scans that workers are busy with.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)

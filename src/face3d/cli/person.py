@@ -52,8 +52,11 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     """
     from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
+    from face3d.report.folder import Thing, free_for
 
     read = read_exam(exam)
+    if out is not None:
+        free_for(out, Thing("exam", read.name))
     with steps(len(read.expressions) + 2) as step:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import exam_result
@@ -96,9 +99,11 @@ def grade(
     found = x.grade
     assert found is not None  # torch was asked for
     if json:
-        print_json(found.to_dict() | ({} if reasons is None else {"why": reasons.to_dict()}))
+        why_so = {} if reasons is None else {"why": reasons.to_dict()}
+        print_json(found.to_dict() | why_so | {"notes": list(x.measures.notes)})
     else:
         print(found.to_text() if reasons is None else f"{found.to_text()}\n{reasons.to_text()}")
+        print("".join(f"note: {note}\n" for note in x.measures.notes), end="")
     return 0
 
 
@@ -113,11 +118,16 @@ def validate(exam: ExamPath, json: Json = False) -> int:
 
 
 def compare(
-    before: ExamPath, after: ExamPath, out: Out = None, side: Side = None, json: Json = False
+    before: ExamPath, after: ExamPath, out: Out = None, side: Side = None,
+    same_person: Annotated[
+        bool, typer.Option("--same-person", help="Known to be one person's, though grown or operated on at the bones.")
+    ] = False,
+    json: Json = False,
 ) -> int:  # fmt: skip
     """Compare two visits of one person: what changed by more than measuring alone can explain.
 
-    Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit.
+    Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit. Visits
+    that look like two people's are refused.
     """
     from face3d.cli.progress import steps
     from face3d.measuring.comparison import compare as changes
@@ -129,7 +139,7 @@ def compare(
         step("before")
         first = measured(before, side)
         step("after")
-        comparison = changes(first, measured(after, first.affected_side))
+        comparison = changes(first, measured(after, first.affected_side), same_person=same_person)
     result = compare_result(comparison) if out is None else write_comparison(comparison, out)
     print(result.to_json() if json else result.to_text())
     return 0
@@ -147,10 +157,13 @@ def doctor(json: Json = False) -> int:
 
 def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
     from face3d.cli.progress import steps
+    from face3d.report.folder import Thing, free_for
 
     with steps(4) as step:
         step("reading")
         scan = read()
+        if out is not None:
+            free_for(out, Thing("scan", scan.name))
         step("measuring")
         from face3d.measuring.analysis import analyze as measure
         from face3d.report.outputs import REPORT, write_outputs

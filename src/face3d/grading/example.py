@@ -171,7 +171,7 @@ def _by_no_side(m: Measures) -> Iterable[Measure]:
 
     if m.observed is None:
         return m.rows
-    return (*m.observed.measures("none").rows, *(r for r in m.rows if r.measure in DISTANCES))
+    return (*m.observed.measures("none", sure=True).rows, *(r for r in m.rows if r.measure in DISTANCES))
 
 
 def _rules(m: Measures) -> dict[str, Any]:

@@ -8,7 +8,7 @@ worked.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from face3d.measuring.exam_measures import RATIOS, Measures, ratio
 from face3d.reference.angles import turned
 from face3d.reference.norms import find_norms
 from face3d.reference.repeatability import Key, Repeatability, load_repeatability
+from face3d.template.identity import DOUBTFUL, REFUSED, unlike
 from face3d.values import Value
 
 if TYPE_CHECKING:
@@ -66,13 +67,15 @@ class Comparison(Value):
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row a measure and later visit."""
+        """One row a measure and later visit: subject, visit, the baseline it is compared with, and the change."""
         import pandas as pd
 
         frame = pd.DataFrame([vars(c) for c in self.changes], columns=list(Change.__dataclass_fields__))
         for column in ("beyond", "toward_symmetry", "perceptible"):
             frame[column] = frame[column].astype("boolean")
         frame.insert(0, "subject", self.subject)
+        frame.insert(1, "visit", frame.pop("visit"))
+        frame.insert(2, "baseline", self.baseline)
         return frame
 
     def change(self, measure: str, expression: str, side: str = "both", region: str | None = None) -> Change:
@@ -85,12 +88,13 @@ class Comparison(Value):
 
 def compare(
     before: Measures | Exam, after: Measures | Exam, *later: Measures | Exam,
-    repeatability: Mapping[Key, Repeatability] | None = None,
+    repeatability: Mapping[Key, Repeatability] | None = None, same_person: bool = False,
 ) -> Comparison:  # fmt: skip
     """Changes from `before` to `after`, and to each visit of `later`; exams are measured first.
 
     Ratios of all visits refer to the side that was affected at the first. Raises `SchemaError` when the visits name
-    different subjects.
+    different subjects, or look like two people; `same_person`: they are known to be one, a child that has grown or
+    somebody whose bones were operated on.
     """
     visits: list[Measures] = []
     for visit in (before, after, *later):
@@ -104,11 +108,16 @@ def compare(
     if len(subjects) > 1:
         raise SchemaError(f"visits of different subjects: {', '.join(sorted(subjects))}; compare one person's")
     known = load_repeatability() if repeatability is None else repeatability
-    notes = []
+    notes: list[str] = []
     names = _names(visits)
+    if first.contradiction:
+        notes.append(f"{names[0]}: {first.contradiction}; function and synkinesis are not compared")
     start = _on_side(first, first.affected_side)
     changes: list[Change] = []
     for name, visit in zip(names[1:], visits[1:], strict=True):
+        notes += _of_another_person(first, visit, names[0], name, same_person)
+        if visit.contradiction:
+            notes.append(f"{name}: {visit.contradiction}; function and synkinesis are not compared")
         if visit.affected_side != first.affected_side:
             notes.append(
                 f"{name}: affected side {visit.affected_side}, {names[0]}: {first.affected_side}; "
@@ -118,6 +127,23 @@ def compare(
         for key in [k for k in start if k in end]:
             changes.append(_change(start[key], end[key], name, known))
     return Comparison(first.subject, names[0], tuple(names[1:]), first.affected_side, tuple(changes), tuple(notes))
+
+
+def _of_another_person(
+    first: Measures, visit: Measures, before: str, after: str, same_person: bool
+) -> Iterator[str]:  # fmt: skip
+    """A loud note where two visits may be two people's; raises `SchemaError` where they must be taken to be."""
+    times, where = unlike(first.identity, visit.identity)
+    found = f"{before} and {after} look like two people: {where}; {times:.1f} times one person's usual difference"
+    if times >= REFUSED and not same_person:
+        raise SchemaError(
+            f"{first.subject}: {found} (limit {REFUSED:g}); compare one person's visits. If it is one who has grown, "
+            "or whose bones were operated on, say so: --same-person"
+        )
+    if times >= DOUBTFUL:
+        yield f"MAY BE TWO PEOPLE: {found} (limit {DOUBTFUL:g})"
+    elif math.isnan(times):
+        yield f"{after}: not checked whether it is the same person: {where}"
 
 
 def _names(visits: Sequence[Measures]) -> list[str]:

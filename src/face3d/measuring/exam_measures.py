@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,11 +23,12 @@ from face3d.landmarks import SIDES, other_side
 from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
 from face3d.measuring.protocol import ASKED, FULL, FUNCTIONAL
 from face3d.measuring.readings import movement_rows, overaction_row, rest_rows
-from face3d.measuring.sides import Pair, left_places, pairs, weaker_side
+from face3d.measuring.sides import Pair, contradiction, left_places, pairs, weaker_side
 from face3d.measuring.synkinesis import Unasked, synkinesis
 from face3d.reference.scales import REGIONS, severity
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
+from face3d.template.identity import signature
 from face3d.template.movement import Movement, movements
 from face3d.values import Value
 
@@ -52,11 +53,12 @@ RATIOS: Mapping[str, tuple[str, ...]] = {
 class Measures(Value):
     """All measures of one exam.
 
-    `affected_side` "left", "right" or "none"; `side_source` "given" or "measured". `region_function` brow, eye,
-    midface, mouth, lower_lip -> share of the healthy side's movement, 0..1, NaN where it could not be measured.
-    `synkinesis` (expression asked for, region that was not) -> share of that region's own full movement, NaN where it
-    could not be measured; its row says why. `movements` the fields behind the numbers; `observed` what they were
-    compared from, None where they were read from a result.
+    `affected_side` "left", "right" or "none"; `side_source` "given" or "measured"; `contradiction`: what speaks clearly
+    against a given side, empty where nothing does. `region_function` brow, eye, midface, mouth, lower_lip -> share of
+    the healthy side's movement, 0..1, NaN where it could not be measured. `synkinesis` (expression asked for, region
+    that was not) -> share of that region's own full movement, NaN where it could not be measured; its row says why.
+    `movements` the fields behind the numbers; `observed` what they were compared from, None where they were read from a
+    result. `identity`: distances over bone by which visits are known for one person's (`template.identity.signature`).
     """
 
     subject: str
@@ -69,6 +71,8 @@ class Measures(Value):
     movements: Mapping[str, Movement] = field(default_factory=dict, repr=False)
     notes: tuple[str, ...] = ()
     observed: Observed | None = field(default=None, repr=False)
+    contradiction: str = ""
+    identity: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -113,11 +117,12 @@ def measure_vertices(
 def measure_movements(
     rest: Floats, movements: Mapping[str, Movement], anatomy: Anatomy, affected_side: str | None = None,
     subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
-    known: Mapping[str, Mapping[str, Floats]] | None = None,
+    known: Mapping[str, Mapping[str, Floats]] | None = None, sure: bool = False,
 ) -> Measures:  # fmt: skip
     """Measures of movements from which the head's own has been taken out; the rest as in `measure_vertices`.
 
     `known`: expression, or "rest" -> landmarks (3,), in the frame of `rest`, that are known better than by the meshes.
+    `sure`: the affected side is the true one, of a simulated person, whatever was measured.
     """
     better = known or {}
     rows = list(rest_rows(rest, anatomy, better.get("rest")))
@@ -129,25 +134,32 @@ def measure_movements(
     unasked = {s: synkinesis(found, s, closing, movements, there) for s in SIDES}
     pulled = {s: tuple(r for m in movements.values() if (r := overaction_row(m, anatomy, s)) is not None)
               for s in SIDES}  # fmt: skip
-    return Observed(tuple(rows), found, unasked, pulled, movements).measures(affected_side, subject, visit, notes)
+    seen = Observed(tuple(rows), found, unasked, pulled, movements, signature(rest, anatomy))
+    return seen.measures(affected_side, subject, visit, notes, sure)
 
 
 @dataclass(frozen=True, eq=False)
 class Observed(Value):
     """What is measured before anyone asks which side is affected: `rows` of each side for itself, both sides' movement
-    in `pairs`, each side's unasked movement, and the rows of a healthy side that pulls the mouth over."""
+    in `pairs`, each side's unasked movement, the rows of a healthy side that pulls the mouth over; and `identity`, see
+    `Measures`."""
 
     rows: tuple[Measure, ...]
     pairs: Mapping[tuple[str, str], Pair]
     unasked: Mapping[str, Unasked]
     pulled: Mapping[str, tuple[Measure, ...]]
     movements: Mapping[str, Movement]
+    identity: Mapping[str, float]
 
     def measures(
-        self, affected_side: str | None, subject: str = "", visit: str | None = None, notes: tuple[str, ...] = ()
-    ) -> Measures:
-        """The measures with the sides compared; `affected_side` as in `measure_vertices`."""
-        return _compared(self, affected_side, subject, visit, notes)
+        self, affected_side: str | None, subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
+        sure: bool = False,
+    ) -> Measures:  # fmt: skip
+        """The measures with the sides compared; `affected_side` as in `measure_vertices`, `sure` as in
+        `measure_movements`."""
+        m = _compared(self, affected_side, subject, visit, notes)
+        against = contradiction(affected_side, self.pairs) if affected_side is not None and not sure else ""
+        return _doubted(m, against) if against else m
 
 
 def _compared(
@@ -169,7 +181,24 @@ def _compared(
     lost = severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
     rows.append(row("severity", "all", "face", "both", lost, "needs brow raise and smile"))
     matrix = {pair: value for pair, (value, _) in unasked.get(side, {}).items()}
-    return Measures(subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen)
+    return Measures(
+        subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen, identity=seen.identity
+    )
+
+
+#: Measures that take the other side for a healthy one.
+_SIDED = ("function", "overaction", "synkinesis", "severity")
+
+
+def _doubted(m: Measures, against: str) -> Measures:
+    """The same with a loud note, and without what compares with a healthy side where that one moves less. Where no side
+    was given, both are compared as smaller / larger, and stay."""
+    way_out = "Mend the side or leave it out (it is then found by measuring); until then nothing is graded by rule"
+    m = replace(m, contradiction=against, notes=(f"{against[0].upper()}{against[1:]}. {way_out}", *m.notes))
+    if m.affected_side not in SIDES:
+        return m
+    rows = [replace(r, value=math.nan, status=against) if r.measure in _SIDED else r for r in m.rows]
+    return replace(m, rows=tuple(rows), region_function=dict.fromkeys(m.region_function, math.nan), synkinesis={})
 
 
 def _closing(rows: Iterable[Measure]) -> dict[tuple[str, str], float]:

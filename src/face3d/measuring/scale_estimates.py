@@ -76,8 +76,12 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
     """House-Brackmann, Sunnybrook, FNGS 2.0 and eFACE-like items of measured movement.
 
     The scales compare an ill side with a healthy one. Where no side is affected ("none"), left-right differences are
-    within what healthy people have, and count as full movement.
+    within what healthy people have, and count as full movement. Where what was measured contradicts the given side
+    there is nothing healthy to compare with, and nothing is estimated.
     """
+    if m.contradiction:
+        refused = f"House-Brackmann, Sunnybrook, FNGS 2.0 and eFACE-like items: {m.contradiction}"
+        return Estimates(None, None, None, None, None, EfaceItems(), m.affected_side, (refused,))
     rule = {name: r["value"] for name, r in (cuts or rules()).items()}
     missing: list[str] = []
     healthy = m.affected_side not in SIDES

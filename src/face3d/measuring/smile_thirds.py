@@ -91,8 +91,9 @@ class Third:
 
 def outcome(m: Measures) -> tuple[Third, ...]:
     """Affected against healthy side in each third, beside published shares of treated patients (surface distance only:
-    another distance is not compared). Empty where no side is affected or no smile was measured."""
-    if m.affected_side not in SIDES:
+    another distance is not compared). Empty where no side is affected, the given one is contradicted by what was
+    measured, or no smile was."""
+    if m.affected_side not in SIDES or m.contradiction:
         return ()
     rows = {(r.measure, r.expression, r.region, r.side): r.value for r in m.rows if r.measure in DISTANCES}
     out = []

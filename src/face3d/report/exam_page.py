@@ -13,6 +13,7 @@ from face3d.report.colors import hex_of
 from face3d.report.exam_result import ExamResult, MeasurePart
 from face3d.report.frame import rendered, spoken
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
+from face3d.template.identity import LEFT_OUT
 
 if TYPE_CHECKING:
     from face3d.measuring.smile_thirds import Third
@@ -43,12 +44,13 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
     """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`."""
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
-        if m.measure == "synkinesis" and m.side == result.affected_side:
+        if m.measure == "synkinesis" and m.side == result.affected_side and not result.affected_side_contradiction:
             matrix.setdefault(m.expression, {})[m.region] = m.value
     regions = [r for r in ("brow", "eye", "midface", "mouth", "lower_lip", "chin", "neck")
                if any(r in cells for cells in matrix.values())]  # fmt: skip
-    none = result.affected_side == "none"
+    none, against = result.affected_side == "none", result.affected_side_contradiction
     given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
+    said = given[result.affected_side_source] + (" Neither side is affected." if none else "")
     return rendered(
         "exam.html",
         {
@@ -60,7 +62,8 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         result=result,
         name=f"{result.subject}, {result.visit}" if result.visit else result.subject,
         side="weaker side" if none else f"{result.affected_side} side",
-        side_note=given[result.affected_side_source] + (" Neither side is affected." if none else ""),
+        alarms=[*result.notes[: bool(against)], *(note for note in result.notes if LEFT_OUT in note)],
+        side_note="The given side is contradicted by what was measured." if against else said,
         scales=_scales(result),
         numerals=list(zip(ROMAN, result.grade.probabilities, strict=True)) if result.grade else [],
         groups=_groups(result),

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from face3d.grading.grades import Grade
 
 
+#: Why these numbers are kept, and what they give away.
+_IDENTITY = (
+    "distances over bone at rest, mm, to half a millimetre: only to see whether two visits are one person's. Ten such "
+    "numbers don't show a face and many people share each; but together they are as particular as other body measures, "
+    "so treat them like the rest of this file: pseudonymous data on health"
+)
+
+
 class ExpressionPart(Part):
     """How one expression was laid on the face at rest."""
 
@@ -84,6 +92,7 @@ class ExamResult(Part):
     visit: str | None
     affected_side: Literal["left", "right", "none"]
     affected_side_source: Literal["given", "measured"]
+    affected_side_contradiction: str = Field("", description="what was measured clearly against a given side; or empty")
     ratios: str = "affected / healthy side; smaller / larger where no side is affected"
     region_function: dict[str, Number] = Field(description="share of the healthy side's movement, 0..1")
     severity: Number = Field(description="1 - mean of brow and mouth function")
@@ -93,6 +102,7 @@ class ExamResult(Part):
     grade: GradePart | None = Field(description="by the networks; null where they are not installed")
     measures: list[MeasurePart]
     definitions: dict[str, str] = Field(description="measure -> what it is")
+    identity: dict[str, Number] = Field({}, description=_IDENTITY)
     notes: list[str]
 
     def to_json(self) -> str:
@@ -103,7 +113,8 @@ class ExamResult(Part):
         """A summary for the terminal."""
         name = f"{self.subject}/{self.visit}" if self.visit else self.subject
         side = "no side affected" if self.affected_side == "none" else f"affected side {self.affected_side}"
-        lines = [f"{name}: {side} ({self.affected_side_source}); {len(self.expressions)} expressions"]
+        source = self.affected_side_source + (", AGAINST WHAT WAS MEASURED" if self.affected_side_contradiction else "")
+        lines = [f"{name}: {side} ({source}); {len(self.expressions)} expressions"]
         shares = ", ".join(f"{k.replace('_', ' ')} {_percent(v)}" for k, v in self.region_function.items())
         lines.append(f"movement of the healthy side reached: {shares}")
         e = self.estimates
@@ -167,6 +178,7 @@ def exam_result(
         visit=m.visit,
         affected_side=m.affected_side,  # type: ignore[arg-type]
         affected_side_source=m.side_source,  # type: ignore[arg-type]
+        affected_side_contradiction=m.contradiction,
         region_function=dict(m.region_function),
         severity=m.severity,
         expressions={
@@ -181,6 +193,7 @@ def exam_result(
         clinician=_plain(clinician) if clinician is not None else None,
         grade=GradePart(**grade.to_dict()) if grade is not None else None,
         measures=[MeasurePart(**vars(r)) for r in m.rows],
+        identity=dict(m.identity),
         definitions={name: DEFINITIONS[name].text for name in DEFINITIONS if name in used},
         notes=list(m.notes),
     )  # fmt: skip

@@ -1,18 +1,34 @@
-"""What commands leave behind with --out: each file appears whole or not at all."""
+"""What commands leave behind with --out: all files of one result, or none."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from face3d.errors import LandmarkError, OutputError, ScanError
+from face3d.errors import LandmarkError
 from face3d.extras import extra_of, missing
 from face3d.io.write import write_bytes
+from face3d.report.folder import (
+    CHANGES,
+    EVALUATION,
+    MEASURES,
+    MESH,
+    REGIONS,
+    REPORT,
+    RESULT,
+    THIRDS,
+    Thing,
+    compared,
+    examined,
+    filled,
+    free_for,
+)
 from face3d.report.scan_result import Result, result_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from face3d.exam import Grades
     from face3d.grading.grades import Grade
     from face3d.learn.evaluation import Evaluation
@@ -24,30 +40,31 @@ if TYPE_CHECKING:
     from face3d.report.exam_result import ExamResult
     from face3d.report.pictures import Picture
 
-RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
-MEASURES, CHANGES, THIRDS, EVALUATION = "measures.csv", "changes.csv", "thirds.csv", "evaluation.json"
-
 
 def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] = lambda name: None) -> Result:
-    """Write all four files into `folder`, made when it is not there; each appears whole or not at all.
+    """Write all four files into `folder`, made when it is not there; they appear whole or not at all.
 
     The PLY keeps the input's vertices in their order, in the canonical head frame, NaN where nothing was measured.
-    `step` is called with the name of each part as it begins. Raises `OutputError` when the folder cannot be written.
+    `step` is called with the name of each part as it begins. Raises `OutputError` when the folder cannot be written, or
+    holds the result of another scan.
     """
     from face3d.io import write_scan
 
+    thing = Thing("scan", analysis.scan.name)
+    free_for(folder, thing)
     result = result_of(analysis)
+    step("drawing the report")
+    page = report_of(analysis, result)
     step("writing")
     properties = {
         "asymmetry_mm": analysis.asymmetry_mm,
         "surface_distance_mm": analysis.surface_distance_mm,
         "signed_surface_distance_mm": analysis.signed_surface_distance_mm,
     }
-    with _filling(folder):
-        write_scan(folder / MESH, analysis.scan.moved(analysis.head), properties)
-    _write(folder, {RESULT: result.to_json(), REGIONS: analysis.regions.to_csv(index=False)})
-    step("drawing the report")
-    _write(folder, {REPORT: report_of(analysis, result)})
+    table = _table(analysis.regions, thing.name)
+    with filled(folder, thing) as aside:
+        write_scan(aside / MESH, analysis.scan.moved(analysis.head), properties)
+        _write(aside, {RESULT: result.to_json(), REGIONS: table, REPORT: page})
     return result
 
 
@@ -74,7 +91,8 @@ def write_exam(
     """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
     it is not there.
 
-    `pictures` draws the movements for the report. Raises `OutputError` when the folder cannot be written.
+    `pictures` draws the movements for the report. Raises `OutputError` when the folder cannot be written, or holds the
+    result of another exam.
     """
     from face3d.measuring.smile_thirds import outcome, outcome_table
     from face3d.report.exam_page import exam_page
@@ -91,17 +109,20 @@ def write_exam(
     thirds = outcome(m)
     files = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: exam_page(result, maps, thirds)}
     if thirds:
-        files[THIRDS] = outcome_table(thirds).to_csv(index=False)
-    _write(folder, files)
+        files[THIRDS] = _table(outcome_table(thirds), m.subject, m.visit)
+    with filled(folder, Thing("exam", examined(m.subject, m.visit))) as aside:
+        _write(aside, files)
     return result
 
 
 def write_comparison(c: Comparison, folder: Path) -> CompareResult:
-    """Writes result.json and changes.csv into `folder`, made when it is not there. Raises `OutputError`."""
+    """Writes result.json and changes.csv into `folder`, made when it is not there. Raises `OutputError` when it cannot
+    be written, or holds another result."""
     from face3d.report.compare_result import compare_result
 
     result = compare_result(c)
-    _write(folder, {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False)})
+    with filled(folder, Thing("comparison", compared(c.subject, c.baseline, c.visits))) as aside:
+        _write(aside, {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False)})
     return result
 
 
@@ -110,23 +131,18 @@ def write_evaluation(e: Evaluation, predicted: Predictions, truth: Truth, model:
     from face3d.report.evaluation_page import evaluation_page
 
     name = {"shipped": "the shipped grader", "rules": "the rule-based estimate"}.get(model, model)
-    _write(folder, {EVALUATION: e.to_json(), REPORT: evaluation_page(e, predicted, truth, name, data)})
+    with filled(folder, Thing("evaluation", "")) as aside:
+        _write(aside, {EVALUATION: e.to_json(), REPORT: evaluation_page(e, predicted, truth, name, data)})
 
 
 def _write(folder: Path, files: dict[str, str]) -> None:
-    with _filling(folder):
-        for name, text in files.items():
-            write_bytes(folder / name, text.encode())
+    for name, text in files.items():
+        write_bytes(folder / name, text.encode())
 
 
-@contextmanager
-def _filling(folder: Path) -> Iterator[None]:
-    """The folder made, and what cannot be written said with the way out."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: cannot be made: {error.strerror}; give another folder with --out") from None
-    try:
-        yield
-    except ScanError as error:
-        raise OutputError(f"{error}; give another folder with --out") from None
+def _table(table: pd.DataFrame, subject: str, visit: str | None = None) -> str:
+    """As CSV, with whose it is before everything else."""
+    table = table.copy()
+    table.insert(0, "subject", subject)
+    table.insert(1, "visit", visit or "")
+    return table.to_csv(index=False)

@@ -51,6 +51,7 @@ def read_measures(path: str | Path) -> Measures:
     return Measures(
         stored.subject, stored.visit, rows, stored.affected_side, stored.affected_side_source,
         {k: _nan(v) for k, v in stored.region_function.items()}, unasked, notes=tuple(stored.notes),
+        contradiction=stored.affected_side_contradiction, identity={k: _nan(v) for k, v in stored.identity.items()},
     )  # fmt: skip
 
 

@@ -81,7 +81,7 @@ def true_measures(
         name: Movement(name, frame.apply(v) - there, ("canonical head frame",), 0.0, RigidTransform.identity())
         for name, v in expressions.items()
     }
-    return measure_movements(there, movements, model, side, subject, "true")
+    return measure_movements(there, movements, model, side, subject, "true", sure=True)
 
 
 def truth_of(patient: Patient) -> Truth:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,10 +11,13 @@ import numpy as np
 
 from face3d.errors import Face3DError, RegistrationError, SchemaError
 from face3d.scan import FaceScan, Floats
+from face3d.template.identity import LEFT_OUT, AnotherPersonError, same_person
 from face3d.template.movement import Movement, movements
 from face3d.values import Value, locked
 
 if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
+
     from scipy.spatial.transform import RigidTransform
 
     from face3d.exam import Exam
@@ -57,8 +61,8 @@ def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, worker
     """Lays the template on every scan of an exam, expressions starting from the same person's rest scan.
 
     `step` is told each expression as it begins; `workers` scans are fitted at a time. An expression whose scan cannot
-    be used is left out with a note; a rest scan that cannot be used raises (`ScanError`, `LandmarkError`,
-    `RegistrationError`). The result does not depend on `workers`.
+    be used, or is another person's, is left out with a note; a rest scan that cannot be used, or is not of the person
+    of most others, raises (`ScanError`, `LandmarkError`, `RegistrationError`). The result does not depend on `workers`.
     """
 
     def see(expression: str) -> SeenScan:
@@ -73,34 +77,51 @@ def fit_seen(
     expressions: Sequence[str], see: Callable[[str], SeenScan], notes: Sequence[str] = (), workers: int = 1
 ) -> FittedExam:
     """The same for scans that `see` gives by expression; "rest" is one of `expressions`."""
-    from concurrent.futures import ThreadPoolExecutor
-
     from threadpoolctl import threadpool_limits
 
-    others = [e for e in expressions if e != "rest"]
+    asked = [e for e in expressions if e != "rest"]
     # One BLAS thread a worker: two in each of two workers take twice the time, and how many there are must not show in
     # the last digits.
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
-        seeing = {e: pool.submit(see, e) for e in ("rest", *others)}
-        try:
-            rest = fit_rest(seeing["rest"].result())
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with threadpool_limits(1, user_api="blas"), _pool(workers) as pool:
+        seeing = {e: pool.submit(see, e) for e in ("rest", *asked)}
+        rest = fit_rest(seeing["rest"].result())
         # Queued behind all the seeing, so that no worker waits for what nobody works at.
-        fitting = {e: pool.submit(lambda one: fit_expression(one.result(), rest), seeing[e]) for e in others}
+        fitting = {e: pool.submit(lambda one: fit_expression(one.result(), rest), seeing[e]) for e in asked}
         found, seen, said = {"rest": rest}, {"rest": seeing["rest"].result()}, list(notes)
+        others: dict[str, AnotherPersonError] = {}
         for e, one in fitting.items():
             try:
                 found[e], seen[e] = one.result(), seeing[e].result()
+            except AnotherPersonError as error:
+                others[e] = error
             except Face3DError as error:
                 said.append(f"{e}: left out: {error}")
+    if len(others) >= len(found):  # rest itself is one of those found
+        first = next(iter(others.values()))
+        raise RegistrationError(
+            f"rest: not of one person with {', '.join(others)}: is it another person's? For one, {first}"
+        )
+    said = [*(f"{e}: {LEFT_OUT}: {error}" for e, error in others.items()), *said]
     shown = {name: _seen(one.fit) for name, one in found.items()}
     neutral, template = shown.pop("rest"), rest.fit.template
     moved, unseen = movements(neutral, shown, template)
     fits, quality, marks = ({name: part(one) for name, one in found.items()}
                             for part in (lambda f: f.fit, lambda f: f.quality, lambda f: f.marks))  # fmt: skip
     return FittedExam(template, neutral, shown, moved, fits, quality, marks, seen, (*said, *unseen))
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads to work in. What fails drops what is queued; Ctrl-C does not even wait for the scans that are at hand."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    except BaseException as error:
+        pool.shutdown(wait=isinstance(error, Exception), cancel_futures=True)
+        raise
+    pool.shutdown()
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,11 +177,12 @@ def fit_rest(seen: SeenScan) -> Fitted:
 
 
 def fit_expression(seen: SeenScan, rest: Fitted) -> Fitted:
-    """The template laid on a scan in expression, from rest on."""
+    """The template laid on a scan in expression, from rest on. Raises `AnotherPersonError` and `RegistrationError`."""
     from face3d.template.fit import fit_template
 
     landmarks, dense = _as_at_rest(seen.found, rest)
     fit = fit_template(seen.surfels, landmarks, seen.found.confidence, dense, rest.fit)
+    same_person(rest.fit, fit, seen.surfels.name)
     return _believed(fit, seen)
 
 
