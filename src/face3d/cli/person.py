@@ -103,13 +103,17 @@ def grade(
 
 
 def validate(exam: ExamPath, json: Json = False) -> int:
-    """Check an examination, or every one in a study: the manifest, and that each scan can be read."""
+    """Check an examination, or every one in a study, before measuring it.
+
+    Says how many of the ten expressions there are, and every fault of the manifest and the scans.
+    """
     from face3d.io.validate import as_json, as_text, validate
 
-    findings = validate(exam)
-    print(as_json(findings) if json else as_text(findings))
-    faults = [f for f in findings if f.fault]
-    return refuse(f"{len(faults)} faults; first: {faults[0].text}") if faults else 0
+    verdicts = validate(exam)
+    print(as_json(verdicts) if json else as_text(verdicts))
+    faults = [f"{v.exam}: {f.text}" for v in verdicts for f in v.faults]
+    many = f"{len(faults)} faults; first: " if len(faults) > 1 else ""
+    return refuse(many + faults[0]) if faults else 0
 
 
 def compare(
