@@ -33,14 +33,18 @@ def study_of(folder: Path, people: int = 2) -> Path:
 def test_validate_exam_and_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = study_of(tmp_path / "study")
     assert cli.run(["validate", str(study / "p0")]) == 0
-    assert f"{len(MODEL.vertices):,} vertices" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"{len(MODEL.vertices):,} vertices" in out
+    assert "p0: 2 of 10 expressions; can be measured" in out
+    assert "missing: brow_raise, gentle_eye_closure" in out
     assert cli.run(["validate", str(study)]) == 0
     assert "p1" in capsys.readouterr().out
     (study / "p1" / "rest.ply").write_bytes(b"ply\nnonsense")
     assert cli.run(["validate", str(study), "--json"]) == 2
     out, err = capsys.readouterr()
-    faults = [f for f in json.loads(out) if f["fault"]]
-    assert [(f["exam"], f["expression"]) for f in faults] == [("p1", "rest")]
+    faults = [(v["exam"], f["expression"]) for v in json.loads(out) for f in v["findings"] if f["kind"] == "fault"]
+    assert faults == [("p1", "rest")]
+    assert [v["measurable"] for v in json.loads(out)] == [True, False]
     assert err.count("\n") == 1
     assert "rest.ply" in err
     (study / "p1" / "exam.json").write_text('{"subject": "p1", "scans": {}}')

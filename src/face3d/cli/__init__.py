@@ -6,6 +6,7 @@ way out; 1 a defect of ours, with its traceback.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -18,6 +19,24 @@ from face3d.cli.people import evaluate, norms, simulate, study, train
 from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info, validate
 from face3d.errors import Face3DError
 from face3d.extras import extra_of, missing
+
+#: Exit code of a command that was stopped, as shells have it.
+STOPPED = 130
+#: What goes wrong with files that the user names, as far as no reader or writer says it better.
+_USERS = frozenset(
+    {
+        errno.ENOENT,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENOSPC,
+        errno.EROFS,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EDQUOT,
+    }
+)
 
 # Plain help: rich markup would cost half of the time that `face3d --help` may take.
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -57,10 +76,14 @@ def run(arguments: Sequence[str]) -> int:
         if extra_of(module) is None:
             raise
         return refuse(str(missing(module)))
-    except (ImportError, OSError) as error:  # a package whose system library is not there
-        if "cannot open shared object file" not in str(error):
+    except typer.Abort:
+        return refuse("stopped") and STOPPED
+    except (ImportError, OSError) as error:
+        if "cannot open shared object file" in str(error):  # a package whose system library is not there
+            return refuse(f"{error}; `face3d doctor` gives the line that installs it")
+        if not isinstance(error, OSError) or error.errno not in _USERS or error.filename is None:
             raise
-        return refuse(f"{error}; `face3d doctor` gives the line that installs it")
+        return refuse(f"{error.filename}: {error.strerror}; give a path that can be read and written")
 
 
 def main() -> None:

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face3d.cli.common import ExamPath, Json, Landmarks, Out, ScanFile, Side, Units, print_json, refuse
+from face3d.cli.common import (
+    ExamPath,
+    Json,
+    Landmarks,
+    Out,
+    ScanFile,
+    Side,
+    Units,
+    check_writable,
+    print_json,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from face3d.scan import FaceScan
@@ -32,6 +43,7 @@ def analyze(
     """
     from face3d.io import read_scan
 
+    _check_scan(scan)
     return _analyze(lambda: read_scan(scan, units, landmarks), out, json)
 
 
@@ -40,6 +52,7 @@ def info(scan: ScanFile, units: Units = "auto", landmarks: Landmarks = None, jso
     from face3d.io import info as facts
     from face3d.io import read_scan
 
+    _check_scan(scan)
     found = facts.info(read_scan(scan, units, landmarks, texture=True))
     print(found.to_json() if json else found.to_text())
     return 0
@@ -53,6 +66,8 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
 
+    if out is not None:
+        check_writable(out)
     read = read_exam(exam)
     with steps(len(read.expressions) + 2) as step:
         from face3d.grading.examination import examine
@@ -129,6 +144,8 @@ def compare(
     from face3d.report.outputs import write_comparison
     from face3d.report.reading import measured
 
+    if out is not None:
+        check_writable(out)
     with steps(2) as step:
         step("before")
         first = measured(before, side)
@@ -149,9 +166,20 @@ def doctor(json: Json = False) -> int:
     return refuse(f"this machine lacks: {', '.join(lacking)}; the lines above mend it") if lacking else 0
 
 
+def _check_scan(path: Path) -> None:
+    """Raises `ScanError` for what is an examination, a study or a result instead, with the command that takes it."""
+    from face3d.errors import ScanError
+    from face3d.io.exam import MANIFEST, refusal
+
+    if path.is_dir() or path.name in (MANIFEST, "result.json"):
+        raise ScanError(refusal(path, "scan"))
+
+
 def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
     from face3d.cli.progress import steps
 
+    if out is not None:
+        check_writable(out)
     with steps(4) as step:
         step("reading")
         scan = read()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -153,14 +154,16 @@ def _read(
     source: Path, subject: str, visit: str | None, scans: Mapping[str, ScanFile], faults: Iterable[Fault],
     notes: Iterable[str], **more: Any,
 ) -> Reading:  # fmt: skip
-    people = {label for scan in scans.values() if (label := entity(Path(scan.path.name), "sub"))}
-    told = entity(source.resolve().parent if source.is_file() else source.resolve(), "sub")
+    own = subject.removeprefix("sub-")
+    people = {found.group(1) for scan in scans.values() if (found := re.match(r"sub-([A-Za-z0-9]+)", scan.path.name))}
+    folder = entity(source.resolve().parent if source.is_file() else source.resolve(), "sub")
     faults, said = list(faults), list(notes)
     if len(people) > 1:
         faults.append(Fault("scans", f"files of several people: {', '.join(f'sub-{p}' for p in sorted(people))}"))
-    for label in sorted({*people, *([told] if told else [])} - {subject, f"sub-{subject}"}):
-        if subject != f"sub-{label}":
-            said.append(f"subject {subject!r}, but a file or folder is named sub-{label}; is it the same person?")
+    other = {p for p in people if not own.startswith(p)} | ({folder} if folder and folder != own else set())
+    if other:
+        names = ", ".join(f"sub-{p}" for p in sorted(other))
+        said.append(f"subject {subject!r}, but files or folders are named {names}; is it the same person?")
     name = f"{subject}/{visit}" if visit else subject
     exam = None
     if "rest" in scans:
@@ -181,10 +184,13 @@ def _inside(root: Path, name: str) -> Path | str:
     """The file `name` below `root`, or why there is none. A manifest from elsewhere must not make us open what lies
     outside its folder."""
     target = root / name
-    if not target.resolve().is_relative_to(root.resolve()):
-        return f"{name!r} lies outside {root}; keep an exam's files in its folder"
-    if target.exists():
-        return target
+    try:
+        if not target.resolve().is_relative_to(root.resolve()):
+            return f"{name!r} lies outside {root}; keep an exam's files in its folder"
+        if target.exists():
+            return target
+    except (OSError, ValueError) as error:  # too long, or with a NUL
+        return f"{name[:80]!r} cannot be the name of a file ({error})"
     there = [p.name for p in target.parent.iterdir()] if target.parent.is_dir() else []
     same = [n for n in there if n.casefold() == target.name.casefold()]
     near = same or difflib.get_close_matches(target.name, there, n=1, cutoff=0.8)
@@ -254,8 +260,7 @@ _WANTED: Mapping[str, str] = {
 
 
 def refusal(path: str | Path, wanted: str) -> str:
-    """The line that says what is at `path` instead of what was wanted ("exam", "scan", "study"), and which command takes
-    it."""
+    """The line that says what is at `path` instead of what was wanted ("exam", "scan", "study"), and what takes it."""
     path = Path(path)
     what, way = _contents(path)
     return f"{path}: {what}; expected {_WANTED[wanted]}{way}"
@@ -270,7 +275,9 @@ def _contents(path: Path) -> tuple[str, str]:
             return "an examination", f"; `face3d exam {path}` measures it"
         if path.name in _RESULTS:
             return result
-        return ("a scan", f"; `face3d analyze {path}` measures it") if _is_scan(path) else ("a file of another kind", "")
+        return (
+            ("a scan", f"; `face3d analyze {path}` measures it") if _is_scan(path) else ("a file of another kind", "")
+        )
     below = _exams_below(path, depth=4)
     if path in below or path / "face" in below:
         return "an examination, of several scans", f"; `face3d exam {path}` measures it"

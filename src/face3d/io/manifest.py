@@ -1,4 +1,4 @@
-"""What may stand in `exam.json`, and every fault that was found in one: a reader stops at the first, a check tells all."""
+"""What may stand in `exam.json`, and every fault of one: a reader stops at the first, a check tells them all."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def _grade(value: object) -> object:
 
 
 def _day(value: object) -> object:
-    """A date, YYYY-MM-DD alone: other orders of day and month cannot be told apart, so the right spelling is offered."""
+    """A date, as YYYY-MM-DD alone: day and month in another order can't be told apart, so the spelling is offered."""
     if value is None:
         return None
     text = value.strip() if isinstance(value, str) else ""
@@ -206,7 +206,7 @@ def parsed(data: dict[str, Any]) -> tuple[ExamManifest, tuple[Fault, ...]]:
 
 
 def _by_protocol(data: dict[str, Any]) -> tuple[dict[str, Any], list[Fault]]:
-    """The manifest with its expressions under the protocol's names; those that name none, and a rest that is missing."""
+    """The manifest with its expressions under the protocol's names; what names none, and rest where it is missing."""
     out, faults = dict(data), []
     for kind in _BY_EXPRESSION:
         if not isinstance(data.get(kind), dict):

@@ -85,7 +85,9 @@ def validate(path: str | Path) -> tuple[Verdict, ...]:
             verdicts.append(Verdict(str(folder), str(folder), False, (), tuple(EXPRESSIONS), said))
             continue
         if (first := names.setdefault(one.exam, one.source)) != one.source:
-            text = f"{first} is {one.exam} too; give each exam a subject or visit of its own, in {MANIFEST} or by folders"
+            text = (
+                f"{first} is {one.exam} too; give each exam a subject or visit of its own, in {MANIFEST} or by folders"
+            )
             said = (_fault(None, f"{text} SUBJECT/VISIT such as bob/pre"), *one.findings)
             one = replace(one, measurable=False, findings=said)
         verdicts.append(one)
@@ -132,7 +134,8 @@ def _scan(expression: str, file: ScanFile, scan: FaceScan) -> Iterator[Finding]:
     size = extent(scan.vertices)
     if SMALLEST_MM <= size <= LARGEST_MM or file.units not in MILLIMETRES:
         return
-    said = f"{file.path.name}: {size:.4g} mm long, read in {file.units} as given; "
+    length = f"{size:,.0f}" if size >= 10 else f"{size:.2g}"
+    said = f"{file.path.name}: {length} mm long, read in {file.units} as given; "
     said += f"a face or head has {SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm"
     for unit, factor in MILLIMETRES.items():
         fitting = size / MILLIMETRES[file.units] * factor

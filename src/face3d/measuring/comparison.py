@@ -150,9 +150,8 @@ def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Rep
     mdc = own.mdc95 if own else math.nan
     published = math.nan
     if before.unit == "mm":
-        published = next(
-            (n.mean or math.nan for n in find_norms("mdc95", before.expression, kind="repeatability")), math.nan
-        )
+        known_means = (n.mean for n in find_norms("mdc95", before.expression, kind="repeatability"))
+        published = next((math.nan if mean is None else mean for mean in known_means), math.nan)
     status, beyond = "ok", None
     if not math.isfinite(change):
         status = next(r.status for r in (before, after) if r.status != "ok")

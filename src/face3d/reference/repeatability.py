@@ -21,6 +21,7 @@ import numpy as np
 
 from face3d.errors import SchemaError
 from face3d.reference.agreement import detectable_change, icc, standard_error_of_measurement
+from face3d.visits import visit_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +83,8 @@ def write_repeatability(path: str | Path, values: Iterable[Repeatability]) -> No
 def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tuple[Repeatability, ...]:
     """From a study in which each subject was measured at two visits without a true change between them.
 
-    `table`: tidy, as `face3d study` writes; the first two visits of a subject count. Sides are pooled as pairs of
-    their own, so that `n` counts pairs. Measures with fewer than `least` pairs are left out.
+    `table`: tidy, as `face3d study` writes; the first two visits of a subject (`face3d.visits`) count. Sides are pooled
+    as pairs of their own, so that `n` counts pairs. Measures with fewer than `least` pairs are left out.
     """
     columns = ("measure", "expression", "region", "unit", "subject", "side", "visit", "value")
     if missing := set(columns) - set(table.columns):
@@ -93,7 +94,9 @@ def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tup
         groups.setdefault((m, e, r, unit), {}).setdefault((subject, side), {})[visit] = value
     out = []
     for (m, e, r, unit), people in sorted(groups.items()):
-        pairs = np.array([[p[v] for v in sorted(p)[:2]] for p in people.values() if len(p) >= 2], np.float64)
+        firsts = [sorted(p, key=lambda v: visit_order(str(v)))[:2] for p in people.values()]
+        both = [[p[v] for v in visits] for p, visits in zip(people.values(), firsts, strict=True) if len(visits) == 2]
+        pairs = np.array(both, np.float64)
         pairs = pairs[np.isfinite(pairs).all(axis=1)] if len(pairs) else pairs
         if len(pairs) < least:
             continue
