@@ -62,6 +62,29 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     """Measure a whole examination: movements, closure, synkinesis, the scales that they suggest, and its grade.
 
     Without --out nothing is written, only the summary is printed.
+
+    EXAM is one visit of one person: a folder of scans named by expression (rest.ply, p017_open_smile.obj), or with an
+    exam.json that names them. Every scan but rest may be missing:
+
+    \b
+      rest                  face at rest
+      brow_raise            raise the brows
+      gentle_eye_closure    close the eyes gently
+      tight_eye_closure     close the eyes tightly
+      closed_smile          smile with closed lips
+      open_smile            full smile showing teeth
+      snarl                 wrinkle the nose
+      lip_pucker            pucker the lips
+      lower_lip_depression  show the lower teeth, as in a long E
+      cheek_puff            puff the cheeks
+
+    The smallest exam.json; paths are relative to it, and "visit", "date" (YYYY-MM-DD), "affected_side" ("left",
+    "right", "both", "none"; the subject's own) and "grades" may be added:
+
+    \b
+      {"subject": "p017", "units": "mm", "scans": {"rest": "rest.ply", "open_smile": "open_smile.ply"}}
+
+    A visit that no exam.json names is told by the folders: bob/pre, bob/6 months, bob_post, sub-p017/ses-pre.
     """
     from face3d.cli.progress import steps
     from face3d.io.exam import read_exam

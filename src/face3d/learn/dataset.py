@@ -65,7 +65,7 @@ class ExampleSet:
 
 def _notes(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path) as data:
+        with path.open("rb") as file, np.load(file) as data:
             return json.loads(str(data["notes"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise SchemaError(f"{path}: not an example of an exam ({error}); delete it, it is made anew") from error

@@ -53,7 +53,7 @@ def write_example(path: Path, example: Example) -> None:
 def read_example(path: Path) -> Example:
     """Raises `SchemaError` that names the file."""
     try:
-        with np.load(path) as data:
+        with path.open("rb") as file, np.load(file) as data:
             arrays = {k: data[k].astype(np.float32) for k in ARRAYS}
             notes = json.loads(str(data["notes"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
