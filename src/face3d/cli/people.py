@@ -25,7 +25,8 @@ def study(folder: StudyPath, out: RequiredOut, json: Json = False) -> int:
         table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
     csv, parquet = write_table(table, out)
     failed = table[table["measure"] == "exam"]
-    exams = len(table[table["measure"] != "exam"][["subject", "visit"]].drop_duplicates()) + len(failed)
+    names = zip(table["subject"], table["visit"], table["measure"], strict=True)
+    exams = len({(subject, visit) for subject, visit, measure in names if measure != "exam"}) + len(failed)
     columns = ("subject", "visit", "status")
     reasons = [dict(zip(columns, row, strict=True)) for row in zip(*(failed[c] for c in columns), strict=True)]
     if json:

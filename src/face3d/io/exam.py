@@ -51,9 +51,10 @@ def read_exam(path: str | Path) -> Exam:
     opened, only checked to exist. Raises `SchemaError` that names the file and the field.
     """
     found = reading(path)
-    if found.faults or found.exam is None:
+    if found.faults:
         more = f" (and {len(found.faults) - 1} more: face3d validate {path})" if len(found.faults) > 1 else ""
         raise SchemaError(f"{found.source}: {found.faults[0]}{more}")
+    assert found.exam is not None  # without a rest scan there is a fault
     return found.exam
 
 

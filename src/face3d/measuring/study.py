@@ -141,9 +141,17 @@ def read_table(path: str | Path) -> pd.DataFrame:
         table[column] = table[column].astype(object).fillna("").astype(str)
     for column in _NUMBERS:
         if column in table and not pd.api.types.is_numeric_dtype(table[column]):
-            odd = table[column][pd.to_numeric(table[column], errors="coerce").isna() & table[column].notna()]
-            raise SchemaError(f"{path}: {column} is {odd.iloc[0]!r} in line {odd.index[0] + 2}; expected a number")
+            line, odd = next((i, v) for i, v in enumerate(table[column].tolist(), start=2) if not _is_number(v))
+            raise SchemaError(f"{path}: {column} is {odd!r} in line {line}; expected a number")
     return table
+
+
+def _is_number(value: object) -> bool:
+    try:
+        float(str(value))
+    except ValueError:
+        return False
+    return True
 
 
 def _wide(table: pd.DataFrame, first: str, second: str) -> pd.DataFrame:
