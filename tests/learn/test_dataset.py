@@ -6,18 +6,22 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from face3d.errors import SchemaError
 from face3d.exam import Exam, Grades
 from face3d.grading.example import Example, labels_of
 from face3d.reference.scales import Sunnybrook
+from face3d.scan import FaceScan
 
 pytest.importorskip("torch")
 
 from face3d.learn import example_files as making
 from face3d.learn.dataset import ExampleSet, example_files
+from face3d.learn.predictions import of_rules
 from simple_exams import simple_exam
 
 
@@ -93,3 +97,17 @@ def test_a_composite_of_nothing_is_known() -> None:
     nothing = Sunnybrook(1, 2, 1, (1, 1, 1, 1, 1))
     assert labels_of(Grades(sunnybrook=nothing, sunnybrook_composite=50)).composite == 0.0
     assert labels_of(Grades()).composite != labels_of(Grades()).composite  # NaN
+
+
+def test_a_palsy_of_both_sides_is_known_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+    monkeypatch.setattr(making, "example_with_points", lambda fitted, labels, facts: asked.append((labels, facts)))
+    monkeypatch.setattr("face3d.template.exam_fit.fit_exam", lambda exam, workers: None)
+    scan = FaceScan(np.eye(3))
+    making.example_from_exam(Exam("p", {"rest": scan}, affected_side="both", grades=Grades(house_brackmann=5)))
+    ((labels, facts),) = asked
+    assert (labels.side, facts["affected_side"]) == ("both", "both")
+    rules = {"house_brackmann": None, "severity": np.nan, "side": "both", "region_function": (np.nan,) * 5}
+    told = of_rules([replace(simple_exam(0), rules=rules)])
+    assert np.isnan(told.grade[0])
+    assert told.side[0] == "both"

@@ -75,6 +75,7 @@ def example_from_exam(exam: Exam, workers: int = 2) -> Example:
 
     labels = labels_of(exam.grades, exam.affected_side)
     facts: dict[str, Any] = {"subject": exam.subject, "visit": exam.visit, "device": exam.device}
+    facts["affected_side"] = exam.affected_side
     if (file := truth_file(exam)) is not None:
         truth = json.loads(file.read_text(encoding="utf-8"))
         labels = labels_from_truth(truth)

@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from face3d.landmarks import SIDES
-from face3d.measuring.exam_measures import Measures
+from face3d.measuring.exam_measures import BILATERAL, Measures
 from face3d.reference.scales import (
     FNGS2,
     SUNNYBROOK_MOVEMENTS,
@@ -74,8 +74,10 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
     """House-Brackmann, Sunnybrook, FNGS 2.0 and eFACE-like items of measured movement.
 
     The scales compare an ill side with a healthy one. Where no side is affected ("none"), left-right differences are
-    within what healthy people have, and count as full movement.
+    within what healthy people have, and count as full movement; where both are, nothing is estimated.
     """
+    if m.affected_side == "both":
+        return Estimates(None, None, None, None, None, EfaceItems(), "both", (f"any scale: {BILATERAL}",))
     rule = {name: r["value"] for name, r in (cuts or rules()).items()}
     missing: list[str] = []
     healthy = m.affected_side not in SIDES

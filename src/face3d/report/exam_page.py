@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from face3d.exam import EXPRESSIONS
+from face3d.measuring.exam_measures import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN, Sunnybrook
 from face3d.report.colors import hex_of
@@ -47,7 +48,7 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
             matrix.setdefault(m.expression, {})[m.region] = m.value
     regions = [r for r in ("brow", "eye", "midface", "mouth", "lower_lip", "chin", "neck")
                if any(r in cells for cells in matrix.values())]  # fmt: skip
-    none = result.affected_side == "none"
+    neither, both = result.affected_side == "none", result.affected_side == "both"
     given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
     return rendered(
         "exam.html",
@@ -56,8 +57,9 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         notice=result.notice,
         result=result,
         name=f"{result.subject}, {result.visit}" if result.visit else result.subject,
-        side="weaker side" if none else f"{result.affected_side} side",
-        side_note=given[result.affected_side_source] + (" Neither side is affected." if none else ""),
+        side="weaker side" if neither else "affected sides" if both else f"{result.affected_side} side",
+        side_note=given[result.affected_side_source] + (" Neither side is affected." if neither else ""),
+        absent=BILATERAL if both else "",
         scales=_scales(result),
         numerals=list(zip(ROMAN, result.grade.probabilities, strict=True)) if result.grade else [],
         groups=_groups(result),
