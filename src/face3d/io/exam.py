@@ -52,8 +52,9 @@ def read_exam(path: str | Path) -> Exam:
     """
     found = reading(path)
     if found.faults:
-        more = f" (and {len(found.faults) - 1} more: face3d validate {path})" if len(found.faults) > 1 else ""
-        raise SchemaError(f"{found.source}: {found.faults[0]}{more}")
+        first, *others = found.faults
+        more = f" (and {len(others)} more: face3d validate {path})" if others else ""
+        raise SchemaError(f"{found.source}: {first}{more}")
     assert found.exam is not None  # without a rest scan there is a fault
     return found.exam
 
