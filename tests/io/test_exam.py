@@ -4,13 +4,14 @@ import json
 import pickle
 import re
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
 
 from face3d.errors import ScanError, SchemaError
-from face3d.exam import EXPRESSIONS, Exam
+from face3d.exam import EXPRESSIONS, Exam, Grades
 from face3d.io.exam import ExamManifest, expression_of, find_exams, read_exam, reading, refusal
 from face3d.io.scan_file import ScanFile
 from face3d.scan import FaceScan
@@ -248,6 +249,13 @@ def test_one_exam_is_found_once(tmp_path: Path) -> None:
     assert [read_exam(p).subject for p in find_exams(study)].count("p2") == 1
 
 
+def test_a_rest_scan_lent_from_another_visit_makes_two_exams(tmp_path: Path) -> None:
+    folder_with(tmp_path / "bob" / "pre", None, "rest.ply", "snarl.ply")
+    folder_with(tmp_path / "bob" / "post", None, "snarl.ply")
+    (tmp_path / "bob" / "post" / "rest.ply").symlink_to(tmp_path / "bob" / "pre" / "rest.ply")
+    assert [read_exam(p).name for p in find_exams(tmp_path)] == ["bob/pre", "bob/post"]
+
+
 def test_scans_below_a_manifest_are_its_own(tmp_path: Path) -> None:
     folder_with(tmp_path / "p1", {"subject": "p1", "scans": {"rest": "rest.ply"}}, "rest.ply", "raw/rest.ply")
     folder_with(tmp_path / ".p2.partial", {"subject": "p2", "scans": {"rest": "rest.ply"}}, "rest.ply")
@@ -332,3 +340,10 @@ def test_schema_on_disk_is_the_model() -> None:
     jsonschema.validate(full, stored)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(full | {"units": "inch"}, stored)
+
+
+@pytest.mark.parametrize("wrong", [{"house_brackmann": 7}, {"house_brackmann": "IV"}, {"sunnybrook_composite": 101}])
+def test_grades_in_memory_that_there_are_not(wrong: dict[str, Any]) -> None:
+    with pytest.raises(SchemaError, match=f"grades.{next(iter(wrong))} is"):
+        Grades(**wrong)
+    assert Grades(sunnybrook_composite=0).sunnybrook_composite == 0

@@ -235,7 +235,9 @@ def _exams_below(root: Path, depth: int = 50) -> list[Path]:
             rest = reading(folder).scans.get("rest")
         except SchemaError:
             rest = None
-        found.setdefault((folder if rest is None else rest.path).resolve(), folder)
+        # A rest scan that is a link itself makes no other exam of this one: it may be lent from another visit.
+        place = folder.resolve() if rest is None else rest.path.parent.resolve() / rest.path.name
+        found.setdefault(place, folder)
     return sorted(found.values(), key=lambda folder: path_order(folder.relative_to(root)))
 
 

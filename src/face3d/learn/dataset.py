@@ -81,6 +81,8 @@ def example_files(
     from face3d.io.exam import find_exams, read_exam, refusal
     from face3d.learn.example_files import example_from_exam, write_example
 
+    if not folder.exists():
+        raise SchemaError(f"{folder}: no such folder; `data` names folders with examples or exams")
     if not folder.is_dir():
         raise SchemaError(refusal(folder, "study"))
     if ready := sorted(folder.glob("*.npz")):
