@@ -59,7 +59,7 @@ class Grades:
     def __post_init__(self) -> None:
         for name, low, high in (("house_brackmann", 1, 6), ("sunnybrook_composite", -15, 100)):
             value = getattr(self, name)
-            if value is not None and not (isinstance(value, Real) and low <= value <= high):
+            if value is not None and not (isinstance(value, Real) and low <= float(value) <= high):
                 raise SchemaError(f"grades.{name} is {value!r}; expected {low} to {high}")
 
 
