@@ -12,6 +12,8 @@ import jsonschema
 import pytest
 
 from face3d import cli
+from face3d.exam import EXPRESSIONS
+from face3d.io.exam import read_exam
 from face3d.report.scan_result import json_schema
 
 ROOT = Path(__file__).parents[1]
@@ -43,6 +45,17 @@ def test_every_extra_is_there() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", README, flags=re.MULTILINE)) == extras - {"all", "bench", "test"}
     for command in commands("pip"):
         assert command[:2] == ["pip", "install"] and set(re.findall(r"\[(\w+)\]", command[2])) <= extras
+
+
+def test_the_smallest_exam_can_be_read_and_all_expressions_are_named(tmp_path: Path) -> None:
+    (manifest,) = blocks("json")
+    (tmp_path / "exam.json").write_text(manifest)
+    for name in json.loads(manifest)["scans"].values():
+        (tmp_path / name).write_text("ply")
+    exam = read_exam(tmp_path)
+    assert (exam.subject, exam.expressions) == ("p017", ("rest", "open_smile"))
+    named = dict(re.findall(r"`(\w+)` \(([^()`]+)\)", " ".join(README.split())))
+    assert {name: named.get(name) for name in EXPRESSIONS} == dict(EXPRESSIONS)
 
 
 def test_every_linked_file_is_there() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -46,7 +47,7 @@ class SequenceFile:
 
 @dataclass(frozen=True)
 class Grades:
-    """What a clinician entered. Estimates never go in here."""
+    """What a clinician entered. Estimates never go in here. Raises `SchemaError` for grades that there are not."""
 
     house_brackmann: int | None = None
     sunnybrook: Sunnybrook | None = None
@@ -54,6 +55,12 @@ class Grades:
     fngs2: FNGS2 | None = None
     eface: EfaceItems | None = None
     rater: str | None = None
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("house_brackmann", 1, 6), ("sunnybrook_composite", -15, 100)):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, Real) and low <= float(value) <= high):
+                raise SchemaError(f"grades.{name} is {value!r}; expected {low} to {high}")
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """The commands on exams: exit codes, and what they leave behind. Measuring itself is tested elsewhere."""
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import pandas as pd
 import pytest
 
 from face3d import cli
+from face3d.exam import EXPRESSIONS
 from face3d.io import write_scan
 from face3d.measuring.exam_measures import measure_vertices
 from face3d.report.outputs import write_exam
@@ -34,14 +36,18 @@ def study_of(folder: Path, people: int = 2) -> Path:
 def test_validate_exam_and_study(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = study_of(tmp_path / "study")
     assert cli.run(["validate", str(study / "p0")]) == 0
-    assert f"{len(MODEL.vertices):,} vertices" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert f"{len(MODEL.vertices):,} vertices" in out
+    assert "p0: 2 of 10 expressions; can be measured" in out
+    assert "missing: brow_raise, gentle_eye_closure" in out
     assert cli.run(["validate", str(study)]) == 0
     assert "p1" in capsys.readouterr().out
     (study / "p1" / "rest.ply").write_bytes(b"ply\nnonsense")
     assert cli.run(["validate", str(study), "--json"]) == 2
     out, err = capsys.readouterr()
-    faults = [f for f in json.loads(out) if f["fault"]]
-    assert [(f["exam"], f["expression"]) for f in faults] == [("p1", "rest")]
+    faults = [(v["exam"], f["expression"]) for v in json.loads(out) for f in v["findings"] if f["kind"] == "fault"]
+    assert faults == [("p1", "rest")]
+    assert [v["measurable"] for v in json.loads(out)] == [True, False]
     assert err.count("\n") == 1
     assert "rest.ply" in err
     (study / "p1" / "exam.json").write_text('{"subject": "p1", "scans": {}}')
@@ -135,3 +141,115 @@ def test_a_folder_of_another_subject_is_refused_before_anything_is_measured(
     assert "p9/pre" in err and "exam p0" in err and err.count("\n") == 1
     assert cli.run(["analyze", str(study / "p0" / "rest.ply"), "--out", str(tmp_path / "out")]) == 2
     assert "scan rest.ply" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["exam", "study"], "2 examinations (p0, p1)"),
+        (["grade", "study"], "`face3d study"),
+        (["exam", "study/p0/rest.ply"], "`face3d analyze"),
+        (["validate", "study/p0/rest.ply"], "`face3d analyze"),
+        (["study", "study/p0/rest.ply", "--out", "o"], "`face3d analyze"),
+        (["analyze", "study/p0"], "`face3d exam"),
+        (["analyze", "study/p0/exam.json"], "`face3d exam"),
+        (["info", "study/p0"], "`face3d exam"),
+        (["analyze", "study"], "`face3d study"),
+        (["exam", "result"], "report.html"),
+        (["analyze", "result"], "report.html"),
+        (["norms", "study", "--out", "n.json", "--population", "p", "--source", "s"], "`face3d study"),
+        (["evaluate", "rules", "study/p0/rest.ply"], "`face3d analyze"),
+        (["exam", "study/p0", "--side", "links"], "'left', 'right', 'both', 'none'"),
+    ],
+)
+def test_the_other_command_is_named(
+    tmp_path: Path,
+    arguments: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    study_of(tmp_path / "study")
+    (tmp_path / "result").mkdir()
+    (tmp_path / "result" / "result.json").write_text("{}")
+    monkeypatch.chdir(tmp_path)
+    if arguments[0] == "evaluate":
+        pytest.importorskip("torch")
+    assert cli.run(arguments) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert words in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["analyze", "study/p0/rest.ply"], ["exam", "study/p0"], ["compare", "study/p0", "study/p1"], ["study", "study"],
+        ["simulate"], ["train", "none.json"], ["evaluate", "rules", "study"], ["demo"],
+        ["norms", "measures.csv", "--population", "p", "--source", "s"],
+    ],
+)  # fmt: skip
+def test_a_place_that_cannot_be_written_is_told_before_measuring(
+    tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_of(tmp_path / "study")
+    (tmp_path / "file").write_text("")
+    monkeypatch.chdir(tmp_path)
+    if arguments[0] in ("train", "evaluate"):
+        pytest.importorskip("torch")
+    assert cli.run([*arguments, "--out", "file/below"]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "is a file, no folder" in err
+
+
+def test_norms_into_a_new_folder_and_from_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    row = {"visit": "", "measure": "m", "expression": "rest", "region": "eye", "side": "left", "unit": "mm"}
+    table = pd.DataFrame([{"subject": f"s{k}", **row, "value": float(k)} for k in range(12)])
+    table.to_csv(tmp_path / "twelve.csv", index=False)
+    table[:9].to_csv(tmp_path / "nine.csv", index=False)
+    end = ["--out", str(tmp_path / "new" / "folder" / "n.json"), "--population", "p", "--source", "s"]
+    assert cli.run(["norms", str(tmp_path / "nine.csv"), *end]) == 2
+    assert "no measure of ten people" in capsys.readouterr().err
+    assert cli.run(["norms", str(tmp_path / "twelve.csv"), *end]) == 0
+    assert len(json.loads((tmp_path / "new" / "folder" / "n.json").read_text())["entries"]) == 1
+    assert cli.run(["norms", str(tmp_path / "twelve.csv"), "--out", str(tmp_path / "new"), *end[2:]]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_parquet_without_its_package(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study_of(tmp_path / "study")
+    (tmp_path / "t.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for arguments in (
+        ["norms", str(tmp_path / "t.parquet"), "--out", str(tmp_path / "n"), "--population", "p", "--source", "s"],
+        ["study", str(tmp_path / "study"), "--out", str(tmp_path / "out")],
+    ):
+        assert cli.run(arguments) == 2
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert "'pyarrow' is not installed" in err
+        assert "[batch]" in err
+
+
+def test_a_file_that_may_not_be_read_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(path / "closed"))
+
+    monkeypatch.setattr(Path, "iterdir", forbidden)
+    assert cli.run(["study", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"face3d: {tmp_path / 'closed'}: Permission denied; give a path that can be read and written\n"
+    )
+
+
+def test_help_tells_how_an_exam_lies_on_disk(capsys: pytest.CaptureFixture[str]) -> None:
+    cli.run(["exam", "--help"])
+    out = capsys.readouterr().out
+    for words in (*EXPRESSIONS, "exam.json", '"subject"', "bob/pre", "sub-p017/ses-pre"):
+        assert words in out

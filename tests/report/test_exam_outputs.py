@@ -14,7 +14,7 @@ import pytest
 from face3d.errors import OutputError, SchemaError
 from face3d.exam import Grades
 from face3d.measuring.comparison import compare
-from face3d.measuring.exam_measures import measure_vertices
+from face3d.measuring.exam_measures import BILATERAL, RATIOS, measure_vertices
 from face3d.measuring.examination import measure_fits
 from face3d.measuring.scale_estimates import estimate_scales
 from face3d.measuring.smile_thirds import outcome
@@ -161,3 +161,44 @@ def test_colours_darken_with_length() -> None:
     assert (colors_of_length(99.0) == colors_of_length(MOST_MM)).all()
     red, green, blue = colors_of_length(np.nan)
     assert max(red, green, blue) - min(red, green, blue) <= 3  # grey
+
+
+def test_where_both_sides_are_affected_neither_is_the_measure_of_the_other(tmp_path: Path) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.3, "left")
+    one = measure_vertices(rest, moved, MODEL, "left", "p", "pre")
+    both = measure_vertices(rest, moved, MODEL, "both", "p", "pre")
+    result = write_exam(both, tmp_path)
+    stored = json.loads((tmp_path / "result.json").read_text())
+    jsonschema.validate(stored, json.loads((SCHEMAS / "exam_result.schema.json").read_text()))
+    assert (stored["affected_side"], stored["severity"]) == ("both", None)
+    assert set(stored["region_function"].values()) == {None}
+    estimates = stored["estimates"]
+    assert [estimates[k] for k in ("house_brackmann", "house_points", "house_brackmann_regional")] == [None] * 3
+    assert (estimates["sunnybrook"], estimates["fngs2"]) == (None, None)
+    assert set(estimates["eface_like"].values()) == {None}
+    assert "both sides are affected" in estimates["missing"][0]
+    divided = {f"{name}_ratio" for name in RATIOS}
+    compared = [r for r in both.rows if r.measure in ("function", "severity", "synkinesis") or r.measure in divided]
+    assert len(compared) > 20
+    for r in compared:
+        assert np.isnan(r.value)
+        assert r.status == BILATERAL
+    # What each side does by itself is the same, whoever is ill.
+    alone = {(r.measure, r.expression, r.region, r.side): r.value for r in one.rows if r not in compared}
+    same = [r for r in both.rows if r.side != "both" and r.measure not in ("synkinesis", "overaction")]
+    assert len(same) > 100
+    for r in same:
+        assert r.value == pytest.approx(alone[r.measure, r.expression, r.region, r.side], nan_ok=True)
+    text = result.to_text()
+    assert "both sides affected (given)" in text
+    assert "House-Brackmann I" not in text
+    page = (tmp_path / "report.html").read_text()
+    assert BILATERAL in page
+    assert "no healthy side" in page
+    assert "Neither side is affected" not in page
+    again = read_measures(tmp_path)
+    assert again.affected_side == "both"
+    later = compare(again, measure_vertices(rest, moved, MODEL, "both", "p", "post"))
+    assert "both sides affected, no ratios" in write_comparison(later, tmp_path / "c").to_text()
+    assert later.change("commissure_excursion", "open_smile", "left").change == pytest.approx(0.0)
+    assert later.change("commissure_excursion_ratio", "open_smile").status == BILATERAL

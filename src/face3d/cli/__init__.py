@@ -6,6 +6,7 @@ way out; 130 interrupted (Ctrl-C); 1 a defect of ours, with its traceback.
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -20,7 +21,23 @@ from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info,
 from face3d.errors import Face3DError
 from face3d.extras import extra_of, missing
 
+#: Exit code of a command that was stopped, as shells have it.
 INTERRUPTED = 130
+#: What goes wrong with files that the user names, as far as no reader or writer says it better.
+_USERS = frozenset(
+    {
+        errno.ENOENT,
+        errno.EACCES,
+        errno.EPERM,
+        errno.ENOTDIR,
+        errno.EISDIR,
+        errno.ENOSPC,
+        errno.EROFS,
+        errno.ENAMETOOLONG,
+        errno.ELOOP,
+        errno.EDQUOT,
+    }
+)
 
 # Plain help: rich markup would cost half of the time that `face3d --help` may take.
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -51,9 +68,7 @@ def run(arguments: Sequence[str]) -> int:
     """Run one command; returns the exit code. Whatever is not the user's to mend leaves as an exception."""
     try:
         code = app(list(arguments), prog_name="face3d", standalone_mode=False) or 0
-        if code == INTERRUPTED:  # what typer makes of Ctrl-C
-            print("face3d: interrupted", file=sys.stderr)
-        return code
+        return _interrupted() if code == INTERRUPTED else code  # what typer makes of Ctrl-C
     except typer.TyperException as error:
         return refuse(f"{error.format_message()} See: face3d --help")
     except Face3DError as error:
@@ -63,10 +78,19 @@ def run(arguments: Sequence[str]) -> int:
         if extra_of(module) is None:
             raise
         return refuse(str(missing(module)))
-    except (ImportError, OSError) as error:  # a package whose system library is not there
-        if "cannot open shared object file" not in str(error):
+    except typer.Abort:
+        return _interrupted()
+    except (ImportError, OSError) as error:
+        if "cannot open shared object file" in str(error):  # a package whose system library is not there
+            return refuse(f"{error}; `face3d doctor` gives the line that installs it")
+        if not isinstance(error, OSError) or error.errno not in _USERS or error.filename is None:
             raise
-        return refuse(f"{error}; `face3d doctor` gives the line that installs it")
+        return refuse(f"{error.filename}: {error.strerror}; give a path that can be read and written")
+
+
+def _interrupted() -> int:
+    print("face3d: interrupted", file=sys.stderr)
+    return INTERRUPTED
 
 
 def main() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
+
+from face3d.errors import OutputError
 
 ScanFile = Annotated[
     Path, typer.Argument(metavar="SCAN", help="OBJ, PLY, STL, OFF, GLB, glTF, VTP, npz, or these gzipped.")
@@ -20,8 +23,20 @@ Out = Annotated[Path | None, typer.Option(help="Folder for the results; made whe
 ExamPath = Annotated[Path, typer.Argument(metavar="EXAM", help="Folder of an examination, or its exam.json.")]
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of examinations, sub-*/ses-*/face/ or any.")]
 RequiredOut = Annotated[Path, typer.Option("--out", help="Folder for the results; made when it is not there.")]
-Side = Annotated[str | None, typer.Option(help='Affected side: "left", "right" or "none"; else found by measuring.')]
+Side = Annotated[
+    Literal["left", "right", "both", "none"] | None,
+    typer.Option(help="Affected side, the subject's own; else what the examination says, else found by measuring."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def check_writable(folder: Path) -> None:
+    """Raises `OutputError` when a folder for results cannot be made or written: said before measuring, not after."""
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not there.is_dir():
+        raise OutputError(f"{folder}: {there} is a file, no folder; give another folder with --out")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(f"{folder}: {there} cannot be written to; give another folder with --out")
 
 
 def print_json(value: Mapping[str, object]) -> None:

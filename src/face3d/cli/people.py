@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face3d.cli.common import Json, Out, RequiredOut, StudyPath, print_json
+from face3d.cli.common import Json, Out, RequiredOut, StudyPath, check_writable, print_json
 from face3d.errors import SchemaError
 
 if TYPE_CHECKING:
@@ -34,21 +34,25 @@ def study(
     interval, p also adjusted for the number of measures (Holm; false discovery rate).
     """
     from face3d.cli.progress import steps
+    from face3d.extras import require
     from face3d.io.exam import find_exams
     from face3d.measuring.study import read_table, study_table, write_table
 
+    check_writable(out)
     if folder.suffix in (".csv", ".parquet"):
         if repeats is change is None:
             raise SchemaError(f"{folder}: a table is measured already; say which visits with --repeats or --change")
         made = {name: str(file) for name, file in _of_two_visits(read_table(folder), out, repeats, change).items()}
         print_json(made) if json else print(", ".join(made.values()))
         return 0
+    require("pyarrow")  # said now, not after hours of measuring
     with steps(len(list(find_exams(folder)))) as step:
         table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
     csv, parquet = write_table(table, out)
     files = {"csv": csv, "parquet": parquet, **_of_two_visits(table, out, repeats, change)}
     failed = table[table["measure"] == "exam"]
-    exams = len(table[["subject", "visit"]].drop_duplicates())
+    names = zip(table["subject"], table["visit"], table["measure"], strict=True)
+    exams = len({(subject, visit) for subject, visit, measure in names if measure != "exam"}) + len(failed)
     columns = ("subject", "visit", "status")
     reasons = [dict(zip(columns, row, strict=True)) for row in zip(*(failed[c] for c in columns), strict=True)]
     if json:
@@ -87,10 +91,15 @@ def norms(
     json: Json = False,
 ) -> int:
     """Make reference values of your own from a study of healthy people."""
+    from face3d.errors import SchemaError
     from face3d.measuring.study import read_table
     from face3d.reference.norms import norms_from, write_norms
 
+    check_writable(out.parent)
     found = norms_from(read_table(table), population, source, device=device)
+    if not found:
+        raise SchemaError(f"{table}: no measure of ten people or more who differ; norms need them")
+    out.parent.mkdir(parents=True, exist_ok=True)
     write_norms(out, found)
     if json:
         print_json({"norms": len(found), "file": str(out)})
@@ -123,6 +132,7 @@ def simulate(
     from face3d.simulate.benchmark import CARD, table_checksum, write_benchmark
     from face3d.simulate.definition import Definition
 
+    check_writable(out)
     if frozen is not None:
         wanted = Definition.frozen(frozen)
     else:
@@ -157,6 +167,7 @@ def train(
     from face3d.learn.training import LOG, TrainConfig, architecture_of
     from face3d.learn.training import train as learn
 
+    check_writable(out)
     wanted = TrainConfig.read(config)
     with steps(wanted.epochs) as step:
         files = [f for folder in wanted.data for f in example_files(Path(folder), out / "examples", step)]
@@ -198,9 +209,15 @@ def evaluate(
     from face3d.extras import require
     from face3d.report.outputs import EVALUATION, REPORT, write_evaluation
 
+    if out is not None:
+        check_writable(out)
     require("torch")
+    from face3d.grading.weights import read_card
     from face3d.learn.dataset import example_files
     from face3d.learn.evaluation import evaluate_examples
+
+    if model not in ("shipped", "rules"):
+        read_card(Path(model))  # said now, not after all exams are fitted
 
     with steps(2) as step, tempfile.TemporaryDirectory() as scratch:
         files = example_files(data, Path(scratch) if out is None else out / "examples", step, tests=True)

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face3d.cli.common import ExamPath, Json, Landmarks, Out, ScanFile, Side, Units, print_json, refuse
+from face3d.cli.common import (
+    ExamPath,
+    Json,
+    Landmarks,
+    Out,
+    ScanFile,
+    Side,
+    Units,
+    check_writable,
+    print_json,
+    refuse,
+)
 
 if TYPE_CHECKING:
     from face3d.scan import FaceScan
@@ -32,6 +43,7 @@ def analyze(
     """
     from face3d.io import read_scan
 
+    _check_scan(scan)
     return _analyze(lambda: read_scan(scan, units, landmarks), out, json)
 
 
@@ -40,6 +52,7 @@ def info(scan: ScanFile, units: Units = "auto", landmarks: Landmarks = None, jso
     from face3d.io import info as facts
     from face3d.io import read_scan
 
+    _check_scan(scan)
     found = facts.info(read_scan(scan, units, landmarks, texture=True))
     print(found.to_json() if json else found.to_text())
     return 0
@@ -49,11 +62,36 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     """Measure a whole examination: movements, closure, synkinesis, the scales that they suggest, and its grade.
 
     Without --out nothing is written, only the summary is printed.
+
+    EXAM is one visit of one person: a folder of scans named by expression (rest.ply, p017_open_smile.obj), or with an
+    exam.json that names them. Every scan but rest may be missing:
+
+    \b
+      rest                  face at rest
+      brow_raise            raise the brows
+      gentle_eye_closure    close the eyes gently
+      tight_eye_closure     close the eyes tightly
+      closed_smile          smile with closed lips
+      open_smile            full smile showing teeth
+      snarl                 wrinkle the nose
+      lip_pucker            pucker the lips
+      lower_lip_depression  show the lower teeth, as in a long E
+      cheek_puff            puff the cheeks
+
+    The smallest exam.json; paths are relative to it, and "visit", "date" (YYYY-MM-DD), "affected_side" ("left",
+    "right", "both", "none"; the subject's own) and "grades" may be added:
+
+    \b
+      {"subject": "p017", "units": "mm", "scans": {"rest": "rest.ply", "open_smile": "open_smile.ply"}}
+
+    A visit that no exam.json names is told by the folders: bob/pre, bob/6 months, bob_post, sub-p017/ses-pre.
     """
     from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
     from face3d.report.folder import Thing, free_for
 
+    if out is not None:
+        check_writable(out)
     read = read_exam(exam)
     if out is not None:
         free_for(out, Thing("exam", read.name))
@@ -108,13 +146,17 @@ def grade(
 
 
 def validate(exam: ExamPath, json: Json = False) -> int:
-    """Check an examination, or every one in a study: the manifest, and that each scan can be read."""
+    """Check an examination, or every one in a study, before measuring it.
+
+    Says how many of the ten expressions there are, and every fault of the manifest and the scans.
+    """
     from face3d.io.validate import as_json, as_text, validate
 
-    findings = validate(exam)
-    print(as_json(findings) if json else as_text(findings))
-    faults = [f for f in findings if f.fault]
-    return refuse(f"{len(faults)} faults; first: {faults[0].text}") if faults else 0
+    verdicts = validate(exam)
+    print(as_json(verdicts) if json else as_text(verdicts))
+    faults = [f"{v.exam}: {f.text}" for v in verdicts for f in v.faults]
+    many = f"{len(faults)} faults; first: " if len(faults) > 1 else ""
+    return refuse(many + faults[0]) if faults else 0
 
 
 def compare(
@@ -135,6 +177,8 @@ def compare(
     from face3d.report.outputs import write_comparison
     from face3d.report.reading import measured
 
+    if out is not None:
+        check_writable(out)
     with steps(2) as step:
         step("before")
         first = measured(before, side)
@@ -155,10 +199,21 @@ def doctor(json: Json = False) -> int:
     return refuse(f"this machine lacks: {', '.join(lacking)}; the lines above mend it") if lacking else 0
 
 
+def _check_scan(path: Path) -> None:
+    """Raises `ScanError` for what is an examination, a study or a result instead, with the command that takes it."""
+    from face3d.errors import ScanError
+    from face3d.io.exam import MANIFEST, refusal
+
+    if path.is_dir() or path.name in (MANIFEST, "result.json"):
+        raise ScanError(refusal(path, "scan"))
+
+
 def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
     from face3d.cli.progress import steps
     from face3d.report.folder import Thing, free_for
 
+    if out is not None:
+        check_writable(out)
     with steps(4) as step:
         step("reading")
         scan = read()

@@ -64,7 +64,8 @@ def examine(
         require("torch")
     except MissingExtraError:
         return Examination(exam, fitted, measures, None)
-    facts: dict[str, Any] = {"subject": exam.subject, "affected_side": exam.affected_side, **exam.clinical}
+    given = measures.affected_side if measures.side_source == "given" else None
+    facts: dict[str, Any] = {"subject": exam.subject, "affected_side": given, **exam.clinical}
     return Examination(exam, fitted, measures, grade_examples([example_of(fitted, measures, facts=facts)])[0])
 
 

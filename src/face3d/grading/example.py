@@ -156,7 +156,9 @@ def example_of(
             moved = fitted.movements[name]
             moves[k - 1] = grid.means(moved.displacement)
             mark_moves[k - 1] = moved.to_rest.apply(_marks(fitted.marks[name])) - at_rest
-    m = measures or measure_fits(fitted.rest, fitted.movements, template, marks=fitted.marks)
+    bilateral = "both" in ((labels or Labels()).side, (facts or {}).get("affected_side"))
+    side = "both" if bilateral else None
+    m = measures or measure_fits(fitted.rest, fitted.movements, template, side, marks=fitted.marks)
     values = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in _by_no_side(m)}
     normals = grid.means(vertex_normals(fitted.fits["rest"].vertices_mm, template.faces))
     return Example(

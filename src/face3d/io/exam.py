@@ -1,172 +1,81 @@
-"""Exams on disk: `exam.json`, a folder of scans named by expression, and studies laid out as sub-*/ses-*/face/.
+"""Exams on disk: `exam.json`, a folder of scans named by expression, and studies of many such folders.
 
 Only names are looked at here; scan files are opened when they are asked for.
 """
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from typing import Any
 
 from face3d.errors import SchemaError
-from face3d.exam import EXPRESSIONS, Exam, Grades, SequenceFile
+from face3d.exam import Exam, SequenceFile
+from face3d.io.expression_names import did_you_mean, expression_of
+from face3d.io.manifest import ExamManifest, Fault, ScanEntry, SequenceEntry, parsed
 from face3d.io.scan_file import ScanFile
-from face3d.reference.scales import FNGS2, EfaceItems, Sunnybrook
+from face3d.visits import entity, named_by, path_order
+
+__all__ = ["MANIFEST", "ExamManifest", "Reading", "expression_of", "find_exams", "read_exam", "reading", "refusal"]
 
 MANIFEST = "exam.json"
 #: A manifest lists some twenty files; what is larger than this is something else.
 MANIFEST_LIMIT_BYTES = 4 << 20
 SCAN_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".gltf", ".vtp", ".npz")
 LANDMARK_SUFFIXES = (".mrk.json", ".fcsv", ".pp", ".pts", ".ljson", ".landmarks.csv", "_landmarks.csv", ".csv")
-#: Other names that people give their files, without separators and in lower case.
-ALIASES: Mapping[str, str] = {
-    "neutral": "rest", "browraise": "brow_raise", "eyebrowraise": "brow_raise", "raisebrows": "brow_raise",
-    "eyeclosure": "gentle_eye_closure", "eyesclosed": "gentle_eye_closure", "smile": "open_smile",
-    "monalisa": "closed_smile",
-    "nosewrinkle": "snarl", "pucker": "lip_pucker", "puff": "cheek_puff", "lowerlip": "lower_lip_depression",
-}  # fmt: skip
-
-Units = Literal["auto", "mm", "cm", "m"]
-_Name = Annotated[str, Field(min_length=1, max_length=200)]
-_FilePath = Annotated[str, Field(min_length=1, max_length=1000)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+@dataclass(frozen=True, eq=False)
+class Reading:
+    """What a folder or manifest holds, as far as it can be understood. Any of the `faults` keeps it from being an exam;
+    `scans` are those without one. `exam` is None where rest is not among them."""
 
-
-class ScanEntry(_Model):
-    """A scan file with what belongs to it alone. Paths are relative to the manifest."""
-
-    path: _FilePath
-    landmarks: _FilePath | None = Field(default=None, description="landmark file of this scan")
-    units: Units | None = Field(default=None, description="unit of this scan, where it differs from the exam's")
-
-
-class SequenceEntry(_Model):
-    """A recorded movement: a folder of numbered meshes or depth frames, or an archive of fixed topology."""
-
-    path: _FilePath
-    fps: float | None = Field(default=None, gt=0, le=10_000, description="frames a second")
-    units: Units | None = None
-
-
-class GradeEntry(_Model):
-    """A clinician's own grades."""
-
-    house_brackmann: int | None = Field(None, ge=1, le=6)
-    sunnybrook: Sunnybrook | None = None
-    sunnybrook_composite: int | None = Field(None, ge=-15, le=100, description="where the items were not kept")
-    fngs2: FNGS2 | None = None
-    eface: dict[str, Annotated[float, Field(ge=0, le=200)]] | None = Field(None, description="item -> value")
-    rater: str | None = None
-
-    @field_validator("eface")
-    @classmethod
-    def _known_items(cls, items: dict[str, float] | None) -> dict[str, float] | None:
-        unknown = sorted(set(items or {}) - set(EfaceItems.__dataclass_fields__))
-        if unknown:
-            raise ValueError(f"{unknown[0]}: not an item; known are {', '.join(EfaceItems.__dataclass_fields__)}")
-        EfaceItems(**(items or {}))
-        return items
-
-    def grades(self) -> Grades:
-        """The same as a plain value."""
-        eface = EfaceItems(**self.eface) if self.eface else None
-        return Grades(
-            self.house_brackmann, self.sunnybrook, self.sunnybrook_composite, self.fngs2, eface, self.rater
-        )  # fmt: skip
-
-
-class ExamManifest(_Model):
-    """One visit of one person: `exam.json`. Every scan but `rest` may be missing."""
-
-    # A laboratory may keep fields of its own here; the reader notes those that it leaves out.
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-    subject: _Name = Field(description="pseudonym; never a name")
-    visit: _Name | None = None
-    date: datetime.date | None = None
-    units: Units = Field("auto", description="unit of the scans' coordinates")
-    affected_side: Literal["left", "right", "both", "none"] | None = Field(None, description="the subject's own side")
-    device: str | None = Field(None, description="scanner; norms are compared only within a method")
-    protocol: str | None = None
-    scans: dict[str, _FilePath | ScanEntry | None] = Field(description="expression -> scan file")
-    landmarks: dict[str, _FilePath | None] = Field(default_factory=dict, description="expression -> landmark file")
-    sequences: dict[str, _FilePath | SequenceEntry | None] = Field(default_factory=dict)
-    grades: GradeEntry | None = Field(None, description="what a clinician entered, never an estimate")
-    clinical: dict[str, str | float | bool | None] = Field(default_factory=dict, description="age_years, cause, ...")
-
-    @model_validator(mode="before")
-    @classmethod
-    def _names_of_expressions(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            return data
-        out = dict(data)
-        for kind in ("scans", "landmarks", "sequences"):
-            if isinstance(out.get(kind), dict):
-                named = [(_known(kind, name), value) for name, value in out[kind].items()]
-                out[kind] = dict(named)
-                if len(out[kind]) < len(named):
-                    raise ValueError(f"{kind}: two entries name the same expression")
-        if isinstance(out.get("scans"), dict) and not out["scans"].get("rest"):
-            raise ValueError("scans.rest: missing; every movement is measured from the face at rest")
-        return out
-
-
-def _known(kind: str, name: str) -> str:
-    if name in EXPRESSIONS:
-        return name
-    found = expression_of(name, exact=True)
-    if found is None:
-        near = difflib.get_close_matches(name, EXPRESSIONS, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(EXPRESSIONS)}"
-        raise ValueError(f"{kind}.{name}: not an expression; {hint}")
-    return found
-
-
-def expression_of(stem: str, exact: bool = False) -> str | None:
-    """The expression that a file's name tells, or None: "p017_Open-Smile", "sub-01_task-openSmile_face" ->
-    "open_smile".
-
-    The last `task-` label decides where there is one, otherwise the longest known name that the stem ends with
-    (`exact`: is).
-    """
-    names = {re.sub(r"[^a-z]", "", e): e for e in EXPRESSIONS} | dict(ALIASES)
-    task = re.search(r"(?:task|expr)-([A-Za-z]+)", stem)
-    if task:
-        return names.get(task.group(1).lower())
-    bare = re.sub(r"[^a-z]", "", stem.lower().removesuffix("_face"))
-    if exact:
-        return names.get(bare)
-    return next((names[n] for n in sorted(names, key=len, reverse=True) if bare.endswith(n)), None)
+    source: Path
+    name: str
+    scans: Mapping[str, ScanFile]
+    exam: Exam | None
+    faults: tuple[Fault, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def read_exam(path: str | Path) -> Exam:
     """An exam from its folder or manifest.
 
     A folder holds `exam.json`, or scan files named by expression (`rest.ply`, `p017_open_smile.obj`), itself or in
-    `face/`. Scans are not opened, only checked to exist. Raises `SchemaError` that names the file and the field.
+    `face/`. A subject or visit that no manifest names is told from the folders' names (`face3d.visits`). Scans are not
+    opened, only checked to exist. Raises `SchemaError` that names the file and the field.
     """
+    found = reading(path)
+    if found.faults:
+        first, *others = found.faults
+        more = f" (and {len(others)} more: face3d validate {path})" if others else ""
+        raise SchemaError(f"{found.source}: {first}{more}")
+    assert found.exam is not None  # without a rest scan there is a fault
+    return found.exam
+
+
+def reading(path: str | Path) -> Reading:
+    """What is at `path`, with all its faults. Raises `SchemaError` where nothing of an exam is."""
     path = Path(path)
     if path.is_dir():
         for folder in (path, path / "face"):
             if (folder / MANIFEST).is_file():
                 return _from_manifest(folder / MANIFEST)
-        return _from_names(path / "face" if (path / "face").is_dir() and not _scan_files(path) else path)
-    if not path.is_file():
-        raise SchemaError(f"{path}: no such file or folder; give an exam's folder or its {MANIFEST}")
+        folder = path / "face" if (path / "face").is_dir() and not _scan_files(path) else path
+        if not any(expression_of(_stem(f)) for f in _scan_files(folder)):
+            raise SchemaError(refusal(path, "exam"))
+        return _from_names(folder)
+    if not path.is_file() or path.name in _RESULTS or _is_scan(path):
+        raise SchemaError(refusal(path, "exam"))
     return _from_manifest(path)
 
 
-def _from_manifest(path: Path) -> Exam:
+def _from_manifest(path: Path) -> Reading:
     size = path.stat().st_size
     if size > MANIFEST_LIMIT_BYTES:
         raise SchemaError(f"{path}: {size} bytes; a manifest has {MANIFEST_LIMIT_BYTES} at most. Is it a scan?")
@@ -174,71 +83,129 @@ def _from_manifest(path: Path) -> Exam:
         data = json.loads(path.read_text(encoding="utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise SchemaError(f"{path}: not JSON ({error}); give an exam's folder or its {MANIFEST}") from None
+    except OSError as error:
+        raise SchemaError(f"{path}: cannot be read: {error.strerror}") from None
     if not isinstance(data, dict):
         raise SchemaError(f"{path}: holds a JSON {type(data).__name__}; expected an object with 'subject' and 'scans'")
-    try:
-        manifest = ExamManifest.model_validate(data)
-    except ValidationError as error:
-        raise SchemaError(f"{path}: {_first_of(error)}") from None
-    unknown = sorted(set(data) - set(ExamManifest.model_fields))
-    notes = [f"{path.name}: field {name!r} is not known and was left out" for name in unknown]
-    root = path.parent
-    scans = {}
+    manifest, found = parsed(data)
+    faults, root = list(found), path.parent
+
+    def inside(name: str, field: str) -> Path | None:
+        where = _inside(root, name)
+        if isinstance(where, Path):
+            return where
+        faults.append(Fault(field, where))
+        return None
+
+    scans: dict[str, ScanFile] = {}
     for expression, entry in manifest.scans.items():
         if entry is None:
             continue
         entry = ScanEntry(path=entry) if isinstance(entry, str) else entry
         marks = entry.landmarks or manifest.landmarks.get(expression)
-        scan = _inside(root, entry.path, f"{path}: scans.{expression}")
-        scans[expression] = ScanFile(
-            scan, entry.units or manifest.units,
-            _inside(root, marks, f"{path}: landmarks.{expression}") if marks else None,
-        )  # fmt: skip
+        scan = inside(entry.path, f"scans.{expression}")
+        placed = inside(marks, f"landmarks.{expression}") if marks else None
+        if scan is not None:
+            scans[expression] = ScanFile(scan, entry.units or manifest.units, placed)
     sequences = {}
     for expression, entry in manifest.sequences.items():
         if entry is None:
             continue
         entry = SequenceEntry(path=entry) if isinstance(entry, str) else entry
-        where = _inside(root, entry.path, f"{path}: sequences.{expression}")
-        sequences[expression] = SequenceFile(where, entry.fps, entry.units or manifest.units)
-    stray = sorted(set(manifest.landmarks) - set(scans))
+        where = inside(entry.path, f"sequences.{expression}")
+        if where is not None:
+            sequences[expression] = SequenceFile(where, entry.fps, entry.units or manifest.units)
+    unknown = sorted(set(data) - set(ExamManifest.model_fields))
+    notes = [f"{path.name}: field {name!r} is not known and was left out" for name in unknown]
+    stray = sorted(set(manifest.landmarks) - set(manifest.scans))
     notes += [f"{path.name}: landmarks.{name} has no scan and was left out" for name in stray]
-    return Exam(
-        manifest.subject, scans, manifest.visit or _entity(root, "ses"), manifest.date, manifest.affected_side,
-        manifest.grades.grades() if manifest.grades else None,
-        manifest.device, manifest.protocol, sequences, manifest.clinical, path, tuple(notes),
+    visit = manifest.visit or _visit_of(root, manifest.subject)
+    if visit and not manifest.visit and not entity(root.resolve(), "ses"):
+        notes.append(f"the visit, {visit!r}, is told by the folder's name; {path.name} names none")
+    return _read(
+        path, manifest.subject, visit, scans, faults, notes, date=manifest.date, affected_side=manifest.affected_side,
+        grades=manifest.grades.grades() if manifest.grades else None, device=manifest.device,
+        protocol=manifest.protocol, sequences=sequences, clinical=manifest.clinical,
     )  # fmt: skip
 
 
-def _first_of(error: ValidationError) -> str:
-    """The first fault with its field, and how many more there are: one line."""
-    faults = error.errors(include_url=False)
-    # A path may be text or an object: of the faults at one place, the deepest tells most. Steps through unions
-    # ("function-after[...]", class names) are pydantic's, not the file's.
-    first = max((f for f in faults if f["loc"][:2] == faults[0]["loc"][:2]), key=lambda f: len(f["loc"]))
-    steps = [str(s) for s in first["loc"] if not re.search(r"[\[(]|^[A-Z]|^str$|^constrained-str$", str(s))]
-    message = str(first["msg"]).removeprefix("Value error, ")
-    where = f"{'.'.join(steps)}: " if steps else ""
-    value = first.get("input")
-    shown = "" if first["type"] in ("missing", "value_error") else f", got {json.dumps(value, default=str)[:80]}"
-    more = len({f["loc"][:2] for f in faults}) - 1
-    return f"{where}{message}{shown}" + (f" (and {more} more)" if more else "")
+def _from_names(folder: Path) -> Reading:
+    scans: dict[str, ScanFile] = {}
+    notes, faults = [], []
+    for file in _scan_files(folder):
+        expression = expression_of(_stem(file))
+        if expression is None:
+            notes.append(f"{file.name}: the name tells no expression; left out; {did_you_mean(_stem(file))}")
+        elif expression in scans:
+            first = scans[expression].path.name
+            text = f"{first} and {file.name} both read as {expression!r}; rename one or write an {MANIFEST}"
+            faults.append(Fault("", text))
+        else:
+            marks = [m for s in LANDMARK_SUFFIXES if (m := folder / f"{_stem(file)}{s}").is_file()]
+            scans[expression] = ScanFile(file, landmarks=marks[0] if marks else None)
+    if "rest" not in scans:
+        found = f"found {', '.join(scans)}"
+        faults.append(Fault("", f"neither {MANIFEST} nor a scan named rest ({found}); name a file rest.ply, say"))
+    subject, visit = named_by(folder)
+    if visit and not entity(folder.resolve(), "ses"):
+        notes.append(f"subject {subject!r} and visit {visit!r} are told by the folders' names")
+    return _read(folder, subject, visit, scans, faults, notes)
 
 
-def _inside(root: Path, name: str, where: str) -> Path:
-    """The file `name` below `root`. A manifest from elsewhere must not make us open what lies outside its folder."""
+def _read(
+    source: Path, subject: str, visit: str | None, scans: Mapping[str, ScanFile], faults: Iterable[Fault],
+    notes: Iterable[str], **more: Any,
+) -> Reading:  # fmt: skip
+    own = subject.removeprefix("sub-")
+    people = {found.group(1) for scan in scans.values() if (found := re.match(r"sub-([A-Za-z0-9]+)", scan.path.name))}
+    folder = entity(source.resolve().parent if source.is_file() else source.resolve(), "sub")
+    faults, said = list(faults), list(notes)
+    if len(people) > 1:
+        faults.append(Fault("scans", f"files of several people: {', '.join(f'sub-{p}' for p in sorted(people))}"))
+    other = {p for p in people if not own.startswith(p)} | ({folder} if folder and folder != own else set())
+    if other:
+        names = ", ".join(f"sub-{p}" for p in sorted(other))
+        said.append(f"subject {subject!r}, but files or folders are named {names}; is it the same person?")
+    name = f"{subject}/{visit}" if visit else subject
+    exam = None
+    if "rest" in scans:
+        exam = Exam(subject, scans, visit, source=source, notes=tuple(said), **more)
+    return Reading(source, name, scans, exam, tuple(faults), tuple(said))
+
+
+def _visit_of(folder: Path, subject: str) -> str | None:
+    """The visit that the folder of a manifest without one is named after: "pre" in "bob/pre", any name in the
+    subject's own folder."""
+    place = folder.resolve()
+    place = place.parent if place.name == "face" else place
+    own = place.parent.name.removeprefix("sub-").casefold() == subject.removeprefix("sub-").casefold()
+    return named_by(place)[1] or (place.name if own else None)
+
+
+def _inside(root: Path, name: str) -> Path | str:
+    """The file `name` below `root`, or why there is none. A manifest from elsewhere must not make us open what lies
+    outside its folder."""
     target = root / name
-    if not target.resolve().is_relative_to(root.resolve()):
-        raise SchemaError(f"{where}: {name!r} lies outside {root}; keep an exam's files in its folder")
-    if not target.exists():
-        raise SchemaError(f"{where}: {name!r} does not exist in {root}")
-    return target
+    try:
+        if not target.resolve().is_relative_to(root.resolve()):
+            return f"{name!r} lies outside {root}; keep an exam's files in its folder"
+        if target.exists():
+            return target
+    except (OSError, ValueError) as error:  # too long, or with a NUL
+        return f"{name[:80]!r} cannot be the name of a file ({error})"
+    there = [p.name for p in target.parent.iterdir()] if target.parent.is_dir() else []
+    same = [n for n in there if n.casefold() == target.name.casefold()]
+    near = same or difflib.get_close_matches(target.name, there, n=1, cutoff=0.8)
+    return f"{name!r} does not exist in {root}" + (f"; is it {near[0]!r}?" if near else "")
+
+
+def _is_scan(path: Path) -> bool:
+    return path.name.lower().removesuffix(".gz").endswith(SCAN_SUFFIXES)
 
 
 def _scan_files(folder: Path) -> list[Path]:
-    return sorted(
-        p for p in folder.iterdir() if p.is_file() and p.name.lower().removesuffix(".gz").endswith(SCAN_SUFFIXES)
-    )
+    """Hidden files are left out: macOS writes a "._rest.ply" beside each file on foreign disks."""
+    return sorted(p for p in folder.iterdir() if p.is_file() and _is_scan(p) and not p.name.startswith("."))
 
 
 def _stem(path: Path) -> str:
@@ -246,50 +213,88 @@ def _stem(path: Path) -> str:
     return name[: name.rindex(".")]
 
 
-def _entity(folder: Path, key: str) -> str | None:
-    """The label of a BIDS entity in a path: ("sub-p017/ses-pre/face", "ses") -> "pre"."""
-    parts = (part for part in reversed(folder.resolve().parts) if part.startswith(f"{key}-"))
-    return next((part.removeprefix(f"{key}-") for part in parts), None)
-
-
-def _from_names(folder: Path) -> Exam:
-    scans: dict[str, ScanFile] = {}
-    notes = []
-    for file in _scan_files(folder):
-        expression = expression_of(_stem(file))
-        if expression is None:
-            notes.append(f"{file.name}: the name tells no expression; left out")
-        elif expression in scans:
-            raise SchemaError(
-                f"{folder}: {scans[expression].path.name} and {file.name} both read as {expression!r}; "
-                f"rename one or write an {MANIFEST}"
-            )
-        else:
-            marks = [m for s in LANDMARK_SUFFIXES if (m := folder / f"{_stem(file)}{s}").is_file()]
-            scans[expression] = ScanFile(file, landmarks=marks[0] if marks else None)
-    if "rest" not in scans:
-        found = f"found {', '.join(scans)}" if scans else "no scan file is named by an expression"
-        raise SchemaError(f"{folder}: neither {MANIFEST} nor a scan named rest ({found}); name a file rest.ply, say")
-    subject = _entity(folder, "sub") or folder.resolve().name
-    return Exam(subject, scans, visit=_entity(folder, "ses"), source=folder, notes=tuple(notes))
-
-
 def find_exams(study: str | Path) -> Iterator[Path]:
-    """Folders below `study` that hold an exam, in the order of their paths: those with a manifest, and
-    sub-*/[ses-*/][face/].
+    """Folders below `study` that hold an exam, each exam once, visits in their order: those with a manifest, and those
+    with a scan named rest, unless a manifest or such a scan above them speaks for them (sub-* and ses-* speak for
+    themselves).
 
     Raises `SchemaError` when there is none.
     """
     root = Path(study)
-    if not root.is_dir():
-        raise SchemaError(f"{root}: not a folder; a study is a folder of exams")
-    folders = {p.parent for p in root.rglob(MANIFEST)}
-    for pattern in ("sub-*", "sub-*/face", "sub-*/ses-*", "sub-*/ses-*/face"):
-        for folder in root.glob(pattern):
-            if folder.is_dir() and any(expression_of(_stem(f)) == "rest" for f in _scan_files(folder)):
-                folders.add(folder)
+    folders = _exams_below(root) if root.is_dir() else []
     if not folders:
-        raise SchemaError(
-            f"{root}: no exam in it; expected folders with {MANIFEST}, or sub-*/ses-*/face/ with a rest scan"
+        raise SchemaError(refusal(root, "study"))
+    yield from folders
+
+
+def _exams_below(root: Path, depth: int = 50) -> list[Path]:
+    """Two folders with one rest scan hold one exam: the outer one, whose manifest it is, counts."""
+    found: dict[Path, Path] = {}
+    for folder in _candidates(root, root.resolve(), depth, True, set()):
+        try:
+            rest = reading(folder).scans.get("rest")
+        except SchemaError:
+            rest = None
+        # A rest scan that is a link itself makes no other exam of this one: it may be lent from another visit.
+        place = folder.resolve() if rest is None else rest.path.parent.resolve() / rest.path.name
+        found.setdefault(place, folder)
+    return sorted(found.values(), key=lambda folder: path_order(folder.relative_to(root)))
+
+
+def _candidates(folder: Path, root: Path, depth: int, plain: bool, linked: set[Path]) -> Iterator[Path]:
+    if (folder / MANIFEST).is_file() or (plain and any(expression_of(_stem(f)) == "rest" for f in _scan_files(folder))):
+        yield folder
+        plain = False
+    for below in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if depth else ():
+        if below.is_symlink():  # followed where it leads to what would not be found without it, and once
+            target = below.resolve()
+            if target.is_relative_to(root) or root.is_relative_to(target) or target in linked:
+                continue
+            linked.add(target)
+        yield from _candidates(below, root, depth - 1, plain or below.name.startswith(("sub-", "ses-")), linked)
+
+
+#: What a result of face3d is told by, and the table of a study.
+_RESULTS, _TABLE = ("result.json", "evaluation.json"), "measures.csv"
+#: What was asked for, by the name that `refusal` takes.
+_WANTED: Mapping[str, str] = {
+    "exam": f"one examination: a folder with {MANIFEST} or with a scan named rest", "scan": "one scan file",
+    "study": f"a study: a folder of examinations, each with {MANIFEST} or a scan named rest",
+}  # fmt: skip
+
+
+def refusal(path: str | Path, wanted: str) -> str:
+    """The line that says what is at `path` instead of what was wanted ("exam", "scan", "study"), and what takes it."""
+    path = Path(path)
+    what, way = _contents(path)
+    return f"{path}: {what}; expected {_WANTED[wanted]}{way}"
+
+
+def _contents(path: Path) -> tuple[str, str]:
+    result = "a result of face3d", "; look at its report.html, or give the scans that it was made from"
+    if not path.exists():
+        return "no such file or folder", ""
+    if path.is_file():
+        if path.name == MANIFEST:
+            return "an examination", f"; `face3d exam {path}` measures it"
+        if path.name in _RESULTS:
+            return result
+        return (
+            ("a scan", f"; `face3d analyze {path}` measures it") if _is_scan(path) else ("a file of another kind", "")
         )
-    yield from sorted(folders)
+    below = _exams_below(path, depth=4)
+    if path in below or path / "face" in below:
+        return "an examination, of several scans", f"; `face3d exam {path}` measures it"
+    if any((path / name).is_file() for name in _RESULTS):
+        return result
+    if below:
+        some = ", ".join(str(p.relative_to(path)) for p in islice(below, 4)) + (", ..." if len(below) > 4 else "")
+        many = f"{len(below)} examinations ({some})" if len(below) > 1 else f"an examination lies deeper ({some})"
+        return many, f"; `face3d study {path} --out FOLDER` measures all, or give one of them"
+    if (path / _TABLE).is_file():
+        return "the table of a study", "; give the folder of the examinations that it was made from"
+    if scans := [p.name for p in _scan_files(path)]:
+        return f"no exam in it, {len(scans)} scans whose names tell no expression ({', '.join(scans[:3])})", (
+            f"; name them rest, open_smile and so on, or write an {MANIFEST}"
+        )
+    return "no exam in it", ""

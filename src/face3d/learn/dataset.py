@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from torch import Tensor
 
+import face3d
 from face3d.errors import Face3DError, SchemaError
 from face3d.grading.heads import targets_of
 from face3d.grading.networks.batch import Batch, batch_of, joined
-from face3d.learn.example_files import read_example
+from face3d.io.scan_file import ScanFile
+from face3d.learn.example_files import read_example, truth_file
+
+if TYPE_CHECKING:
+    from face3d.exam import Exam
 
 #: Bytes of examples that stay in memory once read; what comes after them is read from disk each time.
 KEPT_BYTES = 1_500_000_000
@@ -58,9 +65,9 @@ class ExampleSet:
 
 def _notes(path: Path) -> dict[str, Any]:
     try:
-        with np.load(path) as data:
+        with path.open("rb") as file, np.load(file) as data:
             return json.loads(str(data["notes"]))
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise SchemaError(f"{path}: not an example of an exam ({error}); delete it, it is made anew") from error
 
 
@@ -71,24 +78,29 @@ def example_files(
     own, or a benchmark of `face3d simulate`), fitted once and kept in `cache`; without those that a benchmark keeps for
     testing; `tests`: none but those, where it keeps any. An exam that cannot be read or fitted is said by `step` and
     left out. Raises `SchemaError` when there is none."""
-    from face3d.io.exam import find_exams, read_exam
+    from face3d.io.exam import find_exams, read_exam, refusal
     from face3d.learn.example_files import example_from_exam, write_example
 
-    if not folder.is_dir():
+    if not folder.exists():
         raise SchemaError(f"{folder}: no such folder; `data` names folders with examples or exams")
+    if not folder.is_dir():
+        raise SchemaError(refusal(folder, "study"))
     if ready := sorted(folder.glob("*.npz")):
         return ready
     cache.mkdir(parents=True, exist_ok=True)
     out = []
     for path in find_exams(folder):
-        target = cache / f"{path.name}-{_fingerprint(path)}.npz"
-        if not target.exists():
-            step(f"fitting {path.name}")
-            try:
+        try:
+            place = f"{path.name}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
+            target = cache / f"{place}-{_fingerprint(path)}.npz"
+            if not target.exists():
+                for stale in cache.glob(f"{glob.escape(place)}-*.npz"):  # made before something of the exam changed
+                    stale.unlink()
+                step(f"fitting {path.name}")
                 write_example(target, example_from_exam(read_exam(path)))
-            except Face3DError as error:
-                step(f"left out: {error}")
-                continue
+        except Face3DError as error:
+            step(f"left out: {error}")
+            continue
         out.append(target)
     kept = [p for p in out if _notes(p)["facts"].get("split") == "test"]
     out = (kept or out) if tests else [p for p in out if p not in kept]
@@ -98,7 +110,28 @@ def example_files(
 
 
 def _fingerprint(path: Path) -> str:
-    """Of the exam's place and what its manifest says: an altered exam is fitted anew."""
-    manifest = path if path.is_file() else path / "exam.json"
-    text = manifest.read_bytes() if manifest.is_file() else b""
-    return hashlib.sha256(str(path.resolve()).encode() + text).hexdigest()[:12]
+    """Of the content of every file that an exam's example is made from, and of the version that makes it: when any of
+    them changes, the exam is fitted anew."""
+    from face3d.io.exam import read_exam
+
+    exam = read_exam(path)
+    digest = hashlib.sha256(f"{face3d.__version__} {exam.name}".encode())
+    for name, file in _made_from(exam):
+        digest.update(f"\n{name} ".encode())
+        with file.open("rb") as stream:
+            digest.update(hashlib.file_digest(stream, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+def _made_from(exam: Exam) -> Iterator[tuple[str, Path]]:
+    if exam.source is not None and exam.source.is_file():
+        yield "manifest", exam.source
+    if (truth := truth_file(exam)) is not None:
+        yield "truth", truth
+    for expression, scan in exam.scans.items():
+        if isinstance(scan, ScanFile):
+            yield expression, scan.path
+            if scan.path.suffix.lower() == ".gltf":  # its numbers lie beside it
+                yield from ((f"{expression} {p.name}", p) for p in sorted(scan.path.parent.glob("*.bin")))
+            if scan.landmarks is not None:
+                yield f"{expression} landmarks", scan.landmarks

@@ -53,7 +53,7 @@ def write_example(path: Path, example: Example) -> None:
 def read_example(path: Path) -> Example:
     """Raises `SchemaError` that names the file."""
     try:
-        with np.load(path) as data:
+        with path.open("rb") as file, np.load(file) as data:
             arrays = {k: data[k].astype(np.float32) for k in ARRAYS}
             notes = json.loads(str(data["notes"]))
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
@@ -75,12 +75,20 @@ def example_from_exam(exam: Exam, workers: int = 2) -> Example:
 
     labels = labels_of(exam.grades, exam.affected_side)
     facts: dict[str, Any] = {"subject": exam.subject, "visit": exam.visit, "device": exam.device}
-    source = exam.source.parent if exam.source is not None and exam.source.is_file() else exam.source
-    if source is not None and (source / "truth.json").is_file():
-        truth = json.loads((source / "truth.json").read_text(encoding="utf-8"))
+    facts["affected_side"] = exam.affected_side
+    if (file := truth_file(exam)) is not None:
+        truth = json.loads(file.read_text(encoding="utf-8"))
         labels = labels_from_truth(truth)
         facts |= {k: truth[k] for k in ("movement", "state", "age_years", "male", "split") if k in truth}
     return example_with_points(fit_exam(exam, workers=workers), labels, facts)
+
+
+def truth_file(exam: Exam) -> Path | None:
+    """The truth that a simulated exam has beside it."""
+    if exam.source is None:
+        return None
+    file = (exam.source.parent if exam.source.is_file() else exam.source) / "truth.json"
+    return file if file.is_file() else None
 
 
 def example_with_points(

@@ -6,8 +6,8 @@ stable in that expression (`template.movement`). Each side is measured for itsel
 measured.
 
 Ratios are affected / healthy side: 1 symmetric, 0 no movement on the affected side, above 1 more than on the healthy
-side. Where neither side is known or found to be ill they are smaller / larger, which cannot exceed 1. What could not
-be measured is NaN, with the reason as its status.
+side. Where neither side is known or found to be ill they are smaller / larger, which cannot exceed 1; where both are,
+there is nothing to compare with. What could not be measured is NaN, with the reason as its status.
 """
 
 from __future__ import annotations
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 LEAST_WEAKNESS = 0.08
 #: Share of a region's own full movement from which on unasked movement is taken for synkinesis of that side.
 LEAST_SYNKINESIS = 0.15
+#: Why nothing is said of a side by the other.
+BILATERAL = "both sides are affected: there is no healthy one to compare with; see what each side does by itself"
 #: measures of a side whose ratio is reported, and the expressions in which it means something
 RATIOS: Mapping[str, tuple[str, ...]] = {
     "brow_raise": ("brow_raise",), "closure": ("gentle_eye_closure", "tight_eye_closure"),
@@ -53,12 +55,13 @@ RATIOS: Mapping[str, tuple[str, ...]] = {
 class Measures(Value):
     """All measures of one exam.
 
-    `affected_side` "left", "right" or "none"; `side_source` "given" or "measured"; `contradiction`: what speaks clearly
-    against a given side, empty where nothing does. `region_function` brow, eye, midface, mouth, lower_lip -> share of
-    the healthy side's movement, 0..1, NaN where it could not be measured. `synkinesis` (expression asked for, region
-    that was not) -> share of that region's own full movement, NaN where it could not be measured; its row says why.
-    `movements` the fields behind the numbers; `observed` what they were compared from, None where they were read from a
-    result. `identity`: distances over bone by which visits are known for one person's (`template.identity.signature`).
+    `affected_side` "left", "right", "both" or "none"; `side_source` "given" or "measured"; `contradiction`: what speaks
+    clearly against a given side, empty where nothing does. `region_function` brow, eye, midface, mouth, lower_lip ->
+    share of the healthy side's movement, 0..1, NaN where it could not be measured. `synkinesis` (expression asked for,
+    region that was not) -> share of that region's own full movement, NaN where it could not be measured; its row says
+    why. `movements` the fields behind the numbers; `observed` what they were compared from, None where they were read
+    from a result. `identity`: distances over bone by which visits are known for one person's
+    (`template.identity.signature`).
     """
 
     subject: str
@@ -107,8 +110,8 @@ def measure_vertices(
     """Measures of a face in correspondence.
 
     `rest` (N, 3) mm in its canonical frame; `expressions` name -> (N, 3) mm, same vertex order, any pose; rows of NaN
-    were not seen. `affected_side` "left", "right", "none", or None to find it out ("both" is compared like "none":
-    smaller / larger).
+    were not seen. `affected_side` "left", "right", "none", "both" (then nothing is compared with a healthy side: shares
+    of one are NaN), or None to find it out.
     """
     found, notes = movements(rest, expressions, anatomy)
     return measure_movements(rest, found, anatomy, affected_side, subject, visit, notes)
@@ -169,17 +172,18 @@ def _compared(
     side, source = affected_side, "given"
     if side is None:
         side, source = _affected(found, unasked), "measured"
-    side = side if side in SIDES else "none"
+    side = side if side in (*SIDES, "both") else "none"
     rows += _ratio_rows(rows, side)
     function = {region: _function(region, found, rows, side) for region in REGIONS}
     rows += _function_rows(found, function, side)
     if side in SIDES:
         rows += seen.pulled[other_side(side)]
     for s in [side] if side in SIDES else SIDES:
-        rows += [row("synkinesis", e, region, s, value, why) for (e, region), (value, why) in unasked[s].items()]
+        known = {place: (math.nan, BILATERAL) if side == "both" else said for place, said in unasked[s].items()}
+        rows += [row("synkinesis", e, region, s, value, why) for (e, region), (value, why) in known.items()]
     brow, mouth = function["brow"], function["mouth"]
     lost = severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
-    rows.append(row("severity", "all", "face", "both", lost, "needs brow raise and smile"))
+    rows.append(row("severity", "all", "face", "both", lost, _reason(side, "needs brow raise and smile")))
     matrix = {pair: value for pair, (value, _) in unasked.get(side, {}).items()}
     return Measures(
         subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen, identity=seen.identity
@@ -252,6 +256,8 @@ def _ratio_rows(rows: Iterable[Measure], side: str) -> list[Measure]:
 
 def ratio(left: float, right: float, affected: str, least: float = LEAST_FOR_RATIO) -> tuple[float, str]:
     """Affected / healthy, or smaller / larger when neither is affected, and why it is NaN. `least` of the divisor."""
+    if affected == "both":
+        return math.nan, BILATERAL
     if not math.isfinite(left + right):
         return math.nan, "a side was not seen in the scan"
     if affected in SIDES:
@@ -263,7 +269,13 @@ def ratio(left: float, right: float, affected: str, least: float = LEAST_FOR_RAT
     return above / below, ""
 
 
+def _reason(side: str, otherwise: str) -> str:
+    return BILATERAL if side == "both" else otherwise
+
+
 def _shares(pair: Pair, side: str) -> float:
+    if side == "both":
+        return math.nan
     if side in SIDES:
         return pair.share(side)
     smaller, larger = sorted(pair.amplitudes())
@@ -292,5 +304,6 @@ def _function_rows(found: Mapping[tuple[str, str], Pair], function: Mapping[str,
             out.append(row("symmetry", expression, region, "both", value, still))
     for region, value in function.items():
         asked = " or ".join(FULL[region])
-        out.append(row("function", "all", region, "both", value, f"needs a movement of the healthy side in {asked}"))
+        needed = _reason(side, f"needs a movement of the healthy side in {asked}")
+        out.append(row("function", "all", region, "both", value, needed))
     return out

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 
 def measure(exam: Exam, affected_side: str | None = None, step: Callable[[str], None] = lambda name: None) -> Measures:
-    """All measures of an exam. `affected_side` "left", "right" or "none" overrides what the exam says; where neither
-    says it, it is found by measuring."""
+    """All measures of an exam. `affected_side` "left", "right", "both" or "none" overrides what the exam says; where
+    neither says it, it is found by measuring."""
     return measure_fitted(exam, fit_exam(exam, step), affected_side)
 
 

@@ -16,7 +16,7 @@ from importlib.resources import files
 from typing import Any
 
 from face3d.landmarks import SIDES
-from face3d.measuring.exam_measures import Measures
+from face3d.measuring.exam_measures import BILATERAL, Measures
 from face3d.reference.scales import (
     FNGS2,
     SUNNYBROOK_MOVEMENTS,
@@ -76,9 +76,11 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
     """House-Brackmann, Sunnybrook, FNGS 2.0 and eFACE-like items of measured movement.
 
     The scales compare an ill side with a healthy one. Where no side is affected ("none"), left-right differences are
-    within what healthy people have, and count as full movement. Where what was measured contradicts the given side
-    there is nothing healthy to compare with, and nothing is estimated.
+    within what healthy people have, and count as full movement; where both are, nothing is estimated. Where what was
+    measured contradicts the given side there is nothing healthy to compare with, and nothing is estimated either.
     """
+    if m.affected_side == "both":
+        return Estimates(None, None, None, None, None, EfaceItems(), "both", (f"any scale: {BILATERAL}",))
     if m.contradiction:
         refused = f"House-Brackmann, Sunnybrook, FNGS 2.0 and eFACE-like items: {m.contradiction}"
         return Estimates(None, None, None, None, None, EfaceItems(), m.affected_side, (refused,))

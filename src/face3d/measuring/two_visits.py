@@ -25,6 +25,7 @@ from face3d.reference.agreement import (
     technical_error,
 )
 from face3d.reference.angles import beside, gathered, turned
+from face3d.visits import visit_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +47,7 @@ def _both(table: pd.DataFrame, first: str, second: str, least: int) -> Iterator[
     known = set(table["visit"])
     for visit in (first, second):
         if visit not in known:
-            labels = ", ".join(sorted(known - {""})) or "none with a label; exam.json says it as visit"
+            labels = ", ".join(sorted(known - {""}, key=visit_order)) or "none with a label; exam.json says it as visit"
             raise SchemaError(f"no visit {visit!r} in the study; there are {labels}")
     chosen = table.loc[table["visit"].isin([first, second]) & table["value"].notna()]
     twice = chosen.loc[chosen.duplicated(subset=["subject", "visit", *KEYS])].to_dict("records")

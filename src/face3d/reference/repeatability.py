@@ -22,6 +22,7 @@ import numpy as np
 from face3d.errors import SchemaError
 from face3d.reference.agreement import detectable_change, icc, single_value
 from face3d.reference.angles import beside, gathered
+from face3d.visits import visit_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,7 +84,7 @@ def write_repeatability(path: str | Path, values: Iterable[Repeatability]) -> No
 def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tuple[Repeatability, ...]:
     """From a study in which each subject was measured at two visits without a true change between them.
 
-    `table`: tidy, as `face3d study` writes; the first two visits of a subject, in its order, count. Both sides of a
+    `table`: tidy, as `face3d study` writes; the first two visits of a subject (`face3d.visits`) count. Both sides of a
     face tell of the same error, but only people are independent: `n` and Student's t count them. Measures of fewer
     than `least` people are left out.
     """
@@ -95,7 +96,10 @@ def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tup
         groups.setdefault((m, e, r, unit), {}).setdefault((subject, side), {})[visit] = value
     out = []
     for (m, e, r, unit), measured in sorted(groups.items()):
-        twice = {key: list(by.values())[:2] for key, by in measured.items() if len(by) >= 2}
+        firsts = {
+            key: sorted(by, key=lambda v: visit_order(str(v)))[:2] for key, by in measured.items() if len(by) >= 2
+        }
+        twice = {key: [measured[key][v] for v in visits] for key, visits in firsts.items()}
         known = {key: pair for key, pair in twice.items() if math.isfinite(sum(pair))}
         people = [subject for subject, _ in known]
         if len(set(people)) < max(least, 2):

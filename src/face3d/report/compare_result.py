@@ -42,7 +42,7 @@ class CompareResult(Part):
     subject: str
     baseline: str
     visits: list[str]
-    affected_side: Literal["left", "right", "none"]
+    affected_side: Literal["left", "right", "both", "none"]
     changes: list[ChangePart]
     notes: list[str]
 
@@ -52,9 +52,9 @@ class CompareResult(Part):
 
     def to_text(self, most: int = 12) -> str:
         """A summary for the terminal: changes beyond measurement error, the largest against it first."""
-        lines = [
-            f"{self.subject}: {self.baseline} to {', '.join(self.visits)}; ratios against the side {self.affected_side}"
-        ]
+        sides = f"ratios against the side {self.affected_side}"
+        sides = "both sides affected, no ratios" if self.affected_side == "both" else sides
+        lines = [f"{self.subject}: {self.baseline} to {', '.join(self.visits)}; {sides}"]
         judged = [c for c in self.changes if c.beyond is not None]
         beyond = sorted((c for c in judged if c.beyond), key=lambda c: -abs((c.change or 0) / (c.mdc95 or 1)))
         lines.append(f"{len(beyond)} of {len(judged)} measures changed by more than measuring alone explains (95 %)")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from face3d.exam import EXPRESSIONS
+from face3d.measuring.exam_measures import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN, Sunnybrook
 from face3d.report.colors import hex_of
@@ -48,9 +49,10 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
             matrix.setdefault(m.expression, {})[m.region] = m.value
     regions = [r for r in ("brow", "eye", "midface", "mouth", "lower_lip", "chin", "neck")
                if any(r in cells for cells in matrix.values())]  # fmt: skip
-    none, against = result.affected_side == "none", result.affected_side_contradiction
+    neither, both = result.affected_side == "none", result.affected_side == "both"
+    against = result.affected_side_contradiction
     given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
-    said = given[result.affected_side_source] + (" Neither side is affected." if none else "")
+    said = given[result.affected_side_source] + (" Neither side is affected." if neither else "")
     return rendered(
         "exam.html",
         {
@@ -61,9 +63,10 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         notice=result.notice,
         result=result,
         name=f"{result.subject}, {result.visit}" if result.visit else result.subject,
-        side="weaker side" if none else f"{result.affected_side} side",
+        side="weaker side" if neither else "affected sides" if both else f"{result.affected_side} side",
         alarms=[*result.notes[: bool(against)], *(note for note in result.notes if LEFT_OUT in note)],
         side_note="The given side is contradicted by what was measured." if against else said,
+        absent=BILATERAL if both else "not with this side" if against else "",
         scales=_scales(result),
         numerals=list(zip(ROMAN, result.grade.probabilities, strict=True)) if result.grade else [],
         groups=_groups(result),

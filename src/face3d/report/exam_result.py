@@ -90,10 +90,10 @@ class ExamResult(Part):
     notice: str = NOTICE
     subject: str
     visit: str | None
-    affected_side: Literal["left", "right", "none"]
+    affected_side: Literal["left", "right", "both", "none"]
     affected_side_source: Literal["given", "measured"]
     affected_side_contradiction: str = Field("", description="what was measured clearly against a given side; or empty")
-    ratios: str = "affected / healthy side; smaller / larger where no side is affected"
+    ratios: str = "affected / healthy side; smaller / larger where no side is affected; null where both are"
     region_function: dict[str, Number] = Field(description="share of the healthy side's movement, 0..1")
     severity: Number = Field(description="1 - mean of brow and mouth function")
     expressions: dict[str, ExpressionPart]
@@ -112,11 +112,13 @@ class ExamResult(Part):
     def to_text(self) -> str:
         """A summary for the terminal."""
         name = f"{self.subject}/{self.visit}" if self.visit else self.subject
-        side = "no side affected" if self.affected_side == "none" else f"affected side {self.affected_side}"
+        words = {"none": "no side affected", "both": "both sides affected"}
+        side = words.get(self.affected_side, f"affected side {self.affected_side}")
         source = self.affected_side_source + (", AGAINST WHAT WAS MEASURED" if self.affected_side_contradiction else "")
         lines = [f"{name}: {side} ({source}); {len(self.expressions)} expressions"]
         shares = ", ".join(f"{k.replace('_', ' ')} {_percent(v)}" for k, v in self.region_function.items())
-        lines.append(f"movement of the healthy side reached: {shares}")
+        if self.affected_side != "both":
+            lines.append(f"movement of the healthy side reached: {shares}")
         e = self.estimates
         parts = []
         if e.house_brackmann:
