@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all bench lint clean
+.PHONY: help setup demo test test-all light bench lint clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ lint: setup ## style and types
 
 test: lint ## style, types and the tests that fit in ten minutes
 	$(BIN)/pytest
+
+light: ## an environment with the base dependencies alone reads, checks and writes
+	PYTHON=$(PYTHON) bash tools/light_install.sh
 
 test-all: lint ## also the wide and long tests, fuzzing included
 	$(BIN)/pytest -m ''

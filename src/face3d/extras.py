@@ -16,9 +16,10 @@ from face3d.errors import MissingExtraError
 EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "measure": ("distances and the pictures of the report", ("open3d",)),
     "detect": ("finding landmarks without a click", ("mediapipe", "open3d")),
-    "view": ("interactive inspection", ("pyvista",)),
-    "batch": ("many scans at once", ("pebble", "pyarrow")),
-    "learn": ("training and grading", ("torch", "torch_geometric", "sklearn", "captum", "onnx", "onnxscript")),
+    "view": ("scans and results in pyvista and trimesh", ("pyvista", "trimesh")),
+    "batch": ("Parquet tables of many exams", ("pyarrow",)),
+    "grade": ("grading by networks, and its explanation", ("torch", "captum")),
+    "learn": ("training graders", ("torch", "captum", "torch_geometric", "sklearn", "onnx", "onnxscript")),
 }
 
 
