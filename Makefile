@@ -35,8 +35,8 @@ test: lint ## style, types and the tests that fit in ten minutes
 light: ## an environment with the base dependencies alone reads, checks and writes
 	PYTHON=$(PYTHON) bash tools/light_install.sh
 
-test-all: lint ## also the wide and long tests, fuzzing included
-	$(BIN)/pytest -m ''
+test-all: lint ## also the wide and long tests, fuzzing included; with coverage
+	$(BIN)/pytest -m '' --cov=face3d --cov-report=term:skip-covered
 
 bench: setup ## speed and accuracy beside the peers, in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,learn,test,bench]'
