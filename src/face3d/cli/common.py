@@ -9,10 +9,16 @@ from typing import Annotated
 
 import typer
 
+from face3d.errors import ScanError
+
 ScanFile = Annotated[
-    Path, typer.Argument(metavar="SCAN", help="OBJ, PLY, STL, OFF, GLB, glTF, VTP, npz, or these gzipped.")
+    Path,
+    typer.Argument(metavar="SCAN", help="OBJ, PLY, STL, OFF, GLB, glTF, VTP, VTK, PCD, XYZ, npz, or these gzipped."),
 ]
-Units = Annotated[str, typer.Option(help='"mm", "cm" or "m"; "auto" infers them from the size of the head.')]
+Units = Annotated[str, typer.Option(help='"mm", "cm", "m" or "in"; "auto" infers them from the size of the head.')]
+Scale = Annotated[
+    float | None, typer.Option(help="In place of --units: how many millimetres one unit of the file has.")
+]
 Landmarks = Annotated[
     Path | None, typer.Option(help="Landmarks placed by hand; they win over those found automatically.")
 ]
@@ -22,6 +28,13 @@ StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of exam
 RequiredOut = Annotated[Path, typer.Option("--out", help="Folder for the results; made when it is not there.")]
 Side = Annotated[str | None, typer.Option(help='Affected side: "left", "right" or "none"; else found by measuring.')]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def unit_of(units: str, scale: float | None) -> str | float:
+    """The unit that --units or --scale names. Raises `ScanError` when both do."""
+    if scale is not None and units != "auto":
+        raise ScanError(f"--scale {scale:g} and --units {units} are two ways to say the same; give one of them")
+    return units if scale is None else scale
 
 
 def print_json(value: Mapping[str, object]) -> None:

@@ -13,7 +13,7 @@ from scipy.sparse.csgraph import connected_components
 
 from face3d.errors import ScanError
 from face3d.io.read import read_scan
-from face3d.scan import FaceScan
+from face3d.scan import FaceScan, missing_note
 
 
 @dataclass(frozen=True)
@@ -74,12 +74,14 @@ def read_for_info(
         return read_scan(path, units, landmarks, texture=True)
     except ScanError as error:
         scan = read_scan(path, units, landmarks)
-        return scan.replace(notes=(*scan.notes, f"the texture is missing: {error}"))
+        return scan.replace(notes=(*scan.notes, f"the texture is missing, and left out: {error}"))
 
 
 def info(scan: FaceScan) -> Info:
     """The facts of a scan; millimetres."""
     present = scan.present
+    missing = int((~present).sum())
+    notes = (*scan.notes, missing_note(present)) if missing else scan.notes
     used = np.zeros(len(present), bool)
     used[scan.faces] = True
     x, y, z = np.ptp(scan.vertices[present], axis=0).tolist()
@@ -95,8 +97,8 @@ def info(scan: FaceScan) -> Info:
         texture=scan.texture is not None,
         landmarks=tuple(sorted(scan.landmarks)),
         units_note=scan.units_note,
-        missing=int((~present).sum()),
-        notes=scan.notes,
+        missing=missing,
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 

@@ -7,6 +7,7 @@ from face3d.io.foreign import foreign, landmarks
 from face3d.io.off import is_off
 from face3d.io.pcd import is_pcd
 from face3d.io.stl import is_ascii_stl, is_binary_stl
+from face3d.io.text import PADDING
 from face3d.io.vtk import is_vtk
 from face3d.io.xyz import is_cloud
 
@@ -41,14 +42,14 @@ def kind_of(name: str, extension: str, data: bytes) -> str:
         return "pcd"
     if is_off(data):
         return "off"
-    if extension == ".stl" or is_ascii_stl(start):
+    if is_ascii_stl(start):
+        return "stl"
+    if b"facet" not in start and (what := landmarks(start)) is not None:
+        raise ScanError(f"{name}: is {what}; scans are read from {READ}")
+    if extension == ".stl":
         return "stl"
     if extension in (".ply", ".glb", ".gltf", ".vtp", ".vtk", ".pcd", ".off", ".npz"):
         raise ScanError(f"{name}: does not start as a {extension[1:].upper()} file does: damaged, or something else")
-    if b"\0" in start.rstrip(b"\0") and start[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+    if b"\0" in start.rstrip(PADDING) and start[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         raise ScanError(f"{name}: a binary file of no known format; scans are read from {READ}")
-    if is_cloud(start):
-        return "xyz"
-    if (what := landmarks(start)) is not None:
-        raise ScanError(f"{name}: is {what}; scans are read from {READ}")
-    return "obj"
+    return "xyz" if is_cloud(start) else "obj"

@@ -60,16 +60,18 @@ def read_obj(name: str, data: bytes, texture: bool = False) -> RawMesh:
     elif colored:
         notes.append(f"colours are given for {colored} of {len(values)} vertices only, and were left out")
     if is_f.any():
-        face_lines = lines.pick(is_f)
-        corner, corner_uv, sizes = _corners(face_lines, texture, -1 if ended else last)
+        faces = lines.pick(is_f)
+        every = _sizes(faces, -1 if ended else last)
+        (sizes,) = without_small(every, notes)
+        if len(sizes) < len(every):
+            _corners(faces.pick(every < 3), False)
+            faces = faces.pick(every >= 3)
+        corner, corner_uv = _corners(faces, texture)
         number = np.repeat(np.arange(len(sizes)), sizes)
-        used = [corner, number] if corner_uv is None else [corner, number, corner_uv]
-        sizes, corner, number, *rest = without_small(sizes, notes, *used)
-        corner = _absolute(face_lines, corner, number, vertex_lines, "vertex")
-        mesh.faces = fan(name, corner, sizes)
+        mesh.faces = fan(name, _absolute(faces, corner, number, vertex_lines, "vertex"), sizes)
         if texture and library is not None:
             mesh.picture = library
-            mesh.uv = _uv(face_lines, rest[0] if rest else None, number, sizes, lines.pick(is_vt), notes)
+            mesh.uv = _uv(faces, corner_uv, number, sizes, lines.pick(is_vt), notes)
     return mesh
 
 
@@ -114,11 +116,8 @@ def _other_statements(lines: Lines) -> str | None:
     return library
 
 
-def _corners(lines: Lines, texture: bool, unended: int) -> tuple[Ints, Ints | None, Ints]:
-    """Vertex and, with `texture`, texture-coordinate numbers of all corners as written, and each face's corner count.
-
-    `unended`: where the file's last line starts when nothing ends it.
-    """
+def _sizes(lines: Lines, unended: int) -> Ints:
+    """Each face's corner count. `unended`: where the file's last line starts when nothing ends it."""
     _, sizes = tokens(lines.joined(1))
     short = sizes < 1
     short[-1] |= sizes[-1] < 3 and lines.start[-1] == unended
@@ -126,13 +125,18 @@ def _corners(lines: Lines, texture: bool, unended: int) -> tuple[Ints, Ints | No
         bad = int(np.flatnonzero(short)[0])
         way = "; is the file cut short?" if sizes[bad] else ""
         raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} has {sizes[bad]} corners; a face needs 3{way}")
+    return sizes
+
+
+def _corners(lines: Lines, texture: bool) -> tuple[Ints, Ints | None]:
+    """Vertex and, with `texture`, texture-coordinate numbers of all corners as written."""
     numbers = _corner_numbers(lines, texture)
     if numbers is None:
         bad = first_bad(lines, lambda part: _corner_numbers(part, texture) is not None)
         raise ScanError(
             f"{lines.where(bad)}: {lines.text(bad)!r} is no face; its corners are vertex, or vertex/uv/normal, numbers"
         )
-    return *numbers, sizes
+    return numbers
 
 
 def _corner_numbers(lines: Lines, texture: bool) -> tuple[Ints, Ints | None] | None:

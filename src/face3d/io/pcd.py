@@ -13,7 +13,7 @@ from face3d.errors import ScanError
 from face3d.io.raw import RawMesh, check_counts, color_unit, colors_from
 from face3d.io.text import PADDING, Lines, plain, ragged
 
-_START = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*VERSION[ \t]|# \.PCD", re.IGNORECASE)
+_START = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*VERSION[ \t][^\n]*\n[ \t]*FIELDS[ \t]|# \.PCD")
 _LAST = re.compile(rb"^[ \t]*DATA[ \t]+(\w+)[ \t]*\r?\n", re.MULTILINE)
 _MAX_HEADER = 1 << 16
 _COLOR = ("rgb", "rgba")

@@ -56,7 +56,8 @@ def read_scan(
         if units != "auto" and MILLIMETRES.get(str(units)) != 1.0:
             raise ScanError(f"{file}: is a scan of face3d, always in mm; units={units!r} does not fit")
         given, said = placed(name, mesh.vertices, mesh.faces, marks, 1.0)
-        return mesh.replace(landmarks={**mesh.landmarks, **given}, notes=said)
+        gaps = () if mesh.present.all() else (missing_note(mesh.present),)
+        return mesh.replace(landmarks={**mesh.landmarks, **given}, notes=(*gaps, *said))
     present = _present(name, mesh)
     vertices, measured = mesh.vertices, mesh.vertices
     if present is not None:

@@ -67,7 +67,7 @@ def _ascii(name: str, data: bytes) -> RawMesh:
     whole = Lines.of(name, data)
     lines = whole.filled()
     codes = _codes(lines)
-    if _good(codes) < len(codes):
+    if _lacking(codes) or _good(codes) < len(codes):
         # A newline in place of a blank: no byte moves, and each line's number is that of the line it stood on.
         parted = Lines.of(name, _INLINE.sub(b"\n", data))
         number = whole.number[np.searchsorted(whole.end, parted.start)]
@@ -82,12 +82,15 @@ def _ascii(name: str, data: bytes) -> RawMesh:
     if not len(corners):
         raise ScanError(f"{name}: the STL file holds no triangles")
     check_counts(name, len(corners), len(corners) // 3)
-    lacking = [
-        w.decode() for w, letter in zip(_STATEMENTS, b"fovex", strict=False) if codes.count(letter) < codes.count(b"f")
-    ]
-    if lacking:
+    if lacking := _lacking(codes):
         notes.append(f"statements {', '.join(lacking)} are missing; every triangle has its three vertices")
     return _soup(table(corners, len(b"vertex"), (3,), "a vertex"), notes)
+
+
+def _lacking(codes: bytes) -> list[str]:
+    """The statements that are not there once for every facet."""
+    facets = codes.count(b"f")
+    return [word.decode() for word, letter in zip(_STATEMENTS, b"fovex", strict=False) if codes.count(letter) < facets]
 
 
 def _codes(lines: Lines) -> bytes:

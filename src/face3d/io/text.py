@@ -23,15 +23,17 @@ MAX_LINES = 16_000_000
 
 #: What programs and disks leave behind the end of a text: NUL, ^Z and other control characters, erased flash.
 PADDING = bytes(c for c in range(32) if c not in b"\t\n\v\f\r") + b"\xff"
+_BLANK = b" \t\n\v\f\r"
 # How the C libraries of Windows print what is no number.
 _ODD_NAN = re.compile(rb"[-+]?(?:1\.#(?:QNAN|SNAN|IND|INF)\w*|nan\(\w*\))", re.IGNORECASE)
 
 
 def trimmed(data: bytes, notes: list[str]) -> bytes:
     """A text without padding behind its end; a note says how much there was."""
-    if not data.endswith(tuple(PADDING[i : i + 1] for i in range(len(PADDING)))):
+    last = data[-256:].rstrip(_BLANK)[-1:]
+    if not last or last not in PADDING:
         return data
-    size = len(data.rstrip(PADDING + b" \t\n\v\f\r"))
+    size = len(data.rstrip(PADDING + _BLANK))
     size += data[size : size + 1] in (b"\n", b"\r")
     notes.append(f"{len(data) - size} bytes of padding behind the end were left out")
     return data[:size]
@@ -116,7 +118,9 @@ class Lines(Value):
         hashes = np.flatnonzero(self.bytes == ord("#"))
         if not len(hashes):
             return self
-        hashes = np.append(hashes, len(self.bytes))
+        after = self.bytes[np.minimum(hashes + 1, len(self.bytes) - 1)]
+        number = (self.bytes[hashes - 1] == ord(".")) & np.isin(after, list(b"QSI"))  # "1.#QNAN", not a comment
+        hashes = np.append(hashes[~number], len(self.bytes))
         end = np.minimum(self.end, hashes[np.searchsorted(hashes, self.start)])
         cut = (end < self.end) & (end > self.start)
         lines = self

@@ -49,7 +49,7 @@ def read_vtk(name: str, data: bytes) -> RawMesh:
     cells: dict[str, tuple[Ints, Ints]] = {}
     colors: NDArray[np.uint8] | None = None
     about, count = "", 1  # whose attributes follow, and how many there are
-    while words := body.line().split():
+    while words := body.words():
         key = words[0].upper()
         if key == "POINTS" and len(words) == 3 and not about:
             count = body.number(words[1])
@@ -57,9 +57,6 @@ def read_vtk(name: str, data: bytes) -> RawMesh:
             points = body.numbers(3 * count, words[2]).reshape(-1, 3).astype(np.float64)
         elif key in _CELLS and len(words) == 3 and not about:
             cells[key] = body.cells(body.number(words[1]), body.number(words[2]))
-        elif key == "METADATA":
-            while body.line(blank=True):
-                pass
         elif key in ("POINT_DATA", "CELL_DATA") and len(words) == 2:
             about, count = key, body.number(words[1])
         else:
@@ -107,6 +104,13 @@ class _Body:
                 return text
         return ""
 
+    def words(self) -> list[str]:
+        """The words of the next line that is neither blank nor metadata, which end with a blank line."""
+        while (words := self.line().split()) and words[0].upper() == "METADATA":
+            while self.line(blank=True):
+                pass
+        return words
+
     def number(self, text: str) -> int:
         if not text.isdecimal() or len(text) > 10:
             raise ScanError(f"{self.name}: {text[:30]!r} where the VTK file should count something")
@@ -140,10 +144,10 @@ class _Body:
         """Corner counts and all corners of the next `count` cells. Since version 5, `count` is one more, and the ends
         of the cells stand before their corners."""
         here = self.at
-        words = self.line().split()
+        words = self.words()
         if words and words[0].upper() == "OFFSETS" and len(words) == 2:
             ends = self.numbers(count, words[1]).astype(np.int64)
-            words = self.line().split()
+            words = self.words()
             if len(words) != 2 or words[0].upper() != "CONNECTIVITY":
                 raise ScanError(f"{self.name}: the VTK file has OFFSETS without CONNECTIVITY")
             corner = self.numbers(size, words[1]).astype(np.int64)
@@ -178,7 +182,7 @@ class _Body:
             if key == "FIELD":
                 out = []
                 for _ in range(self.number(words[2])):
-                    _, width, rows, kind = self.line().split()
+                    _, width, rows, kind = self.words()
                     out.append(self.array(self.number(rows), self.number(width), kind))
                 return out
             if key == "SCALARS":

@@ -23,6 +23,7 @@ _NAME = re.compile(r"\W*([a-z]+(?::\d)?)")
 _SAME = {"points:0": "x", "points:1": "y", "points:2": "z", "red": "r", "green": "g", "blue": "b", "rf": "r", "gf": "g",
          "bf": "b"}  # fmt: skip
 _NORMAL = ("nx", "ny", "nz")
+_LEICA = ("x", "y", "z", "intensity", "r", "g", "b")  # of PTS files, which begin with a count
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ def read_xyz(name: str, data: bytes) -> RawMesh:
         raise ScanError(
             f"{lines.where(bad)}: {widths[bad]} numbers in {lines.text(bad)!r}; the first point has {widths[0]}"
         )
-    names = _columns(name, layout.names, values)
+    leica = layout.count is not None and values.shape[1] == 7 and not layout.names
+    names = list(_LEICA) if leica else _columns(name, layout.names, values)
     mesh = RawMesh(np.ascontiguousarray(values[:, [names.index(axis) for axis in "xyz"]]), notes=notes)
     colored = all(channel in names for channel in "rgb")
     if colored:
@@ -140,8 +142,9 @@ def _columns(name: str, names: tuple[str, ...], values: NDArray[np.float64]) -> 
         out[normal[0] : normal[0] + 3] = _NORMAL
     color = [i for i in _free(out) if _is_color(some[:, i : i + 3])]
     if color:
-        # "r g b alpha" or "intensity r g b": an alpha is the same everywhere.
-        first = color[0] if np.ptp(some[:, color[-1] + 2]) == 0 else color[-1]
+        # "r g b alpha" or "intensity r g b": an alpha is opaque everywhere.
+        last = np.unique(some[:, color[-1] + 2])
+        first = color[0] if len(last) == 1 and last[0] in (1.0, 255.0) else color[-1]
         out[first : first + 3] = "rgb"
     return out
 
