@@ -22,6 +22,10 @@ from face3d.io.text import PADDING
 from face3d.scan import Floats, Ints
 
 _CHUNK = 1 << 16  # vertices whose joints' matrices are held at once
+# Vertices, each for every morph target and joint that moves it. A face is rigged with some 50 targets and 4 joints a
+# vertex; without a limit, arrays of zeros, which take no room in a file, would take hours.
+_MOST_SHIFTS = 10_000_000
+_JOINT_SETS = 2  # of four joints each
 
 
 def read_gltf(name: str, data: bytes, path: Path, texture: bool = False) -> RawMesh:
@@ -74,6 +78,8 @@ class _Scene:
         self.buffers, self.name, self.notes = buffers, buffers.name, notes
         self.item, self.array = buffers.item, buffers.array
         self.worlds: dict[int, Floats] = {}
+        self.skins: dict[int, Floats] = {}
+        self.shifts = 0  # vertices that morph targets moved so far
 
     def mesh(self, texture: bool) -> RawMesh:
         """All primitives of the scene in one mesh, in the order of its nodes."""
@@ -156,6 +162,7 @@ class _Scene:
                 raise ScanError(
                     f"{self.name}: {len(part.weights)} weights for {len(part.primitive.targets)} morph targets"
                 )
+            self.count_shifts(len(points) * sum(map(bool, part.weights)))
             for weight, target in zip(part.weights, part.primitive.targets, strict=True):
                 if weight and "POSITION" in target:
                     shift = self.array(target["POSITION"], "VEC3", empty=True)
@@ -164,13 +171,24 @@ class _Scene:
                     points = points + weight * shift
         world = part.world
         if part.node.skin is not None:  # the node's own place then does not count
-            joints = self.joints(self.item("skins", part.node.skin))
+            if part.node.skin not in self.skins:
+                self.skins[part.node.skin] = self.joints(self.item("skins", part.node.skin))
+            joints = self.skins[part.node.skin]
             if "JOINTS_0" in part.primitive.attributes:
                 return self.skinned(part.primitive, joints, points)
             if not np.allclose(joints, joints[0]):
                 raise ScanError(f"{self.name}: a mesh with a skin does not say on which joints it hangs (JOINTS_0)")
             world = joints[0]
         return points @ world[:3, :3].T + world[:3, 3], bool(np.linalg.det(world[:3, :3]) < 0)
+
+    def count_shifts(self, count: int) -> None:
+        """Raise `ScanError` when there is more to move than a face has."""
+        self.shifts += count
+        if self.shifts > _MOST_SHIFTS:
+            raise ScanError(
+                f"{self.name}: morph targets and joints move {self.shifts} vertices, each counted for every one that "
+                f"moves it; at most {_MOST_SHIFTS} are moved: export the mesh at rest, without them"
+            )
 
     def joints(self, skin: Skin) -> Floats:
         """(J, 4, 4) what each joint does to a vertex, as the scene stands."""
@@ -189,11 +207,13 @@ class _Scene:
 
     def skinned(self, primitive: Primitive, joints: Floats, points: Floats) -> tuple[Floats, bool]:
         """The vertices moved by the `joints`, by weights that are made to sum to 1."""
+        columns = joints[:, :3].transpose(0, 2, 1).reshape(-1, 12)  # each matrix, column by column
         handed = np.sign(np.linalg.det(joints[:, :3, :3]))
         out, total, turned = np.zeros_like(points), np.zeros(len(points)), 0.0
-        for i in range(len(primitive.attributes)):
+        for i in range(_JOINT_SETS):
             if f"JOINTS_{i}" not in primitive.attributes or f"WEIGHTS_{i}" not in primitive.attributes:
                 break
+            self.count_shifts(4 * len(points))
             joint = self.array(primitive.attributes[f"JOINTS_{i}"], "VEC4", integers=True)
             weight = self.array(primitive.attributes[f"WEIGHTS_{i}"], "VEC4")
             if joint.shape != weight.shape or len(joint) != len(points):
@@ -202,8 +222,8 @@ class _Scene:
             if joint.max() >= len(joints) or not (weight >= 0).all() or not np.isfinite(weight).all():
                 raise ScanError(f"{self.name}: a vertex hangs on a joint that is not there, or by no weight")
             for part in (slice(at, at + _CHUNK) for at in range(0, len(points), _CHUNK)):
-                blend = np.einsum("nk,nkij->nij", weight[part], joints[joint[part], :3])
-                out[part] += np.einsum("nij,nj->ni", blend[:, :, :3], points[part]) + blend[:, :, 3]
+                blend = sum(weight[part, k, None] * columns[joint[part, k]] for k in range(4))
+                out[part] += sum(blend[:, 3 * k : 3 * k + 3] * points[part, k, None] for k in range(3)) + blend[:, 9:]
             total += weight.sum(axis=1)
             turned += float((weight * handed[joint]).sum())
         if not total.all():

@@ -15,7 +15,7 @@ from face3d.io.text import PADDING, Lines, plain, ragged
 
 _START = re.compile(rb"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*VERSION[ \t][^\n]*\n[ \t]*FIELDS[ \t]|# \.PCD")
 _LAST = re.compile(rb"^[ \t]*DATA[ \t]+(\w+)[ \t]*\r?\n", re.MULTILINE)
-_MAX_HEADER = 1 << 16
+_MAX_HEADER, _MAX_UNPACKED = 1 << 16, 256 << 20
 _COLOR = ("rgb", "rgba")
 
 
@@ -112,6 +112,8 @@ def _compressed(name: str, body: bytes, fields: list[_Field], count: int) -> dic
     """Two sizes and then, packed, each field of all points after the other."""
     widths = [f.count * np.dtype(f.kind).itemsize for f in fields]
     packed, size = (int.from_bytes(body[i : i + 4], "little") for i in (0, 4))
+    if size > _MAX_UNPACKED:
+        raise ScanError(f"{name}: the points of the PCD file unpack to {size} bytes; at most {_MAX_UNPACKED} are read")
     if size != count * sum(widths) or packed > len(body) - 8:
         raise ScanError(
             f"{name}: the PCD file declares {packed} packed bytes that hold {size}; {max(len(body) - 8, 0)} follow, "

@@ -17,7 +17,7 @@ from face3d.io.raw import RawMesh, check_counts, color_unit, colors_from
 from face3d.io.text import Lines, plain, ragged, tokens
 
 _OPENED = 1 << 16  # bytes within which the first point stands
-_MOST = 32  # columns
+_MOST = 16  # columns
 _NUMBER = re.compile(rb"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan(?:\(\w*\))?|inf|1\.#\w+)", re.IGNORECASE)
 _NAME = re.compile(r"\W*([a-z]+(?::\d)?)")
 _SAME = {"points:0": "x", "points:1": "y", "points:2": "z", "red": "r", "green": "g", "blue": "b", "rf": "r", "gf": "g",
