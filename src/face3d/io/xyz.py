@@ -23,7 +23,7 @@ _NAME = re.compile(r"\W*([a-z]+(?::\d)?)")
 _SAME = {"points:0": "x", "points:1": "y", "points:2": "z", "red": "r", "green": "g", "blue": "b", "rf": "r", "gf": "g",
          "bf": "b"}  # fmt: skip
 _NORMAL = ("nx", "ny", "nz")
-_LEICA = ("x", "y", "z", "intensity", "r", "g", "b")  # of PTS files, which begin with a count
+_LEICA: tuple[str, ...] = ("x", "y", "z", "intensity", "r", "g", "b")  # of PTS files, which begin with a count
 
 
 @dataclass(frozen=True)
