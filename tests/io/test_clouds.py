@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from test_dialects import FACES, POINTS, RGB, save, tristrips
 
 from face3d.errors import ScanError
 from face3d.io import read_scan
-from test_dialects import FACES, POINTS, RGB, save, tristrips
 
 NORMALS = np.column_stack([POINTS[:, 0] / 100, POINTS[:, 1] / 150, np.ones(63)])
 NORMALS /= np.linalg.norm(NORMALS, axis=1, keepdims=True)

@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from limited_reading import read_limited
+from test_clouds import lzf, vtk
+from test_gltf import Glb
 
 from face3d.io import write_scan
 from face3d.scan import FaceScan
-from test_clouds import lzf, vtk
-from test_gltf import Glb
 
 #: What a mutation may put in place of a number or a few bytes: the values at which readers go wrong.
 _WORDS = (

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from test_dialects import FACES, POINTS, F, V, save
 
 from face3d import analyze
-from face3d.geometry.clean import clean, crop_sphere
-from face3d.simulate.demo import demo_scan
 from face3d.errors import ScanError
-from face3d.io.info import info
+from face3d.geometry.clean import clean, crop_sphere
 from face3d.io import read_scan, write_scan
+from face3d.io.info import info
 from face3d.io.units import extent
 from face3d.scan import FaceScan
-from test_dialects import FACES, POINTS, F, V, save
+from face3d.simulate.demo import demo_scan
 
 NAN = np.full((1, 3), np.nan)
 SAID = "1 of 64 points have no coordinates (NaN): kept as rows, not measured"
@@ -149,6 +149,7 @@ def test_an_analysis_is_that_of_the_rest(pair):
     ]
 
 
+@pytest.mark.slow
 def test_its_pictures_are_those_of_the_rest(pair):
     from face3d.report.pictures import pictures_of
 

@@ -25,7 +25,6 @@ _CHUNK = 1 << 16  # vertices whose joints' matrices are held at once
 # Vertices, each for every morph target and joint that moves it. A face is rigged with some 50 targets and 4 joints a
 # vertex; without a limit, arrays of zeros, which take no room in a file, would take hours.
 _MOST_SHIFTS = 10_000_000
-_JOINT_SETS = 2  # of four joints each
 
 
 def read_gltf(name: str, data: bytes, path: Path, texture: bool = False) -> RawMesh:
@@ -210,7 +209,7 @@ class _Scene:
         columns = joints[:, :3].transpose(0, 2, 1).reshape(-1, 12)  # each matrix, column by column
         handed = np.sign(np.linalg.det(joints[:, :3, :3]))
         out, total, turned = np.zeros_like(points), np.zeros(len(points)), 0.0
-        for i in range(_JOINT_SETS):
+        for i in range(len(primitive.attributes)):
             if f"JOINTS_{i}" not in primitive.attributes or f"WEIGHTS_{i}" not in primitive.attributes:
                 break
             self.count_shifts(4 * len(points))
@@ -222,8 +221,12 @@ class _Scene:
             if joint.max() >= len(joints) or not (weight >= 0).all() or not np.isfinite(weight).all():
                 raise ScanError(f"{self.name}: a vertex hangs on a joint that is not there, or by no weight")
             for part in (slice(at, at + _CHUNK) for at in range(0, len(points), _CHUNK)):
-                blend = sum(weight[part, k, None] * columns[joint[part, k]] for k in range(4))
-                out[part] += sum(blend[:, 3 * k : 3 * k + 3] * points[part, k, None] for k in range(3)) + blend[:, 9:]
+                blend = np.zeros((len(points[part]), 12))
+                for k in range(4):
+                    blend += weight[part, k, None] * columns[joint[part, k]]
+                for k in range(3):
+                    out[part] += blend[:, 3 * k : 3 * k + 3] * points[part, k, None]
+                out[part] += blend[:, 9:]
             total += weight.sum(axis=1)
             turned += float((weight * handed[joint]).sum())
         if not total.all():

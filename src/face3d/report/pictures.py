@@ -81,7 +81,7 @@ def pictures_of(analysis: Analysis) -> Pictures:
     scan = analysis.scan.moved(analysis.head)
     drawn = np.arange(len(scan.vertices))
     if not scan.present.all():  # points without coordinates
-        from face3d.clean import crop
+        from face3d.geometry.clean import crop
 
         part = crop(scan, scan.present)
         scan, drawn = part.scan, part.kept
