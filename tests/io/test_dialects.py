@@ -256,7 +256,7 @@ def test_stl_that_is_cut_or_wrong_stays_an_error(tmp_path):
 # --------------------------------------------------------------------------------------------------------------- PLY
 
 
-@pytest.mark.parametrize("first", ["ply ", "ply\t", "ply \r"])
+@pytest.mark.parametrize("first", ["ply ", "ply\t", "ply \r", "\nply", "PLY", "\ufeffply"])
 def test_ply_first_line_with_a_blank(tmp_path, first):
     check(save(tmp_path, "a.ply", PLY.replace("ply", first, 1)))
     check(save(tmp_path, "a.ply", BINARY_PLY.replace(b"ply", first.encode(), 1)))

@@ -42,6 +42,10 @@ _ELEMENTS = {
 }  # fmt: skip
 _ELEMENT = re.compile(rb"<(?:!DOCTYPE\s+)?([A-Za-z]\w*)", re.IGNORECASE)
 
+_MODEL = re.compile(rb"3D/[\w./-]{1,80}\.model")
+# Columns and rows of a scanner's grid, and where the scanner stood.
+_PTX = re.compile(rb"\s*\d+\s*\n\s*\d+\s*\n-?\d[\d.eE+-]*+(?:[ \t]++-?\d[\d.eE+-]*+){2}[ \t\r]*\n")
+
 # TPS, menpo's and Landmark's points, and rows of a name and three numbers.
 _POINTS = re.compile(rb"\s*(?:LM3?\s*=|version\s*:\s*\d+\s+n_points|Version\s+1\.0\s+\d+\s+\S+\s+[-\d])", re.IGNORECASE)
 _NAMED = re.compile(rb"\s*\"?([A-Za-z][^,;\t\n]*?)\"?(?:\s*[,;\t]\s*|\s+)-?\d[-+.,;\d\se]*", re.IGNORECASE)
@@ -66,7 +70,7 @@ def foreign(start: bytes, data: bytes) -> str | None:
     if text[:1] == b"<":
         element = _ELEMENT.search(text)
         return None if element is None else _ELEMENTS.get(element[1].lower())
-    return None
+    return f"a PTX scan of Leica; {_AS_CLOUD}" if _PTX.match(start) else None
 
 
 def landmarks(start: bytes) -> str | None:
@@ -82,7 +86,7 @@ def _archive(start: bytes, data: bytes) -> str | None:
     first = start[30 : 30 + int.from_bytes(start[26:28], "little")].lower()
     if first.endswith((b".usdc", b".usda", b".usd")):
         return f"a USDZ scene, as iPhones hand out; {_AS_MESH}"
-    if b"3D/3dmodel.model" in data:
+    if _MODEL.search(data):
         return f"a 3MF file; {_AS_MESH}"
     return None if first.endswith(b".npy") else "a zip archive; unpack it first"
 

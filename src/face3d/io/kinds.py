@@ -6,6 +6,7 @@ from face3d.errors import ScanError
 from face3d.io.foreign import foreign, landmarks
 from face3d.io.off import is_off
 from face3d.io.pcd import is_pcd
+from face3d.io.ply_header import is_ply
 from face3d.io.stl import is_ascii_stl, is_binary_stl
 from face3d.io.text import PADDING
 from face3d.io.vtk import is_vtk
@@ -25,7 +26,7 @@ def kind_of(name: str, extension: str, data: bytes) -> str:
     what = foreign(start, data)
     if what is not None:
         raise ScanError(f"{name}: is {what}; scans are read from {READ}")
-    if start[:3] == b"ply" and start[3:80].lstrip(b" \t")[:1] in (b"\n", b"\r"):
+    if is_ply(start):
         return "ply"
     if start[:4] == b"glTF":
         return "gltf"

@@ -20,6 +20,7 @@ def read_ply(name: str, data: bytes) -> RawMesh:
     Raises `ScanError` naming the header line or the record at fault, before memory is taken for what is not there.
     """
     notes: list[str] = []
+    data = data.removeprefix(b"\xef\xbb\xbf")
     order, elements, picture, body = read_header(name, data)
     by_name = {e.name: e for e in elements}
     if len(by_name) != len(elements):

@@ -16,6 +16,7 @@ _TYPES = {
 }  # fmt: skip
 _FORMATS = {"ascii": "", "binary_little_endian": "<", "binary_big_endian": ">"}
 _MAX_HEADER = 1 << 20
+_FIRST = re.compile(rb"\s*ply[ \t]*[\r\n]", re.IGNORECASE)
 _END = re.compile(rb"(?<=[\r\n])end_header[ \t]*(?=[\r\n])")
 
 
@@ -47,6 +48,11 @@ class Element:
         return size + entries * sum(np.dtype(p.kind).itemsize for p in self.properties if p.count_kind)
 
 
+def is_ply(start: bytes) -> bool:
+    """Whether a file that starts so is a PLY file: the word alone on its line, perhaps after blank ones."""
+    return _FIRST.match(start) is not None
+
+
 def read_header(name: str, data: bytes) -> tuple[str, list[Element], str | None, int]:
     """Byte order ("" for ascii), elements, texture file and where the body starts. Raises `ScanError`."""
     found = _END.search(data, 0, _MAX_HEADER)
@@ -60,7 +66,7 @@ def read_header(name: str, data: bytes) -> tuple[str, list[Element], str | None,
     elements: list[Element] = []
     for number, line in enumerate(re.split("\r\n|\n|\r", head.decode("latin-1")), 1):
         words = line.split()
-        if not words or words[0] in ("ply", "obj_info"):
+        if not words or words[0].lower() in ("ply", "obj_info"):
             continue
         if words[0] == "comment":
             if len(words) > 2 and words[1].lower() == "texturefile":
