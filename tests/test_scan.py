@@ -27,10 +27,13 @@ def test_arrays_are_private_copies_and_locked():
 
 def test_pickling_keeps_everything_and_locks_again():
     texture = Texture(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 3, 2)))
-    scan = FaceScan(VERTICES, FACES, {"prn": VERTICES[1]}, np.zeros((4, 3), np.uint8), texture, "a", "given: mm")
+    scan = FaceScan(
+        VERTICES, FACES, {"prn": VERTICES[1]}, np.zeros((4, 3), np.uint8), texture, "a", "given: mm", ("2 left out",)
+    )
     copy = pickle.loads(pickle.dumps(scan))
     assert np.array_equal(copy.vertices, scan.vertices) and np.array_equal(copy.faces, scan.faces)
     assert copy.landmarks.keys() == scan.landmarks.keys() and copy.units_note == "given: mm"
+    assert copy.notes == ("2 left out",) == copy.replace(name="b").notes
     arrays = (copy.vertices, copy.faces, copy.colors, copy.texture.image, copy.texture.uv)
     assert not any(array.flags.writeable for array in arrays)
 
@@ -59,3 +62,24 @@ def test_a_rigid_motion_moves_landmarks_with_the_surface():
     assert np.array_equal(moved.landmarks["prn"], moved.vertices[3])
     back = moved.moved(motion.inv())
     assert np.abs(back.vertices - VERTICES).max() < 1e-12  # mm; rounding only
+
+
+def test_a_scan_is_shown_in_a_few_lines_however_large_it_is():
+    texture = Texture(np.zeros((2, 3, 3), np.uint8), np.zeros((2, 3, 2)))
+    marks = {f"mark {i}": VERTICES[0] for i in range(500)}
+    small = FaceScan(
+        VERTICES, FACES, marks, np.zeros((4, 3), np.uint8), texture, "<a>", "mm: as given", ("1 left out",)
+    )
+    shown = repr(small)
+    assert shown == (
+        "FaceScan('<a>': vertices: 4; triangles: 2; extent: 1.0 x 1.0 x 1.0 mm; units: mm: as given; colours: yes; "
+        "texture: yes; landmarks: 500; notes: 1 left out)"
+    )
+    assert repr(texture) == "Texture(3 x 2 pixels on 2 triangles)"
+    table = small._repr_html_()
+    assert "<caption>&lt;a&gt;</caption>" in table and "<tr><th>triangles</th><td>2</td></tr>" in table
+    vertices = np.random.default_rng(0).normal(size=(50_000, 3))
+    vertices[:7] = np.nan
+    large = FaceScan(vertices, name="a" * 5000, units_note="b" * 5000, notes=tuple("c" * 5000 for _ in range(5000)))
+    assert len(repr(large)) < 2000 and len(large._repr_html_()) < 2500 and "\n" not in repr(large)
+    assert "vertices: 50,000, 7 of them without coordinates; triangles: none: a point cloud" in repr(large)

@@ -69,6 +69,21 @@ LITTLE = "format binary_little_endian 1.0"
 FACES = "property list uchar int vertex_indices"
 
 
+THREE = b"POINTS 3 float\n" + bytes(36)
+VTK = b"# vtk DataFile Version 4.2\nx\nBINARY\nDATASET POLYDATA\n"
+
+
+def pcd_header(form: str, points: int, count: int = 1) -> bytes:
+    more = f"FIELDS x y z a\nSIZE 4 4 4 4\nTYPE F F F F\nCOUNT 1 1 1 {count}\n"
+    return f"VERSION 0.7\n{more}WIDTH {points}\nHEIGHT 1\nPOINTS {points}\nDATA {form}\n".encode()
+
+
+def packed_zeros(size: int) -> bytes:
+    """LZF of so many zeros: 264 from every three bytes."""
+    packed = b"\0\0" + b"\xe0\xff\0" * (size // 264)
+    return struct.pack("<II", len(packed), size) + packed
+
+
 def npy(descr: str, shape: tuple, body: bytes) -> bytes:
     head = repr({"descr": descr, "fortran_order": False, "shape": shape}).encode() + b"\n"
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(head)) + head + body
@@ -121,6 +136,21 @@ def hostile(folder: Path) -> None:
         "overflow.obj": TETRAHEDRON.encode() + b"f 99999999999999999999 2 3\n",
         "slashes.obj": TETRAHEDRON.encode() + b"f 1/1/1/1 2 3\n",
         "empty_corner.obj": TETRAHEDRON.encode() + b"f /1 2 3\n",
+        "packed.pcd": pcd_header("binary_compressed", 3_900_000, 18) + packed_zeros(3_900_000 * 84),
+        "packed_far.pcd": pcd_header("binary_compressed", 1, 18) + struct.pack("<II", 4, 84) + b"\xe0\xff\xff\xff",
+        "claims.pcd": pcd_header("binary", 3_900_000) + bytes(500),
+        "claims_ascii.pcd": pcd_header("ascii", 3_900_000) + b"1 2 3 4\n",
+        "many.pcd": pcd_header("binary", 4_000_000_000) + bytes(500),
+        "no_z.pcd": pcd_header("ascii", 1).replace(b"x y z", b"x y w") + b"1 2 3 4\n",
+        "claims.vtk": VTK + b"POINTS 3900000 float\n" + bytes(500), "cut.vtk": VTK + b"POINTS 1 float\n" + bytes(11),
+        "offsets.vtk": VTK + THREE + b"\nPOLYGONS 3900000 3900000\nOFFSETS vtktypeint64\n",
+        "cells.vtk": VTK + THREE + b"\nPOLYGONS 2 8\n" + struct.pack(">8i", 3, 0, 1, 2, 9**9, 0, 1, 2),
+        "grid.vtk": VTK.replace(b"POLYDATA", b"STRUCTURED_GRID") + b"DIMENSIONS 1 1 1\nPOINTS 1 float\n" + bytes(12),
+        "ragged.xyz": b"1 2 3\n4 5 6 7\n", "counted.pts": b"3\n1 2 3\n4 5 6\n", "wide.xyz": b"1 " * 40 + b"\n",
+        "strip.ply": ply_header(
+            LITTLE, "element vertex 3", *XYZ, "element tristrips 1", "property list int int vertex_indices"
+        ) + bytes(36) + struct.pack("<6i", 5, 0, 1, 2, -1, 3),
+        "wrapped.ply": ply_header("format ascii 1.0", "element vertex 2", *XYZ) + b"1 2 3 4 5\n",
         "patient.tsb": b"3dMD", "patient.tom": b"Vectra", "patient.tsb.gz": b"3dMD",
         "picture.obj": b"\x89PNG\r\n\x1a\n", "hdf.ply": b"\x89HDF\r\n", "legacy.vtp": b"# vtk DataFile Version 3.0\n",
         "pickle.npz": pickle.dumps(_Bomb()), "script.obj": b"#!/bin/sh\nrm -r /\n",
@@ -177,6 +207,18 @@ def test_hostile_files(tmp_path):
         {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}}] * 200_000}]},
     )):  # fmt: skip
         (folder / f"wrong_{i}.gltf").write_text(gltf(good, **changes))
+    # Arrays of zeros that take no room in the file, over and over.
+    part = {"bufferView": 0, "componentType": 5121}
+    zeros = {"componentType": 5126, "count": 3_900_000, "sparse": {"count": 1, "indices": part, "values": part}}
+    accessors = [zeros | {"type": "VEC3"}, zeros | {"type": "VEC4"}, zeros | {"type": "VEC4", "componentType": 5121}]
+    sets = {f"JOINTS_{i}": 2 for i in range(999)} | {f"WEIGHTS_{i}": 1 for i in range(999)}
+    for i, (targets, attributes) in enumerate((([{"POSITION": 0}] * 999, {}), ([], sets))):
+        shown = {"attributes": {"POSITION": 0} | attributes, "targets": targets}
+        changes = {
+            "accessors": accessors, "meshes": [{"primitives": [shown], "weights": [1] * 999}],
+            "nodes": [{"mesh": 0, "skin": 0}], "skins": [{"joints": [0] * 9}],
+        }  # fmt: skip
+        (folder / f"zeros_{i}.gltf").write_text(gltf(good, **changes))
     outcomes = read_limited(sorted(folder.iterdir()))
     assert len(outcomes) > 60
     for outcome in outcomes:

@@ -342,8 +342,12 @@ def test_units_given_and_ambiguous(tmp_path):
         read_scan(path)
     assert np.allclose(read_scan(path, units="cm").vertices, SQUARE * 0.5)
     assert read_scan(path, units="m").units_note == "m: as given"
-    with pytest.raises(ScanError, match="not known"):
-        read_scan(path, units="inch")
+    for units, factor in (("in", 25.4), (25.4, 25.4), ("25.4", 25.4), (7, 7.0)):
+        assert np.allclose(read_scan(path, units=units).vertices, SQUARE * 0.05 * factor)
+    assert read_scan(path, units=25.4).units_note == "25.4: as given, the millimetres in one unit of the file"
+    for units in ("inch", 0, -1.0, np.nan, "inf", ""):
+        with pytest.raises(ScanError, match="not known"):
+            read_scan(path, units=units)
 
 
 def test_landmarks_take_the_scan_s_unit(tmp_path):

@@ -10,12 +10,16 @@ from typing import Annotated, Literal
 
 import typer
 
-from face3d.errors import OutputError
+from face3d.errors import OutputError, ScanError
 
 ScanFile = Annotated[
-    Path, typer.Argument(metavar="SCAN", help="OBJ, PLY, STL, OFF, GLB, glTF, VTP, npz, or these gzipped.")
+    Path,
+    typer.Argument(metavar="SCAN", help="OBJ, PLY, STL, OFF, GLB, glTF, VTP, VTK, PCD, XYZ, npz, or these gzipped."),
 ]
-Units = Annotated[str, typer.Option(help='"mm", "cm" or "m"; "auto" infers them from the size of the head.')]
+Units = Annotated[str, typer.Option(help='"mm", "cm", "m" or "in"; "auto" infers them from the size of the head.')]
+Scale = Annotated[
+    float | None, typer.Option(help="In place of --units: how many millimetres one unit of the file has.")
+]
 Landmarks = Annotated[
     Path | None, typer.Option(help="Landmarks placed by hand; they win over those found automatically.")
 ]
@@ -37,6 +41,13 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"{folder}: {there} is a file, no folder; give another folder with --out")
     if not os.access(there, os.W_OK | os.X_OK):
         raise OutputError(f"{folder}: {there} cannot be written to; give another folder with --out")
+
+
+def unit_of(units: str, scale: float | None) -> str | float:
+    """The unit that --units or --scale names. Raises `ScanError` when both do."""
+    if scale is not None and units != "auto":
+        raise ScanError(f"--scale {scale:g} and --units {units} are two ways to say the same; give one of them")
+    return units if scale is None else scale
 
 
 def print_json(value: Mapping[str, object]) -> None:

@@ -13,12 +13,14 @@ from face3d.cli.common import (
     Json,
     Landmarks,
     Out,
+    Scale,
     ScanFile,
     Side,
     Units,
     check_writable,
     print_json,
     refuse,
+    unit_of,
 )
 
 if TYPE_CHECKING:
@@ -35,8 +37,9 @@ def demo(
 
 
 def analyze(
-    scan: ScanFile, out: Out = None, units: Units = "auto", landmarks: Landmarks = None, json: Json = False
-) -> int:
+    scan: ScanFile, out: Out = None, units: Units = "auto", scale: Scale = None, landmarks: Landmarks = None,
+    json: Json = False,
+) -> int:  # fmt: skip
     """Measure one face scan: where it differs from its mirror image, and by how much.
 
     Without --out nothing is written, only the summary is printed.
@@ -44,16 +47,17 @@ def analyze(
     from face3d.io import read_scan
 
     _check_scan(scan)
-    return _analyze(lambda: read_scan(scan, units, landmarks), out, json)
+    return _analyze(lambda: read_scan(scan, unit_of(units, scale), landmarks), out, json)
 
 
-def info(scan: ScanFile, units: Units = "auto", landmarks: Landmarks = None, json: Json = False) -> int:
+def info(
+    scan: ScanFile, units: Units = "auto", scale: Scale = None, landmarks: Landmarks = None, json: Json = False
+) -> int:
     """Say what is in a scan file, without measuring anything."""
     from face3d.io import info as facts
-    from face3d.io import read_scan
 
     _check_scan(scan)
-    found = facts.info(read_scan(scan, units, landmarks, texture=True))
+    found = facts.info(facts.read_for_info(scan, unit_of(units, scale), landmarks))
     print(found.to_json() if json else found.to_text())
     return 0
 

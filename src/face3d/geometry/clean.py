@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from face3d.errors import ScanError
-from face3d.scan import FaceScan, Floats, Ints
+from face3d.scan import FaceScan, Floats, Ints, missing_note
 from face3d.values import Value, locked
 
 # A vertex is a spike when it stands off the middle of its neighbours by this many times their own spread, and by this
@@ -60,7 +60,7 @@ class Cleaned(Value):
     def then(self, step: Cleaned) -> Cleaned:
         """This, and then `step` on its scan, as one."""
         source = np.where(self.source >= 0, step.source[self.source], -1)
-        return Cleaned(step.scan, self.kept[step.kept], source, self.notes + step.notes)
+        return Cleaned(step.scan, self.kept[step.kept], source, tuple(dict.fromkeys(self.notes + step.notes)))
 
 
 def clean(scan: FaceScan) -> Cleaned:
@@ -68,10 +68,15 @@ def clean(scan: FaceScan) -> Cleaned:
 
     Points at exactly the same place are welded (STL files and texture seams double them), triangles without area or
     there twice go, spikes with their triangles, small or distant separate parts, and points that no triangle uses. The
-    winding is turned outwards when the surface faces inwards as a whole. In point clouds, doubled and stray points go.
-    Raises `ScanError` when nothing is left.
+    winding is turned outwards when the surface faces inwards as a whole. In point clouds, doubled and stray points go,
+    and so do points without coordinates. The notes begin with the scan's own. Raises `ScanError` when nothing is left.
     """
-    notes: list[str] = []
+    notes = list(scan.notes)
+    present = scan.present
+    if not present.all():
+        notes.append(missing_note(present))
+        seen = _subset(scan, present, np.arange(len(present)), scan.faces, np.arange(len(scan.faces)), notes)
+        return seen.then(clean(seen.scan))
     first = _first_of_equal(_bits(scan.vertices))
     welded = int((first != np.arange(len(first))).sum())
     if welded:

@@ -1,175 +1,58 @@
-"""glTF 2.0 and its binary form GLB: triangles and points of the default scene, with its nodes' matrices applied.
+"""glTF 2.0 and its binary form GLB: triangles and points of the default scene, placed and shaped as the file says.
 
-After the Khronos specification 2.0. What changes geometry and is not supported (sparse accessors, Draco and meshopt
-compression) is refused by name; skins and morph targets are left at rest.
+After the Khronos specification 2.0: the matrices of nodes, morph targets at their default weights, skins in the pose of
+their joints. What changes geometry and is not supported (Draco and meshopt compression without the plain data beside
+it, instances) is refused by name. Animations are left out.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
 from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, Field, FiniteFloat, ValidationError
 
 from face3d.errors import ScanError
-from face3d.io import guard
-from face3d.io.raw import RawMesh, check_counts, colors_from
+from face3d.io.gltf_buffers import Buffers
+from face3d.io.gltf_document import FAN, POINTS, STRIP, TRIANGLES, Node, Primitive, Skin, parse_document
+from face3d.io.raw import RawMesh, check_counts, color_unit, colors_from, strips
+from face3d.io.text import PADDING
 from face3d.scan import Floats, Ints
 
-_Id = Annotated[int, Field(ge=0, strict=True)]
-_COMPONENTS = {5120: "i1", 5121: "u1", 5122: "i2", 5123: "u2", 5125: "u4", 5126: "f4"}
-_WIDTHS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4}
-_POINTS, _TRIANGLES, _STRIP, _FAN = 0, 4, 5, 6
-# Required extensions that leave the meaning of vertices and indices as it is.
-_HARMLESS = ("KHR_mesh_quantization", "KHR_texture_transform", "KHR_lights_punctual", "KHR_materials_", "KHR_xmp")
+_CHUNK = 1 << 16  # vertices whose joints' matrices are held at once
+# Vertices, each for every morph target and joint that moves it. A face is rigged with some 50 targets and 4 joints a
+# vertex; without a limit, arrays of zeros, which take no room in a file, would take hours.
+_MOST_SHIFTS = 10_000_000
 
 
-_MAX_OBJECTS = 100_000  # of a scene's description; a scan's has some dozen
-
-
-class _Accessor(BaseModel):
-    bufferView: _Id | None = None
-    byteOffset: _Id = 0
-    componentType: _Id
-    count: Annotated[int, Field(ge=1, strict=True)]
-    type: str
-    normalized: bool = False
-    sparse: dict | None = None
-
-
-class _BufferView(BaseModel):
-    buffer: _Id
-    byteOffset: _Id = 0
-    byteLength: _Id
-    byteStride: Annotated[int, Field(ge=4, le=252)] | None = None
-
-
-class _Buffer(BaseModel):
-    uri: str | None = None
-    byteLength: _Id
-
-
-class _Primitive(BaseModel):
-    attributes: dict[str, _Id]
-    indices: _Id | None = None
-    material: _Id | None = None
-    mode: _Id = _TRIANGLES
-    extensions: dict = {}
-
-
-class _Mesh(BaseModel):
-    primitives: list[_Primitive]
-
-
-class _Node(BaseModel):
-    mesh: _Id | None = None
-    children: list[_Id] = []
-    matrix: Annotated[list[FiniteFloat], Field(min_length=16, max_length=16)] | None = None
-    translation: Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)] = [0.0, 0.0, 0.0]
-    rotation: Annotated[list[FiniteFloat], Field(min_length=4, max_length=4)] = [0.0, 0.0, 0.0, 1.0]
-    scale: Annotated[list[FiniteFloat], Field(min_length=3, max_length=3)] = [1.0, 1.0, 1.0]
-
-    def affine(self) -> Floats:
-        """The node's own 4 x 4 matrix."""
-        if self.matrix is not None:
-            return np.array(self.matrix, np.float64).reshape(4, 4).T
-        x, y, z, w = np.array(self.rotation) / max(float(np.linalg.norm(self.rotation)), 1e-12)
-        turn = np.array(
-            [
-                [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-                [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-                [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-            ]
-        )
-        out = np.eye(4)
-        out[:3, :3], out[:3, 3] = turn * np.array(self.scale), self.translation
-        return out
-
-
-class _Scene(BaseModel):
-    nodes: list[_Id] = []
-
-
-class _Picture(BaseModel):
-    uri: str | None = None
-    bufferView: _Id | None = None
-
-
-class _Source(BaseModel):
-    source: _Id | None = None
-
-
-class _Info(BaseModel):
-    index: _Id
-
-
-class _Metallic(BaseModel):
-    baseColorTexture: _Info | None = None
-
-
-class _Material(BaseModel):
-    pbrMetallicRoughness: _Metallic = _Metallic()
-
-
-class _Asset(BaseModel):
-    version: str
-
-
-class _Document(BaseModel):
-    asset: _Asset
-    scene: _Id = 0
-    scenes: list[_Scene] = []
-    nodes: list[_Node] = []
-    meshes: list[_Mesh] = []
-    accessors: list[_Accessor] = []
-    bufferViews: list[_BufferView] = []
-    buffers: list[_Buffer] = []
-    images: list[_Picture] = []
-    textures: list[_Source] = []
-    materials: list[_Material] = []
-    extensionsRequired: list[str] = []
-
-
-def read_gltf(name: str, data: bytes, path: Path) -> RawMesh:
-    """Parse glTF or GLB; buffers beside it are opened only in the folder of `path`.
+def read_gltf(name: str, data: bytes, path: Path, texture: bool = False) -> RawMesh:
+    """Parse glTF or GLB, with `texture` also uv and picture; buffers beside it are opened only in the folder of `path`.
 
     Raises `ScanError` naming the field at fault.
     """
-    text, binary = _chunks(name, data) if data[:4] == b"glTF" else (data, None)
-    if text.count(b"{") > _MAX_OBJECTS or text.count(b",") > 10 * _MAX_OBJECTS:
-        raise ScanError(f"{name}: a glTF scene of more than {_MAX_OBJECTS} objects; export the one mesh of the face")
-    try:
-        document = _Document.model_validate_json(text.removeprefix(b"\xef\xbb\xbf"))
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        raise ScanError(f"{name}: no valid glTF: {place + ': ' if place else ''}{first['msg']}") from None
-    if not document.asset.version.startswith("2."):
-        raise ScanError(f"{name}: glTF version {document.asset.version[:20]!r}; 2.0 is read")
-    odd = [e for e in document.extensionsRequired if not e.startswith(_HARMLESS)]
-    if odd:
-        raise ScanError(f"{name}: needs the extension {odd[0][:60]!r}; export it without, uncompressed")
-    return _Reader(name, path, document, binary).mesh()
+    notes: list[str] = []
+    text, binary = _chunks(name, data, notes) if data[:4] == b"glTF" else (data, None)
+    document = parse_document(name, text.rstrip(PADDING))
+    return _Scene(Buffers(name, path, document, binary), notes).mesh(texture)
 
 
-def _chunks(name: str, data: bytes) -> tuple[bytes, bytes | None]:
+def _chunks(name: str, data: bytes, notes: list[str]) -> tuple[bytes, bytes | None]:
     """The JSON and the binary chunk of a GLB."""
     if len(data) < 20 or int.from_bytes(data[4:8], "little") != 2:
         raise ScanError(f"{name}: a GLB file cut short, or not of version 2")
     declared = int.from_bytes(data[8:12], "little")
-    if declared != len(data):
-        raise ScanError(f"{name}: the GLB header declares {declared} bytes; the file has {len(data)}")
+    if declared > len(data):
+        raise ScanError(f"{name}: the GLB header declares {declared} bytes; the file has {len(data)}: cut short?")
+    if declared < len(data):
+        notes.append(f"{len(data) - declared} bytes behind the end were left out")
     found: dict[bytes, bytes] = {}
     at = 12
-    while at < len(data):
+    while at < declared:
         size, kind = int.from_bytes(data[at : at + 4], "little"), data[at + 4 : at + 8]
-        if at + 8 + size > len(data):
-            raise ScanError(f"{name}: a chunk of the GLB file declares {size} bytes; {len(data) - at - 8} are left")
+        if at + 8 + size > declared:
+            raise ScanError(f"{name}: a chunk of the GLB file declares {size} bytes; {declared - at - 8} are left")
         found.setdefault(kind, data[at + 8 : at + 8 + size])
         at += 8 + size
     if b"JSON" not in found:
@@ -177,91 +60,182 @@ def _chunks(name: str, data: bytes) -> tuple[bytes, bytes | None]:
     return found[b"JSON"], found.get(b"BIN\0")
 
 
-class _Reader:
-    """A document and its buffers while one file is read."""
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """A primitive where a node shows it."""
 
-    def __init__(self, name: str, path: Path, document: _Document, binary: bytes | None) -> None:
-        self.name, self.path, self.document, self.binary = name, path, document, binary
-        self.loaded: dict[int, bytes] = {}
+    node: Node
+    world: Floats  # 4 x 4, the node's coordinates to the scene's
+    primitive: Primitive
+    weights: list[float]  # of the primitive's morph targets
 
-    def item(self, kind: str, index: int):  # the type is that of the list's items
-        items = getattr(self.document, kind)
-        if index >= len(items):
-            raise ScanError(f"{self.name}: refers to {kind}[{index}]; there are {len(items)}")
-        return items[index]
 
-    def mesh(self) -> RawMesh:
+class _Scene:
+    """The default scene of a document while it is made into one mesh."""
+
+    def __init__(self, buffers: Buffers, notes: list[str]) -> None:
+        self.buffers, self.name, self.notes = buffers, buffers.name, notes
+        self.item, self.array = buffers.item, buffers.array
+        self.worlds: dict[int, Floats] = {}
+        self.skins: dict[int, Floats] = {}
+        self.shifts = 0  # vertices that morph targets moved so far
+
+    def mesh(self, texture: bool) -> RawMesh:
         """All primitives of the scene in one mesh, in the order of its nodes."""
         parts = self.placed()
         total = faces = 0
-        for _, primitive in parts:  # counted before anything is read: many nodes may show one large mesh
-            total += self.item("accessors", self.position(primitive)).count
-            if primitive.indices is not None:
-                faces += self.item("accessors", primitive.indices).count // 3
+        for part in parts:  # counted before anything is read: many nodes may show one large mesh
+            total += self.item("accessors", self.position(part.primitive)).count
+            if part.primitive.indices is not None:
+                faces += self.item("accessors", part.primitive.indices).count // 3
             check_counts(self.name, total, faces)
         if not parts:
             raise ScanError(f"{self.name}: the scene shows no triangles or points")
         vertices: list[Floats] = []
         triangles: list[Ints] = []
         colors: list[NDArray[np.uint8] | None] = []
-        uvs: list[Floats | None] = []
-        pictures: set[int | None] = set()
         first = 0
-        for affine, primitive in parts:
-            points = self.array(self.position(primitive), "VEC3")
-            triangle = self.triangles(primitive, len(points))
-            if np.linalg.det(affine[:3, :3]) < 0:
+        for part in parts:
+            points, flipped = self.points(part)
+            triangle = self.triangles(part.primitive, len(points))
+            if flipped:
                 triangle = triangle[:, ::-1]
-            vertices.append(points @ affine[:3, :3].T + affine[:3, 3])
+            vertices.append(points)
             triangles.append(triangle + first)
-            colors.append(self.colors(primitive, len(points)))
-            uvs.append(self.uv(primitive, triangle, len(points)))
-            pictures.add(self.picture_of(primitive))
+            colors.append(self.colors(part.primitive, len(points)))
             first += len(points)
-        mesh = RawMesh(np.concatenate(vertices), np.concatenate(triangles))
-        if all(c is not None for c in colors):
-            mesh.colors = np.concatenate([c for c in colors if c is not None])
-        if all(u is not None for u in uvs) and pictures != {None}:
-            mesh.uv = np.concatenate([u for u in uvs if u is not None])
-            mesh.picture = self.picture(pictures)
+        mesh = RawMesh(np.concatenate(vertices), np.concatenate(triangles), notes=self.notes)
+        check_counts(self.name, first, len(mesh.faces))
+        known = [c for c in colors if c is not None]
+        if len(known) == len(parts):
+            mesh.colors = np.concatenate(known)
+        elif known:
+            self.notes.append(f"colours are given for {len(known)} of {len(parts)} parts only, and were left out")
+        if texture:
+            mesh.picture = self.picture({self.picture_of(part.primitive) for part in parts})
+            mesh.uv = None if mesh.picture is None else self.uv(parts, vertices, mesh.faces)
         return mesh
 
-    def placed(self) -> list[tuple[Floats, _Primitive]]:
-        """Every primitive of triangles or points with the matrix of its place in the scene."""
-        document = self.document
+    def placed(self) -> list[_Part]:
+        """Every primitive of triangles or points where it stands in the scene."""
+        document = self.buffers.document
         if document.scenes:
             roots = self.item("scenes", document.scene).nodes
         else:
             children = {c for node in document.nodes for c in node.children}
             roots = [i for i in range(len(document.nodes)) if i not in children]
-        out: list[tuple[Floats, _Primitive]] = []
-        seen: set[int] = set()
+        out: list[_Part] = []
         waiting = [(np.eye(4), i) for i in reversed(roots)]
         while waiting:
             above, index = waiting.pop()
-            if index in seen:
+            if index in self.worlds:
                 raise ScanError(f"{self.name}: nodes[{index}] stands in the scene twice; its nodes are no tree")
-            seen.add(index)
-            node = self.item("nodes", index)
-            affine = above @ node.affine()
-            if not np.isfinite(affine).all():
+            node: Node = self.item("nodes", index)
+            world = above @ node.affine()
+            if not np.isfinite(world).all():
                 raise ScanError(f"{self.name}: the matrix of nodes[{index}] is not finite")
+            self.worlds[index] = world
             if node.mesh is not None:
-                primitives = self.item("meshes", node.mesh).primitives
-                out += [(affine, p) for p in primitives if p.mode in (_POINTS, _TRIANGLES, _STRIP, _FAN)]
-            waiting += [(affine, child) for child in reversed(node.children)]
+                mesh = self.item("meshes", node.mesh)
+                weights = mesh.weights if node.weights is None else node.weights
+                shown = (p for p in mesh.primitives if p.mode in (POINTS, TRIANGLES, STRIP, FAN))
+                out += [_Part(node, world, p, weights) for p in shown]
+            waiting += [(world, child) for child in reversed(node.children)]
         return out
 
-    def position(self, primitive: _Primitive) -> int:
+    def position(self, primitive: Primitive) -> int:
+        """The accessor of the vertices. Compressed ones may be there as they are as well."""
         if "POSITION" not in primitive.attributes:
             raise ScanError(f"{self.name}: a primitive has no POSITION")
+        index = primitive.attributes["POSITION"]
         packed = [e for e in primitive.extensions if "compression" in e]
-        if packed:
-            raise ScanError(f"{self.name}: compressed with {packed[0][:60]}; export it uncompressed")
-        return primitive.attributes["POSITION"]
+        if packed and self.item("accessors", index).bufferView is None:
+            raise ScanError(f"{self.name}: compressed with {packed[0][:60]}; export it uncompressed, or as PLY")
+        return index
 
-    def triangles(self, primitive: _Primitive, count: int) -> Ints:
-        if primitive.mode == _POINTS:
+    def points(self, part: _Part) -> tuple[Floats, bool]:
+        """The vertices (N, 3) of a primitive in the scene, and whether they are mirrored there."""
+        points = self.array(self.position(part.primitive), "VEC3")
+        if any(part.weights) and part.primitive.targets:
+            if len(part.weights) != len(part.primitive.targets):
+                raise ScanError(
+                    f"{self.name}: {len(part.weights)} weights for {len(part.primitive.targets)} morph targets"
+                )
+            self.count_shifts(len(points) * sum(map(bool, part.weights)))
+            for weight, target in zip(part.weights, part.primitive.targets, strict=True):
+                if weight and "POSITION" in target:
+                    shift = self.array(target["POSITION"], "VEC3", empty=True)
+                    if len(shift) != len(points):
+                        raise ScanError(f"{self.name}: a morph target moves {len(shift)} of {len(points)} vertices")
+                    points = points + weight * shift
+        world = part.world
+        if part.node.skin is not None:  # the node's own place then does not count
+            if part.node.skin not in self.skins:
+                self.skins[part.node.skin] = self.joints(self.item("skins", part.node.skin))
+            joints = self.skins[part.node.skin]
+            if "JOINTS_0" in part.primitive.attributes:
+                return self.skinned(part.primitive, joints, points)
+            if not np.allclose(joints, joints[0]):
+                raise ScanError(f"{self.name}: a mesh with a skin does not say on which joints it hangs (JOINTS_0)")
+            world = joints[0]
+        return points @ world[:3, :3].T + world[:3, 3], bool(np.linalg.det(world[:3, :3]) < 0)
+
+    def count_shifts(self, count: int) -> None:
+        """Raise `ScanError` when there is more to move than a face has."""
+        self.shifts += count
+        if self.shifts > _MOST_SHIFTS:
+            raise ScanError(
+                f"{self.name}: morph targets and joints move {self.shifts} vertices, each counted for every one that "
+                f"moves it; at most {_MOST_SHIFTS} are moved: export the mesh at rest, without them"
+            )
+
+    def joints(self, skin: Skin) -> Floats:
+        """(J, 4, 4) what each joint does to a vertex, as the scene stands."""
+        lost = [j for j in skin.joints if j not in self.worlds]
+        if lost:
+            raise ScanError(f"{self.name}: a skin hangs on nodes[{lost[0]}], which the scene does not show")
+        worlds = np.array([self.worlds[j] for j in skin.joints])
+        if skin.inverseBindMatrices is None:
+            return worlds
+        inverse = self.array(skin.inverseBindMatrices, "MAT4")
+        if len(inverse) < len(worlds) or not np.isfinite(inverse).all():
+            raise ScanError(
+                f"{self.name}: {len(inverse)} inverse bind matrices for {len(worlds)} joints, or not finite"
+            )
+        return worlds @ inverse[: len(worlds)].reshape(-1, 4, 4).transpose(0, 2, 1)
+
+    def skinned(self, primitive: Primitive, joints: Floats, points: Floats) -> tuple[Floats, bool]:
+        """The vertices moved by the `joints`, by weights that are made to sum to 1."""
+        columns = joints[:, :3].transpose(0, 2, 1).reshape(-1, 12)  # each matrix, column by column
+        handed = np.sign(np.linalg.det(joints[:, :3, :3]))
+        out, total, turned = np.zeros_like(points), np.zeros(len(points)), 0.0
+        for i in range(len(primitive.attributes)):
+            if f"JOINTS_{i}" not in primitive.attributes or f"WEIGHTS_{i}" not in primitive.attributes:
+                break
+            self.count_shifts(4 * len(points))
+            joint = self.array(primitive.attributes[f"JOINTS_{i}"], "VEC4", integers=True)
+            weight = self.array(primitive.attributes[f"WEIGHTS_{i}"], "VEC4")
+            if joint.shape != weight.shape or len(joint) != len(points):
+                raise ScanError(f"{self.name}: joints for {len(joint)} and weights for {len(weight)} of {len(points)}")
+            joint = np.where(weight > 0, joint, 0)
+            if joint.max() >= len(joints) or not (weight >= 0).all() or not np.isfinite(weight).all():
+                raise ScanError(f"{self.name}: a vertex hangs on a joint that is not there, or by no weight")
+            for part in (slice(at, at + _CHUNK) for at in range(0, len(points), _CHUNK)):
+                blend = np.zeros((len(points[part]), 12))
+                for k in range(4):
+                    blend += weight[part, k, None] * columns[joint[part, k]]
+                for k in range(3):
+                    out[part] += blend[:, 3 * k : 3 * k + 3] * points[part, k, None]
+                out[part] += blend[:, 9:]
+            total += weight.sum(axis=1)
+            turned += float((weight * handed[joint]).sum())
+        if not total.all():
+            raise ScanError(f"{self.name}: vertex {int(np.argmin(total))} of a skinned mesh hangs on no joint")
+        return out / total[:, None], turned < 0
+
+    def triangles(self, primitive: Primitive, count: int) -> Ints:
+        """(F, 3) of a primitive of `count` vertices."""
+        if primitive.mode == POINTS:
             return np.empty((0, 3), np.int64)
         index = np.arange(count, dtype=np.int64)
         if primitive.indices is not None:
@@ -271,102 +245,61 @@ class _Reader:
                 raise ScanError(
                     f"{self.name}: a face refers to vertex {index.max()}; the primitive has {count}, from 0"
                 )
-        if primitive.mode == _TRIANGLES:
+        if primitive.mode == TRIANGLES:
             if len(index) % 3:
                 raise ScanError(f"{self.name}: {len(index)} corners of triangles; not a multiple of 3")
             return index.reshape(-1, 3)
         if len(index) < 3:
             raise ScanError(f"{self.name}: a strip or fan of {len(index)} corners")
-        if primitive.mode == _FAN:
+        if primitive.mode == FAN:
             return np.column_stack([np.full(len(index) - 2, index[0]), index[1:-1], index[2:]])
-        strip = np.column_stack([index[:-2], index[1:-1], index[2:]])
-        strip[1::2, 1:] = strip[1::2, :0:-1]
-        return strip
+        return strips(index, np.array([len(index)]))
 
-    def array(self, index: int, kind: str, integers: bool = False) -> NDArray:
-        """The accessor's values (N, K), normalised ones as fractions."""
-        accessor: _Accessor = self.item("accessors", index)
-        where = f"{self.name}: accessors[{index}]"
-        component = _COMPONENTS.get(accessor.componentType)
-        if component is None or accessor.type not in kind.split("|") or (integers and component[0] != "u"):
-            raise ScanError(f"{where} holds {accessor.type[:20]} of {accessor.componentType}; expected {kind}")
-        if accessor.sparse is not None or accessor.bufferView is None:
-            raise ScanError(f"{where} is sparse; export it with plain accessors")
-        view: _BufferView = self.item("bufferViews", accessor.bufferView)
-        width = _WIDTHS[accessor.type]
-        item = np.dtype(component).itemsize * width
-        stride = view.byteStride or item
-        needed = accessor.byteOffset + stride * (accessor.count - 1) + item
-        if needed > view.byteLength or stride < item:
-            raise ScanError(f"{where} needs {needed} bytes; its buffer view has {view.byteLength}")
-        raw = np.frombuffer(self.view(accessor.bufferView), np.uint8)
-        rows = np.lib.stride_tricks.as_strided(raw[accessor.byteOffset :], (accessor.count, item), (stride, 1))
-        values = np.ascontiguousarray(rows).view("<" + component).reshape(accessor.count, width)
-        if accessor.normalized and component[0] in "iu":
-            return np.maximum(values / float(np.iinfo(component).max), -1.0)
-        return values if integers else values.astype(np.float64)
-
-    def view(self, index: int) -> bytes:
-        view: _BufferView = self.item("bufferViews", index)
-        data = self.buffer(view.buffer)
-        if view.byteOffset + view.byteLength > len(data):
-            raise ScanError(
-                f"{self.name}: bufferViews[{index}] ends at byte {view.byteOffset + view.byteLength}; "
-                f"buffers[{view.buffer}] has {len(data)}"
-            )
-        return data[view.byteOffset : view.byteOffset + view.byteLength]
-
-    def buffer(self, index: int) -> bytes:
-        if index not in self.loaded:
-            buffer: _Buffer = self.item("buffers", index)
-            if buffer.uri is None:
-                data = self.binary if index == 0 else None
-                if data is None:
-                    raise ScanError(f"{self.name}: buffers[{index}] has no data")
-            elif buffer.uri.startswith("data:"):
-                data = self.inline(buffer.uri)
-            else:
-                data = guard.read_bytes(guard.beside(self.path, unquote(buffer.uri), "the buffer"))
-            if buffer.byteLength > len(data):
-                raise ScanError(f"{self.name}: buffers[{index}] declares {buffer.byteLength} bytes; it has {len(data)}")
-            self.loaded[index] = data
-        return self.loaded[index]
-
-    def inline(self, uri: str) -> bytes:
-        head, comma, body = uri.partition(",")
-        if not comma or not head.endswith(";base64"):
-            raise ScanError(f"{self.name}: a data URI that is not base64: {head[:60]!r}")
-        try:
-            return base64.b64decode(body, validate=True)
-        except (binascii.Error, ValueError) as error:
-            raise ScanError(f"{self.name}: a data URI is damaged ({error})") from None
-
-    def colors(self, primitive: _Primitive, count: int) -> NDArray[np.uint8] | None:
+    def colors(self, primitive: Primitive, count: int) -> NDArray[np.uint8] | None:
+        """(V, 3) where the primitive has a colour for each vertex."""
         if "COLOR_0" not in primitive.attributes:
             return None
-        shade = self.array(primitive.attributes["COLOR_0"], "VEC3|VEC4")
-        return colors_from(shade[:, :3], 1.0) if len(shade) == count else None
+        index = primitive.attributes["COLOR_0"]
+        shade = self.array(index, "VEC3|VEC4")[:, :3]
+        accessor = self.item("accessors", index)
+        whole = {5121: 255.0, 5123: 65535.0}.get(accessor.componentType, color_unit(shade))
+        return colors_from(shade, 1.0 if accessor.normalized else whole) if len(shade) == count else None
 
-    def uv(self, primitive: _Primitive, triangles: Ints, count: int) -> Floats | None:
-        if "TEXCOORD_0" not in primitive.attributes:
-            return None
-        uv = self.array(primitive.attributes["TEXCOORD_0"], "VEC2")
-        if len(uv) != count:
-            raise ScanError(f"{self.name}: {len(uv)} texture coordinates for {count} vertices")
-        return (uv * (1.0, -1.0) + (0.0, 1.0))[triangles]  # glTF counts v downwards
+    def uv(self, parts: list[_Part], vertices: list[Floats], faces: Ints) -> Floats | None:
+        """(F, 3, 2) where every vertex has texture coordinates, else None and a note."""
+        found = []
+        for part, points in zip(parts, vertices, strict=True):
+            index = part.primitive.attributes.get("TEXCOORD_0")
+            uv = self.array(index, "VEC2") if index is not None else np.empty((0, 2))
+            if len(uv) != len(points):
+                self.notes.append(f"no texture: {len(uv)} texture coordinates for {len(points)} vertices")
+                return None
+            found.append(uv * (1.0, -1.0) + (0.0, 1.0))  # glTF counts v downwards
+        return np.concatenate(found)[faces]
 
-    def picture_of(self, primitive: _Primitive) -> int | None:
+    def picture_of(self, primitive: Primitive) -> int | None:
+        """The image that a primitive shows."""
         if primitive.material is None:
             return None
         info = self.item("materials", primitive.material).pbrMetallicRoughness.baseColorTexture
-        return self.item("textures", info.index).source if info is not None else None
+        if info is None:
+            return None
+        shown = self.item("textures", info.index)
+        if shown.source is None and shown.extensions:
+            self.notes.append(
+                f"no texture: the picture is stored by {', '.join(shown.extensions)[:60]}, which is not read"
+            )
+        return shown.source
 
     def picture(self, used: set[int | None]) -> str | bytes | None:
-        if len(used) != 1:
-            return None  # several pictures over one scan: no single texture
-        picture: _Picture = self.item("images", next(i for i in used if i is not None))
-        if picture.bufferView is not None:
-            return self.view(picture.bufferView)
-        if picture.uri is not None and picture.uri.startswith("data:"):
-            return self.inline(picture.uri)
-        return unquote(picture.uri) if picture.uri is not None else None
+        """The one image over the whole scan: its content, or the name of its file."""
+        if len(used) != 1 or used == {None}:
+            if len(used) > 1:
+                self.notes.append("no texture: the parts show different pictures, or some none")
+            return None
+        image = self.item("images", next(i for i in used if i is not None))
+        if image.bufferView is not None:
+            return self.buffers.view(image.bufferView)
+        if image.uri is not None and image.uri.startswith("data:"):
+            return self.buffers.inline(image.uri)
+        return unquote(image.uri) if image.uri is not None else None

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass
 
 import numpy as np
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
-from face3d.scan import FaceScan
+from face3d.errors import ScanError
+from face3d.io.read import read_scan
+from face3d.scan import FaceScan, missing_note
 
 
 @dataclass(frozen=True)
 class Info:
     """Facts of one scan. `parts`: pieces that no triangle connects (0 for a point cloud); `spacing_mm`: median edge
-    of the triangles, or median distance to the nearest neighbour in a point cloud; `extent_mm` along x, y, z."""
+    of the triangles, or median distance to the nearest neighbour in a point cloud; `extent_mm` along x, y, z;
+    `missing`: vertices without coordinates; `notes`: what of the file was left out."""
 
     name: str
     vertices: int
@@ -29,6 +33,8 @@ class Info:
     texture: bool
     landmarks: tuple[str, ...]
     units_note: str
+    missing: int = 0
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> str:
         """The same as JSON."""
@@ -53,19 +59,36 @@ class Info:
         ]
         if self.unreferenced and self.faces:
             lines.append(f"  {self.unreferenced:,} vertices belong to no triangle")
+        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
+
+
+def read_for_info(
+    path: str | os.PathLike[str], units: str | float = "auto", landmarks: str | os.PathLike[str] | None = None
+) -> FaceScan:
+    """A scan with its texture; without it, and a note that says why, where the picture cannot be read and the rest can.
+
+    Raises what `read_scan` raises without texture.
+    """
+    try:
+        return read_scan(path, units, landmarks, texture=True)
+    except ScanError as error:
+        scan = read_scan(path, units, landmarks)
+        return scan.replace(notes=(*scan.notes, f"the texture is missing, and left out: {error}"))
 
 
 def info(scan: FaceScan) -> Info:
     """The facts of a scan; millimetres."""
-    v, f = scan.vertices, scan.faces
-    used = np.zeros(len(v), bool)
-    used[f] = True
-    x, y, z = np.ptp(v, axis=0).tolist()
+    present = scan.present
+    missing = int((~present).sum())
+    notes = (*scan.notes, missing_note(present)) if missing else scan.notes
+    used = np.zeros(len(present), bool)
+    used[scan.faces] = True
+    x, y, z = np.ptp(scan.vertices[present], axis=0).tolist()
     return Info(
         name=scan.name,
-        vertices=len(v),
-        faces=len(f),
+        vertices=len(scan.vertices),
+        faces=len(scan.faces),
         parts=_parts(scan, used),
         unreferenced=int((~used).sum()),
         extent_mm=(x, y, z),
@@ -74,6 +97,8 @@ def info(scan: FaceScan) -> Info:
         texture=scan.texture is not None,
         landmarks=tuple(sorted(scan.landmarks)),
         units_note=scan.units_note,
+        missing=missing,
+        notes=tuple(dict.fromkeys(notes)),
     )
 
 
@@ -90,9 +115,10 @@ def _spacing(scan: FaceScan) -> float:
     if len(scan.faces):
         edges = scan.vertices[scan.faces] - scan.vertices[np.roll(scan.faces, 1, axis=1)]
         return float(np.median(np.linalg.norm(edges, axis=2)))
-    if len(scan.vertices) < 2:
+    points = scan.vertices[scan.present]
+    if len(points) < 2:
         return float("nan")
     from scipy.spatial import KDTree
 
-    some = scan.vertices[:: max(1, len(scan.vertices) // 2000)]
-    return float(np.median(KDTree(scan.vertices).query(some, k=2)[0][:, 1]))
+    some = points[:: max(1, len(points) // 2000)]
+    return float(np.median(KDTree(points).query(some, k=2)[0][:, 1]))

@@ -1,40 +1,32 @@
-"""Which format a file is in, by its content; and by name what it is when it is no scan at all."""
+"""Which format a scan is in, by its content."""
 
 from __future__ import annotations
 
 from face3d.errors import ScanError
+from face3d.io.foreign import foreign, landmarks
 from face3d.io.off import is_off
-from face3d.io.stl import is_binary_stl
+from face3d.io.pcd import is_pcd
+from face3d.io.ply_header import is_ply
+from face3d.io.stl import is_ascii_stl, is_binary_stl
+from face3d.io.text import PADDING
+from face3d.io.vtk import is_vtk
+from face3d.io.xyz import is_cloud
 
-READ = "OBJ, PLY, STL, OFF, GLB, glTF, VTP and .npz of face3d, also as .gz"
+READ = "OBJ, PLY, STL, OFF, GLB, glTF, VTP, VTK, PCD, XYZ and .npz of face3d, also as .gz"
 
-# First bytes of what is mistaken for a scan, and what to say.
-_OTHERS: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"BM", "a BMP picture"), (b"%PDF", "a PDF"),
-    (b"GIF8", "a GIF picture"), (b"II*\0", "a TIFF picture"), (b"MM\0*", "a TIFF picture"),
-    (b"Kaydara FBX Binary", "an FBX file; export it as OBJ or PLY"), (b"\x89HDF", "an HDF5 file"),
-    (b"MATLAB 5.0", "a MATLAB file; export the mesh as OBJ or PLY"),
-    (b"# vtk DataFile", "a legacy VTK file; save it as .vtp or PLY"),
-    (b"ASTM-E57", "an E57 point cloud; export it as PLY"), (b"LASF", "a LAS point cloud; export it as PLY"),
-    (b"7z\xbc\xaf", "a 7z archive; unpack it first"), (b"Rar!", "a RAR archive; unpack it first"),
-    (b"BZh", "a bzip2 file; unpack it first"), (b"\xfd7zXZ", "an xz file; unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "a zstd file; unpack it first"), (b"\x1f\x8b", "packed with gzip twice"),
-)  # fmt: skip
+_OPENED = 1 << 16  # bytes in which a text shows what it is, behind whatever comments
 
 
 def kind_of(name: str, extension: str, data: bytes) -> str:
-    """ "obj", "ply", "stl", "off", "gltf", "vtp" or "npz". Raises `ScanError` when the content is none of them."""
-    start = data[:4096].removeprefix(b"\xef\xbb\xbf")
+    """ "obj", "ply", "stl", "off", "gltf", "vtp", "vtk", "pcd", "xyz" or "npz". Raises `ScanError` when the content is
+    none of them, saying what it is where that is known."""
+    start = data[:_OPENED].removeprefix(b"\xef\xbb\xbf")
     if is_binary_stl(data):  # first, since its header may hold any text
         return "stl"
-    for magic, what in _OTHERS:
-        if start.startswith(magic):
-            raise ScanError(f"{name}: is {what}; scans are read from {READ}")
-    if start[:1] == b"\x80" and data[-1:] == b"." and start[1:2] <= b"\x05":
-        raise ScanError(
-            f"{name}: is a Python pickle, which can run code and is never opened; scans are read from {READ}"
-        )
-    if start[:4] in (b"ply\n", b"ply\r"):
+    what = foreign(start, data)
+    if what is not None:
+        raise ScanError(f"{name}: is {what}; scans are read from {READ}")
+    if is_ply(start):
         return "ply"
     if start[:4] == b"glTF":
         return "gltf"
@@ -45,12 +37,20 @@ def kind_of(name: str, extension: str, data: bytes) -> str:
         return "gltf"
     if text[:1] == b"<":
         return "vtp"
+    if is_vtk(start):
+        return "vtk"
+    if is_pcd(start):
+        return "pcd"
     if is_off(data):
         return "off"
-    if extension == ".stl" or (text[:5].lower() == b"solid" and b"facet" in start.lower()):
+    if is_ascii_stl(start):
         return "stl"
-    if extension in (".ply", ".glb", ".gltf", ".vtp", ".off", ".npz"):
+    if b"facet" not in start and (what := landmarks(start)) is not None:
+        raise ScanError(f"{name}: is {what}; scans are read from {READ}")
+    if extension == ".stl":
+        return "stl"
+    if extension in (".ply", ".glb", ".gltf", ".vtp", ".vtk", ".pcd", ".off", ".npz"):
         raise ScanError(f"{name}: does not start as a {extension[1:].upper()} file does: damaged, or something else")
-    if b"\0" in start and start[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+    if b"\0" in start.rstrip(PADDING) and start[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         raise ScanError(f"{name}: a binary file of no known format; scans are read from {READ}")
-    return "obj"
+    return "xyz" if is_cloud(start) else "obj"

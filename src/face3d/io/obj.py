@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from face3d.errors import ScanError
-from face3d.io.raw import RawMesh, check_counts, colors_from, fan
-from face3d.io.text import Lines, first_bad, parse, plain, table, tokens
+from face3d.io.raw import RawMesh, check_counts, color_unit, colors_from, fan, without_small
+from face3d.io.text import PADDING, Lines, check_finite, first_bad, parse, plain, ragged, tokens
 from face3d.scan import Ints
 
 # Every statement of the format (Wavefront Advanced Visualizer, appendix B1) without a vertex or polygon. Any other is
@@ -20,19 +20,23 @@ _KEYWORD = 8  # bytes of a keyword that are looked at
 _IGNORED = frozenset(word[:_KEYWORD] for word in _STATEMENTS.split())
 
 
-def read_obj(name: str, data: bytes) -> RawMesh:
-    """Parse an OBJ file. Polygons become fans; `v x y z r g b` gives colours; uv and the picture's name are kept apart.
+def read_obj(name: str, data: bytes, texture: bool = False) -> RawMesh:
+    """Parse an OBJ file. Polygons become fans; `v x y z r g b [a]` gives colours; with `texture`, uv and the picture's
+    name are kept. What has no part in the surface or cannot be used is left out, with a note.
 
     Raises `ScanError` naming the line for anything that is not the format, or an index that has no vertex.
     """
-    data = plain(name, data)
+    notes: list[str] = []
+    ended = data.rstrip(PADDING)[-1:] in (b"\n", b"\r")
+    data = plain(name, data, notes)
     lines = Lines.of(name, data)
     if b"\\" in data:  # a backslash before the newline continues the line
         whole = Lines.of(name, data.replace(b"\\\r\n", b"   ").replace(b"\\\n", b"  "))
         lines = Lines(
             name, whole.bytes, whole.start, whole.end, (np.searchsorted(lines.end, whole.start) + 1).astype(np.int32)
         )
-    lines = _without_comments(lines)
+    last = int(lines.start[-1])
+    lines = lines.without_comments()
     head = lines.head()
     c0, c1, c2 = (((head >> np.uint64(8 * i)) & np.uint64(255)).astype(np.uint8) for i in range(3))
     blank1, blank2 = (c1 == 32) | (c1 == 9), (c2 == 32) | (c2 == 9)
@@ -46,43 +50,49 @@ def read_obj(name: str, data: bytes) -> RawMesh:
     check_counts(name, len(vertex_lines), int(is_f.sum()))
     if not len(vertex_lines):
         raise ScanError(f"{name}: no vertices ('v x y z' lines) in it; is it an OBJ file?")
-    table_v = table(vertex_lines, 1, (3, 4, 6, 7), "a vertex")
-    colors = None
-    if table_v.shape[1] >= 6:
-        shade = table_v[:, -3:]
-        colors = colors_from(shade, 1.0 if shade.max() <= 1.0 else 255.0)
-    mesh = RawMesh(np.ascontiguousarray(table_v[:, :3]), colors=colors)
+    values, widths = ragged(vertex_lines, 1, (3, 4, 6, 7), "a vertex")
+    check_finite(vertex_lines, values, "a vertex", gaps=True)
+    mesh = RawMesh(np.ascontiguousarray(values[:, :3]), notes=notes)
+    colored = int((widths >= 6).sum())
+    if colored == len(values):
+        rgb = values[:, 3:6]
+        mesh.colors = colors_from(rgb, color_unit(rgb, values[:, 6] if values.shape[1] == 7 else None))
+    elif colored:
+        notes.append(f"colours are given for {colored} of {len(values)} vertices only, and were left out")
     if is_f.any():
-        face_lines = lines.pick(is_f)
-        corner, corner_uv, sizes = _corners(face_lines)
+        faces = lines.pick(is_f)
+        every = _sizes(faces, -1 if ended else last)
+        (sizes,) = without_small(every, notes)
+        if len(sizes) < len(every):
+            _corners(faces.pick(every < 3), False)
+            faces = faces.pick(every >= 3)
+        corner, corner_uv = _corners(faces, texture)
         number = np.repeat(np.arange(len(sizes)), sizes)
-        corner = _absolute(face_lines, corner, number, vertex_lines, "vertex")
-        mesh.faces = fan(name, corner, sizes)
-        uv_lines = lines.pick(is_vt)
-        if corner_uv is not None and len(uv_lines):
-            uv = table(uv_lines, 2, (1, 2, 3), "a texture coordinate")
-            if uv.shape[1] >= 2:
-                corner_uv = _absolute(face_lines, corner_uv, number, uv_lines, "texture coordinate")
-                mesh.uv = fan(name, uv[corner_uv, :2], sizes)
-                mesh.picture = library
+        mesh.faces = fan(name, _absolute(faces, corner, number, vertex_lines, "vertex"), sizes)
+        if texture and library is not None:
+            mesh.picture = library
+            mesh.uv = _uv(faces, corner_uv, number, sizes, lines.pick(is_vt), notes)
     return mesh
 
 
-def _without_comments(lines: Lines) -> Lines:
-    """Comment lines dropped, and comments that follow a statement blanked out."""
-    hashes = np.flatnonzero(lines.bytes == ord("#"))
-    if not len(hashes):
-        return lines
-    hashes = np.append(hashes, len(lines.bytes))
-    end = np.minimum(lines.end, hashes[np.searchsorted(hashes, lines.start)])
-    cut = (end < lines.end) & (end > lines.start)
-    if cut.any():
-        mark = np.zeros(len(lines.bytes), np.int8)
-        mark[end[cut]] = 1
-        mark[lines.end[cut]] = -1
-        data = np.where(np.cumsum(mark, dtype=np.int8), np.uint8(32), lines.bytes)
-        lines = Lines(lines.name, data, lines.start, lines.end, lines.number)
-    return lines.pick(end > lines.start)
+def _uv(
+    faces: Lines, corner: Ints | None, number: Ints, sizes: Ints, targets: Lines, notes: list[str]
+) -> NDArray[np.float64] | None:
+    """(F, 3, 2) for the triangles of all faces; None, with a note, where some corner has no usable coordinates."""
+    if not len(targets):
+        return None
+    if corner is None:
+        notes.append("no texture: not every corner of the faces has a texture coordinate")
+        return None
+    try:
+        uv, _ = ragged(targets, 2, (1, 2, 3), "a texture coordinate")
+        check_finite(targets, uv[:, :2], "a texture coordinate")
+        if uv.shape[1] < 2:
+            raise ScanError(f"{targets.name}: texture coordinates of one number")
+        return fan(faces.name, uv[_absolute(faces, corner, number, targets, "texture coordinate"), :2], sizes)
+    except ScanError as error:
+        notes.append(f"no texture: {str(error).removeprefix(f'{faces.name}: ')}")
+        return None
 
 
 def _other_statements(lines: Lines) -> str | None:
@@ -106,22 +116,30 @@ def _other_statements(lines: Lines) -> str | None:
     return library
 
 
-def _corners(lines: Lines) -> tuple[Ints, Ints | None, Ints]:
-    """Vertex and texture-coordinate numbers of all corners as written, and each face's corner count."""
+def _sizes(lines: Lines, unended: int) -> Ints:
+    """Each face's corner count. `unended`: where the file's last line starts when nothing ends it."""
     _, sizes = tokens(lines.joined(1))
-    if (sizes < 3).any():
-        bad = int(np.flatnonzero(sizes < 3)[0])
-        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} has {sizes[bad]} corners; a face needs 3")
-    numbers = _corner_numbers(lines)
+    short = sizes < 1
+    short[-1] |= sizes[-1] < 3 and lines.start[-1] == unended
+    if short.any():
+        bad = int(np.flatnonzero(short)[0])
+        way = "; is the file cut short?" if sizes[bad] else ""
+        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} has {sizes[bad]} corners; a face needs 3{way}")
+    return sizes
+
+
+def _corners(lines: Lines, texture: bool) -> tuple[Ints, Ints | None]:
+    """Vertex and, with `texture`, texture-coordinate numbers of all corners as written."""
+    numbers = _corner_numbers(lines, texture)
     if numbers is None:
-        bad = first_bad(lines, lambda part: _corner_numbers(part) is not None)
+        bad = first_bad(lines, lambda part: _corner_numbers(part, texture) is not None)
         raise ScanError(
             f"{lines.where(bad)}: {lines.text(bad)!r} is no face; its corners are vertex, or vertex/uv/normal, numbers"
         )
-    return *numbers, sizes
+    return numbers
 
 
-def _corner_numbers(lines: Lines) -> tuple[Ints, Ints | None] | None:
+def _corner_numbers(lines: Lines, texture: bool) -> tuple[Ints, Ints | None] | None:
     text = lines.joined(1)
     view = np.frombuffer(text, np.uint8)
     slash = view == ord("/")
@@ -136,19 +154,25 @@ def _corner_numbers(lines: Lines) -> tuple[Ints, Ints | None] | None:
     if part.max() > 2:
         return None
     digit = ~slash & (view > 32)
-    # The normals are not used, but "1//x" is no corner.
-    if (digit & (part == 2) & ~((view >= 48) & (view <= 57) | (view == ord("-")))).any():
+    # What is not used need not be a number of anything, but "1//x" is no corner.
+    odd = digit & ~((view >= 48) & (view <= 57) | (view == ord("-")))
+    if (odd & (part >= 1 + texture)).any():
         return None
     blank = view <= 32
-    corner, corner_uv = (parse(view[digit & (part == i) | blank].tobytes(), np.int64) for i in range(2))
-    if corner is None or corner_uv is None or len(corner) != len(word):
+    corner = parse(view[digit & (part == 0) | blank].tobytes(), np.int64)
+    if corner is None or len(corner) != len(word):
         return None
+    if not texture:
+        return corner, None
+    corner_uv = parse(view[digit & (part == 1) | blank].tobytes(), np.int64)
     # Where only some corners have uv, the scan has no texture.
-    return corner, corner_uv if len(corner_uv) == len(word) else None
+    return None if corner_uv is None else (corner, corner_uv if len(corner_uv) == len(word) else None)
 
 
 def _absolute(lines: Lines, written: Ints, line: NDArray[np.int64], targets: Lines, what: str) -> Ints:
     """Indices from 0, from numbers that count from 1, or backwards from the face's own line when negative."""
+    if not len(written):
+        return written
     negative = written < 0
     index = written - 1
     if negative.any():

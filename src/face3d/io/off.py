@@ -7,7 +7,7 @@ import re
 import numpy as np
 
 from face3d.errors import ScanError
-from face3d.io.raw import RawMesh, check_counts, colors_from, fan
+from face3d.io.raw import RawMesh, check_counts, color_unit, colors_from, fan, without_small
 from face3d.io.text import Lines, first_bad, parse, plain, table, tokens
 
 # The counts may follow on the same line, as in the ModelNet files even without a blank between.
@@ -21,7 +21,8 @@ def is_off(data: bytes) -> bool:
 
 def read_off(name: str, data: bytes) -> RawMesh:
     """Parse an OFF file. Raises `ScanError` naming the line at fault."""
-    data = plain(name, data) if b"BINARY" not in data[:80] else data
+    notes: list[str] = []
+    data = plain(name, data, notes) if b"BINARY" not in data[:80] else data
     match = _HEADER.match(data)
     if match is None:
         raise ScanError(f"{name}: does not start with OFF")
@@ -43,25 +44,23 @@ def read_off(name: str, data: bytes) -> RawMesh:
     at = np.arange(len(lines))
     before = 3 + 3 * bool(normals)
     widths = tuple(before + c + 2 * bool(uv) for c in ((3, 4) if colored else (0,)))
-    values = table(lines.pick(at[1 : 1 + vertices]), 0, widths, "a vertex of this OFF file")
-    mesh = RawMesh(np.ascontiguousarray(values[:, :3]))
+    values = table(lines.pick(at[1 : 1 + vertices]), 0, widths, "a vertex of this OFF file", gaps=True)
+    mesh = RawMesh(np.ascontiguousarray(values[:, :3]), notes=notes)
     if colored:
-        # An alpha of 255 says that colours run to 255, however dark they are.
         shade = values[:, before : values.shape[1] - 2 * bool(uv)]
-        mesh.colors = colors_from(shade[:, :3], 1.0 if shade.max() <= 1.0 else 255.0)
+        rgb, alpha = shade[:, :3], shade[:, 3] if shade.shape[1] == 4 else None
+        mesh.colors = colors_from(rgb, color_unit(rgb, alpha))
     if faces:
-        mesh.faces = _faces(lines.pick(at[1 + vertices :]), vertices)
+        mesh.faces = _faces(lines.pick(at[1 + vertices :]), vertices, notes)
     return mesh
 
 
 def _after(name: str, data: bytes, start: int) -> Lines:
     """The lines after the header word that are neither blank nor comment."""
-    lines = Lines.of(name, data[start:], data.count(b"\n", 0, start) + 1)
-    lines = lines.filled()
-    return lines.pick(lines.bytes[lines.start] != ord("#"))
+    return Lines.of(name, data[start:], data.count(b"\n", 0, start) + 1).without_comments().filled()
 
 
-def _faces(lines: Lines, vertices: int) -> np.ndarray:
+def _faces(lines: Lines, vertices: int, notes: list[str]) -> np.ndarray:
     """Corner count, corners, and perhaps a colour, on each line."""
     text = lines.joined()
     word, width = tokens(text)
@@ -71,10 +70,10 @@ def _faces(lines: Lines, vertices: int) -> np.ndarray:
         raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} is no face of an OFF file")
     first = np.cumsum(width) - width
     sizes = values[first]
-    wrong = ~((sizes >= 3) & (sizes <= width - 1) & (sizes == np.floor(sizes)))
+    wrong = ~((sizes >= 1) & (sizes <= width - 1) & (sizes == np.floor(sizes)))
     if wrong.any():
         bad = int(np.flatnonzero(wrong)[0])
-        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r}; expected 3 or more corners, after their number")
+        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r}; expected corners, after their number")
     sizes = sizes.astype(np.int64)
     start = np.cumsum(sizes) - sizes
     corner = values[np.repeat(first + 1 - start, sizes) + np.arange(int(sizes.sum()))]
@@ -82,4 +81,5 @@ def _faces(lines: Lines, vertices: int) -> np.ndarray:
     if wrong.any():
         bad = int(np.searchsorted(start, np.flatnonzero(wrong)[0], "right")) - 1
         raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} refers to no vertex; there are {vertices}, from 0")
-    return fan(lines.name, corner.astype(np.int64), sizes)
+    sizes, corner = without_small(sizes, notes, corner.astype(np.int64))
+    return fan(lines.name, corner, sizes)

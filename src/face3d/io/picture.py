@@ -19,14 +19,16 @@ _FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 
 
 def load_texture(path: Path, mesh: RawMesh) -> Texture | None:
-    """The texture that the mesh file names, or None when it names none or has no uv.
+    """The texture that the mesh file names, or None when it names none or has no uv that could be used (a note of the
+    mesh says so).
 
     Raises `ScanError` when the picture leads out of the scan's folder, is missing, too large or damaged.
     """
     if mesh.uv is None or mesh.picture is None or not len(mesh.faces):
         return None
     if not np.isfinite(mesh.uv).all():
-        raise ScanError(f"{path}: its texture coordinates are not all finite; read it without texture")
+        mesh.notes.append("no texture: its coordinates are not all finite")
+        return None
     source = mesh.picture
     if isinstance(source, str) and source.lower().endswith(".mtl"):
         named = _from_library(guard.beside(path, source, "the material library"))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +21,27 @@ _NEWLINE, _SPACE = 10, 32
 MAX_LINES = 16_000_000
 
 
-def plain(name: str, data: bytes) -> bytes:
-    """The text without byte-order mark, UTF-16 decoded, bare carriage returns made newlines; ends with a newline.
+#: What programs and disks leave behind the end of a text: NUL, ^Z and other control characters, erased flash.
+PADDING = bytes(c for c in range(32) if c not in b"\t\n\v\f\r") + b"\xff"
+_BLANK = b" \t\n\v\f\r"
+# How the C libraries of Windows print what is no number.
+_ODD_NAN = re.compile(rb"[-+]?(?:1\.#(?:QNAN|SNAN|IND|INF)\w*|nan\(\w*\))", re.IGNORECASE)
+
+
+def trimmed(data: bytes, notes: list[str]) -> bytes:
+    """A text without padding behind its end; a note says how much there was."""
+    last = data[-256:].rstrip(_BLANK)[-1:]
+    if not last or last not in PADDING:
+        return data
+    size = len(data.rstrip(PADDING + _BLANK))
+    size += data[size : size + 1] in (b"\n", b"\r")
+    notes.append(f"{len(data) - size} bytes of padding behind the end were left out")
+    return data[:size]
+
+
+def plain(name: str, data: bytes, notes: list[str]) -> bytes:
+    """The text without byte-order mark and padding, UTF-16 decoded, bare carriage returns made newlines; ends with a
+    newline.
 
     Raises `ScanError` when the bytes are no text.
     """
@@ -30,7 +50,7 @@ def plain(name: str, data: bytes) -> bytes:
             data = data.decode("utf-16").encode()
         except UnicodeDecodeError as error:
             raise ScanError(f"{name}: starts as UTF-16 text but is not ({error.reason}); save it as UTF-8") from None
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    data = trimmed(data.removeprefix(b"\xef\xbb\xbf"), notes)
     lines = data.count(b"\n")
     if lines > MAX_LINES:
         raise ScanError(f"{name}: {lines} lines; at most {MAX_LINES} are read; decimate the scan first")
@@ -79,15 +99,38 @@ class Lines(Value):
         behind = np.maximum(self.start - (size - 8), 0)
         return words[self.start - behind] >> (8 * behind).astype(np.uint64)
 
-    def starts(self, keyword: bytes) -> NDArray[np.bool_]:
-        """Which lines start with `keyword`, lower case and at most 8 letters, in either case."""
-        n = len(keyword)
-        either = self.head() | np.uint64(int.from_bytes(b" " * n, "little"))
-        return either & np.uint64((1 << 8 * n) - 1) == np.uint64(int.from_bytes(keyword, "little"))
+    def which(self, keywords: Sequence[bytes]) -> NDArray[np.uint8]:
+        """Which of the `keywords`, lower case and at most 8 letters, each line starts with, in either case: its number,
+        or how many there are for none."""
+        either = self.head() | np.uint64(int.from_bytes(b" " * 8, "little"))
+        out = np.full(len(self), len(keywords), np.uint8)
+        for i, keyword in enumerate(keywords):
+            letters = np.uint64((1 << 8 * len(keyword)) - 1)
+            out[either & letters == np.uint64(int.from_bytes(keyword, "little"))] = i
+        return out
 
     def filled(self) -> Lines:
         """The lines that are not blank."""
         return self.pick(self.bytes[self.start] > _SPACE)
+
+    def without_comments(self) -> Lines:
+        """The lines without those that start with #, and blank from a # on."""
+        hashes = np.flatnonzero(self.bytes == ord("#"))
+        if not len(hashes):
+            return self
+        after = self.bytes[np.minimum(hashes + 1, len(self.bytes) - 1)]
+        number = (self.bytes[hashes - 1] == ord(".")) & np.isin(after, list(b"QSI"))  # "1.#QNAN", not a comment
+        hashes = np.append(hashes[~number], len(self.bytes))
+        end = np.minimum(self.end, hashes[np.searchsorted(hashes, self.start)])
+        cut = (end < self.end) & (end > self.start)
+        lines = self
+        if cut.any():
+            mark = np.zeros(len(self.bytes), np.int8)
+            mark[end[cut]] = 1
+            mark[self.end[cut]] = -1
+            data = np.where(np.cumsum(mark, dtype=np.int8), np.uint8(_SPACE), self.bytes)
+            lines = Lines(self.name, data, self.start, self.end, self.number)
+        return lines.pick(end > self.start)
 
     def content(self, i: int) -> bytes:
         """Line i."""
@@ -147,33 +190,61 @@ def parse(text: bytearray | bytes, dtype: Any = np.float64) -> NDArray[Any] | No
         try:
             return np.fromstring(bytes(text), dtype, sep=" ")
         except (ValueError, DeprecationWarning):
-            return None
+            known = _ODD_NAN.sub(b"nan", text) if dtype is np.float64 else text
+            return parse(known, dtype) if len(known) < len(text) else None
 
 
-def table(lines: Lines, skip: int, widths: tuple[int, ...], what: str) -> NDArray[np.float64]:
-    """The finite numbers of `lines` as (N, K), K one of `widths`, after the `skip` bytes of each line's keyword.
+def table(lines: Lines, skip: int, widths: tuple[int, ...], what: str, gaps: bool = False) -> NDArray[np.float64]:
+    """The numbers of `lines` as (N, K), K one of `widths`, after the `skip` bytes of each line's keyword.
 
-    Raises `ScanError` naming the first line that has another count, no number or a number that is not finite.
+    Raises `ScanError` naming the first line that has another count, no number, or coordinates as `check_finite` refuses
+    them.
     """
+    values, counts = ragged(lines, skip, widths, what)
+    if (counts != counts[:1]).any():
+        bad = int(np.flatnonzero(counts != counts[0])[0])
+        raise _miscounted(lines, bad, counts[bad], (int(counts[0]),), what)
+    check_finite(lines, values, what, gaps)
+    return values
+
+
+def check_finite(lines: Lines, values: NDArray[np.float64], what: str, gaps: bool = False) -> None:
+    """Raise `ScanError` naming the first line whose three first values are not finite; with `gaps` they may all three
+    be missing."""
+    finite = np.isfinite(values[:, :3])
+    if not finite.all():
+        wrong = ~finite.all(axis=1) & (finite.any(axis=1) if gaps else True)
+        if wrong.any():
+            bad = int(np.flatnonzero(wrong)[0])
+            raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r}: {what} must be finite")
+
+
+def ragged(
+    lines: Lines, skip: int, widths: tuple[int, ...], what: str
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """As `table`, but of lines that need not be equally long, and of any numbers: the columns that all lines have, and
+    how long each line is."""
     if not len(lines):
-        return np.empty((0, widths[0]))
+        return np.empty((0, widths[0])), np.empty(0, np.int64)
     text = lines.joined(skip)
     _, counts = tokens(text)
-    width = int(counts[0])
-    if width not in widths or (counts != width).any():
-        bad = 0 if width not in widths else int(np.flatnonzero(counts != width)[0])
-        expected = width if width in widths else " or ".join(map(str, widths))
-        raise ScanError(f"{lines.where(bad)}: {counts[bad]} numbers in {lines.text(bad)!r}; {what} needs {expected}")
+    even = bool((counts == counts[0]).all())
+    fits = np.isin(counts[:1] if even else counts, widths)
+    if not fits.all():
+        bad = int(np.flatnonzero(~fits)[0])
+        raise _miscounted(lines, bad, counts[bad], widths, what)
     values = parse(text)
-    if values is None or len(values) != len(lines) * width:
+    if values is None or len(values) != int(counts.sum()):
         bad = first_bad(lines, lambda part: parse(part.joined(skip)) is not None)
         raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r} is not all numbers; {what} needs numbers")
-    values = values.reshape(-1, width)
-    finite = np.isfinite(values).all(axis=1)
-    if not finite.all():
-        bad = int(np.flatnonzero(~finite)[0])
-        raise ScanError(f"{lines.where(bad)}: {lines.text(bad)!r}: {what} must be finite")
-    return values
+    if even:
+        return values.reshape(len(counts), -1), counts
+    return values[(np.cumsum(counts) - counts)[:, None] + np.arange(int(counts.min()))], counts
+
+
+def _miscounted(lines: Lines, bad: int, count: int, widths: tuple[int, ...], what: str) -> ScanError:
+    expected = f"{widths[0]} to {widths[-1]}" if len(widths) > 4 else " or ".join(map(str, widths))
+    return ScanError(f"{lines.where(bad)}: {count} numbers in {lines.text(bad)!r}; {what} needs {expected}")
 
 
 def first_bad(lines: Lines, good: Callable[[Lines], bool]) -> int:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from face3d.errors import ScanError
 from face3d.scan import Floats
 
 #: Millimetres in one of each.
-MILLIMETRES = {"mm": 1.0, "cm": 10.0, "m": 1000.0}
+MILLIMETRES = {"mm": 1.0, "cm": 10.0, "m": 1000.0, "in": 25.4}
+#: Those that are inferred. Inches are not: a size that fits them fits centimetres as well.
+_INFERRED = ("mm", "cm", "m")
 
 # A cropped adult face is 120-220 mm high (Farkas 1994: physiognomic face height 187 +- 8 mm), a child's somewhat less;
 # a head with neck, hair and clothing reaches 600 mm. The range is narrower than a factor of 10: no size fits twice.
@@ -32,17 +36,24 @@ def extent(vertices: Floats) -> float:
     return float((high - low).max())
 
 
-def to_millimetres(name: str, vertices: Floats, units: str) -> tuple[float, str]:
+def to_millimetres(name: str, vertices: Floats, units: str | float) -> tuple[float, str]:
     """The factor that turns the file's numbers into millimetres, and a note that says why.
 
-    `units` is "mm", "cm", "m", or "auto" to infer it from the size. Raises `ScanError` when the size fits no unit.
+    `units` is "mm", "cm", "m", "in", how many millimetres a unit has (25.4 or "25.4"), or "auto" to infer it from the
+    size. Raises `ScanError` when the size fits no unit.
     """
     if units in MILLIMETRES:
-        return MILLIMETRES[units], f"{units}: as given"
+        return MILLIMETRES[str(units)], f"{units}: as given"
     if units != "auto":
-        raise ScanError(f"{name}: units {units!r} are not known; give 'auto', 'mm', 'cm' or 'm'")
+        factor = _number(units)
+        if factor is None:
+            raise ScanError(
+                f"{name}: units {units!r} are not known; give 'auto', 'mm', 'cm', 'm', 'in' or the millimetres in one"
+            )
+        return factor, f"{factor:.10g}: as given, the millimetres in one unit of the file"
     size = extent(vertices)
-    for unit, factor in MILLIMETRES.items():
+    for unit in _INFERRED:
+        factor = MILLIMETRES[unit]
         if SMALLEST_MM <= size * factor <= LARGEST_MM:
             return factor, (
                 f"{unit}: inferred, since the longest extent of {size:.4g} is {size * factor:.0f} mm in that unit; "
@@ -50,5 +61,15 @@ def to_millimetres(name: str, vertices: Floats, units: str) -> tuple[float, str]
             )
     raise ScanError(
         f"{name}: the longest extent is {size:.4g}, no face or head ({SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm) "
-        f"in mm, cm or m; say which it is: units='mm' (on the command line: --units mm)"
+        f"in mm, cm or m; say which it is: units='mm' (on the command line: --units mm), 'cm', 'm', 'in', or the "
+        f"millimetres in one unit"
     )
+
+
+def _number(units: str | float) -> float | None:
+    """The millimetres in one unit, when that is what `units` says."""
+    try:
+        factor = float(units)
+    except (TypeError, ValueError):
+        return None
+    return factor if math.isfinite(factor) and factor > 0 else None

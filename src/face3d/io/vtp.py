@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 
 from face3d.errors import ScanError
 from face3d.io.guard import MAX_BYTES
-from face3d.io.raw import RawMesh, check_counts, colors_from, fan
-from face3d.io.text import parse
+from face3d.io.raw import RawMesh, check_counts, colors_from, fan, strips, without_small
+from face3d.io.text import PADDING, parse
 from face3d.scan import Floats, Ints
 
 _TYPES = {
@@ -34,7 +34,7 @@ _APPENDED = re.compile(rb"<AppendedData\s+encoding\s*=\s*[\"'](raw|base64)[\"']\
 def read_vtp(name: str, data: bytes) -> RawMesh:
     """Parse a VTP file: points, polygons as fans, vertex colours. Raises `ScanError` naming the array at fault."""
     appended = _APPENDED.search(data)
-    head = data[: appended.start()] + b"</VTKFile>" if appended else data
+    head = data[: appended.start()] + b"</VTKFile>" if appended else data.rstrip(PADDING)
     if re.search(rb"<!\s*(DOCTYPE|ENTITY)", head, re.IGNORECASE):
         raise ScanError(f"{name}: declares XML entities, which are not expanded; save the file without them")
     try:
@@ -53,13 +53,12 @@ def read_vtp(name: str, data: bytes) -> RawMesh:
     for piece in pieces:
         total += _count(name, piece, "NumberOfPoints")
         check_counts(name, total, _count(name, piece, "NumberOfPolys"))
-        if _count(name, piece, "NumberOfStrips"):
-            raise ScanError(f"{name}: holds triangle strips; export it with plain polygons (vtkTriangleFilter)")
     if total == 0:
         raise ScanError(f"{name}: declares no points")
     vertices: list[Floats] = []
     faces: list[Ints] = []
     colors: list[NDArray[np.uint8] | None] = []
+    notes: list[str] = []
     first = 0
     for piece in pieces:
         count = _count(name, piece, "NumberOfPoints")
@@ -67,13 +66,20 @@ def read_vtp(name: str, data: bytes) -> RawMesh:
             continue
         points = arrays.read(piece.find("./Points/DataArray"), "Points", 3 * count).reshape(-1, 3)
         vertices.append(points.astype(np.float64))
-        faces.append(_polygons(name, arrays, piece, count) + first)
+        sizes, corner = _cells(arrays, piece, "Polys", count)
+        sizes, corner = without_small(sizes, notes, corner)
+        faces.append(fan(name, corner, sizes) + first)
+        sizes, corner = _cells(arrays, piece, "Strips", count)
+        faces.append(strips(corner, sizes) + first)
         colors.append(_colors(arrays, piece, count))
         first += count
-    mesh = RawMesh(np.concatenate(vertices), np.concatenate(faces))
+    mesh = RawMesh(np.concatenate(vertices), np.concatenate(faces), notes=notes)
     check_counts(name, first, len(mesh.faces))
-    if all(c is not None for c in colors):
-        mesh.colors = np.concatenate([c for c in colors if c is not None])
+    known = [c for c in colors if c is not None]
+    if len(known) == len(colors):
+        mesh.colors = np.concatenate(known)
+    elif known:
+        notes.append(f"colours are given for {len(known)} of {len(colors)} pieces only, and were left out")
     return mesh
 
 
@@ -84,18 +90,20 @@ def _count(name: str, piece: ElementTree.Element, key: str) -> int:
     return int(text)
 
 
-def _polygons(name: str, arrays: _Arrays, piece: ElementTree.Element, points: int) -> Ints:
-    count = _count(name, piece, "NumberOfPolys")
+def _cells(arrays: _Arrays, piece: ElementTree.Element, kind: str, points: int) -> tuple[Ints, Ints]:
+    """Corner counts and all corners of a piece's "Polys" or "Strips"."""
+    name = arrays.name
+    count = _count(name, piece, f"NumberOf{kind}")
     if count == 0:
-        return np.empty((0, 3), np.int64)
-    by_name = {a.get("Name"): a for a in piece.findall("./Polys/DataArray")}
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    by_name = {a.get("Name"): a for a in piece.findall(f"./{kind}/DataArray")}
     ends = arrays.read(by_name.get("offsets"), "offsets", count)
     # uint64 values beyond int64 turn negative here, and are then refused as such
     ends = ends.astype(np.int64)
     sizes = np.diff(ends, prepend=0)
-    if (sizes < 3).any():
-        bad = int(np.flatnonzero(sizes < 3)[0])
-        raise ScanError(f"{name}: polygon {bad} has {sizes[bad]} corners; a face needs 3")
+    if (sizes < 1).any():
+        bad = int(np.flatnonzero(sizes < 1)[0])
+        raise ScanError(f"{name}: number {bad} of {kind} has {sizes[bad]} corners; a face needs 3")
     if ends[-1] > 2 * MAX_BYTES:
         raise ScanError(f"{name}: the offsets end at {ends[-1]}, more than any file holds")
     corner = arrays.read(by_name.get("connectivity"), "connectivity", int(ends[-1])).astype(np.int64)
@@ -103,8 +111,8 @@ def _polygons(name: str, arrays: _Arrays, piece: ElementTree.Element, points: in
     if outside.any():
         at = int(np.flatnonzero(outside)[0])
         bad = int(np.searchsorted(ends, at, "right"))
-        raise ScanError(f"{name}: polygon {bad} refers to point {corner[at]}; there are {points}, from 0")
-    return fan(name, corner, sizes)
+        raise ScanError(f"{name}: number {bad} of {kind} refers to point {corner[at]}; there are {points}, from 0")
+    return sizes, corner
 
 
 def _colors(arrays: _Arrays, piece: ElementTree.Element, count: int) -> NDArray[np.uint8] | None:
@@ -155,7 +163,7 @@ class _Arrays:
             return values
         dtype = np.dtype(self.order + code)
         if form == "binary":
-            source, coded = (array.text or "").encode().strip(), True
+            source, coded = b"".join((array.text or "").encode().split()), True
         elif form == "appended":
             offset = array.get("offset", "")
             if not offset.isdecimal() or len(offset) > 18 or int(offset) > len(self.appended):
@@ -186,7 +194,9 @@ class _Arrays:
             declared = int(np.frombuffer(take(0, item), self.header)[0])
             if declared != size:
                 raise ScanError(f"{where} declares {declared} bytes; expected {size}")
-            return take(0, item + size)[item:]
+            # Some programs encode the size by itself, which ends in padding then.
+            apart = coded and source[: _coded(item)].endswith(b"=")
+            return take(_coded(item), size) if apart else take(0, item + size)[item:]
         blocks, block, last = (int(n) for n in np.frombuffer(take(0, 3 * item), self.header))
         whole = blocks * block if last == 0 else (blocks - 1) * block + last
         if whole != size or blocks * item > len(source) or size > MAX_BYTES:

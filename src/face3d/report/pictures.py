@@ -79,12 +79,17 @@ def pictures_of(analysis: Analysis) -> Pictures:
     from face3d.geometry.meshing import surface_of
 
     scan = analysis.scan.moved(analysis.head)
-    surface = _facing_out(surface_of(scan, []))
     drawn = np.arange(len(scan.vertices))
+    if not scan.present.all():  # points without coordinates
+        from face3d.geometry.clean import crop
+
+        part = crop(scan, scan.present)
+        scan, drawn = part.scan, part.kept
+    surface = _facing_out(surface_of(scan, []))
     if not len(scan.faces):  # a point cloud is drawn as the surface through its points
         from scipy.spatial import KDTree
 
-        drawn = KDTree(scan.vertices).query(surface.vertices)[1]
+        drawn = drawn[KDTree(scan.vertices).query(surface.vertices)[1]]
     through = analysis.correspondence
     wanted: list[tuple[ArrayLike, Colors]] = [(analysis.signed_surface_distance_mm[drawn], colors_of)]
     if through is not None and through.map is not None:
@@ -96,7 +101,7 @@ def pictures_of(analysis: Analysis) -> Pictures:
         plain_picture(
             surface,
             {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()},
-            None if scan.colors is None else scan.colors[drawn],
+            None if analysis.scan.colors is None else analysis.scan.colors[drawn],
         ),
     )
 

@@ -1,0 +1,412 @@
+"""Scan files as other programs write them: the geometry is whole, so it is read, and what is left out is said.
+
+What a cut file looks like, or a count that is wrong, stays an error beside each.
+"""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from face3d.errors import ScanError
+from face3d.io import read_scan
+from face3d.io.raw import strips
+
+# A domed sheet of 160 x 200 mm, no face.
+_X, _Y = np.meshgrid(np.linspace(-80, 80, 7), np.linspace(-100, 100, 9))
+POINTS = np.column_stack([_X.ravel(), _Y.ravel(), (60 - _X**2 / 200 - _Y**2 / 300).ravel()]).round(3)
+_AT = np.arange(63).reshape(9, 7)
+_QUADS = np.stack([_AT[:-1, :-1], _AT[:-1, 1:], _AT[1:, 1:], _AT[1:, :-1]], -1).reshape(-1, 4)
+FACES = np.concatenate([_QUADS[:, :3], _QUADS[:, [0, 2, 3]]])
+
+V = "".join(f"v {x} {y} {z}\n" for x, y, z in POINTS.tolist())
+F = "".join(f"f {a} {b} {c}\n" for a, b, c in (FACES + 1).tolist())
+VT = "".join(f"vt {i / 63} {1 - i / 63}\n" for i in range(63))
+F_VT = "".join(f"f {a}/{a} {b}/{b} {c}/{c}\n" for a, b, c in (FACES + 1).tolist())
+ROWS = "".join(f"{x} {y} {z}\n" for x, y, z in POINTS.tolist())
+TRIANGLES = "".join(f"3 {a} {b} {c}\n" for a, b, c in FACES.tolist())
+XYZ = "property float x\nproperty float y\nproperty float z\n"
+LIST = "property list uchar int vertex_indices\n"
+
+
+def header(form: str, vertices: int = 63, faces: int | None = len(FACES), more: str = "") -> str:
+    face = "" if faces is None else f"element face {faces}\n{LIST}"
+    return f"ply\nformat {form} 1.0\nelement vertex {vertices}\n{XYZ}{more}{face}end_header\n"
+
+
+PLY = header("ascii") + ROWS + TRIANGLES
+BINARY_PLY = (
+    header("binary_little_endian").encode()
+    + POINTS.astype("<f4").tobytes()
+    + b"".join(struct.pack("<B3i", 3, *f) for f in FACES.tolist())
+)
+STL = "solid a face\n" + "".join(
+    "facet normal 0 0 1\n outer loop\n"
+    + "".join(f"  vertex {x} {y} {z}\n" for x, y, z in POINTS[f].tolist())
+    + " endloop\nendfacet\n"
+    for f in FACES
+)
+BINARY_STL = bytes(80) + struct.pack("<I", len(FACES))
+for _f in FACES:
+    BINARY_STL += bytes(12) + POINTS[_f].astype("<f4").tobytes() + b"\0\0"
+OFF = f"OFF\n63 {len(FACES)} 0\n{ROWS}{TRIANGLES}"
+
+
+def save(folder: Path, name: str, data: str | bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data.encode() if isinstance(data, str) else data)
+    return path
+
+
+def check(path: Path, note: str | None = None, faces: int = len(FACES), texture: bool = False) -> None:
+    """The same sheet, vertex by vertex and triangle by triangle, with one note, or with none."""
+    scan = read_scan(path, texture=texture)
+    expected = POINTS[FACES].reshape(-1, 3) if path.suffix == ".stl" else POINTS
+    assert np.allclose(scan.vertices[: len(expected)], expected, atol=1e-5)
+    assert len(scan.faces) == faces
+    if faces and path.suffix != ".stl":
+        assert np.array_equal(scan.faces, FACES)
+    assert ([note in n for n in scan.notes] == [True]) if note else not scan.notes, scan.notes
+    assert scan.texture is None
+
+
+# --------------------------------------------------------------------------------------------------- behind the end
+
+
+@pytest.mark.parametrize("tail", [b"\0", b"\x1a", b"\x1a\0\0\0", b"\0" * 5000, b"\xff" * 512, b"\r\n\x1a\r\n"])
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.obj", V + F),
+        ("a.ply", PLY),
+        ("b.ply", BINARY_PLY),
+        ("a.stl", STL + "endsolid\n"),
+        ("b.stl", BINARY_STL),
+        ("a.off", OFF),
+    ],
+)
+def test_padding_behind_the_end(tmp_path, name, data, tail):
+    data = data.encode() if isinstance(data, str) else data
+    check(save(tmp_path, name, data + tail), "behind the")
+    check(save(tmp_path, name, data.rstrip(b"\n") + tail), "behind the")
+    check(save(tmp_path, name, data))
+
+
+def test_a_few_bytes_behind_the_last_record(tmp_path):
+    """Fewer than one record are not content; as many as one may be, and then the count is wrong."""
+    check(save(tmp_path, "a.ply", BINARY_PLY + b"\x01\x02\x03\x04"), "4 bytes")
+    check(save(tmp_path, "a.ply", BINARY_PLY + b"end."), "4 bytes behind the last record")
+    check(save(tmp_path, "a.stl", BINARY_STL + b"made by hand"), "12 bytes behind the last triangle")
+    for name, data in (("a.ply", BINARY_PLY + b"thirteen more"), ("a.stl", BINARY_STL + b"x" * 50)):
+        with pytest.raises(ScanError, match=r"left after the last|declares 96 triangles"):
+            read_scan(save(tmp_path, name, data))
+    for name, data in (("a.ply", BINARY_PLY[:-1]), ("a.stl", BINARY_STL[:-1])):
+        with pytest.raises(ScanError, match=r"cut short|ends inside"):
+            read_scan(save(tmp_path, name, data))
+
+
+def test_what_is_no_padding_stays_an_error(tmp_path):
+    for name, data in (
+        ("a.obj", V + "\0" + F),
+        ("a.ply", PLY.replace("\n3 ", "\n\0003 ", 1)),
+        ("a.off", OFF + "1 2 3\n"),
+    ):
+        with pytest.raises(ScanError):
+            read_scan(save(tmp_path, name, data))
+
+
+# --------------------------------------------------------------------------------------------------------------- OBJ
+
+
+@pytest.mark.parametrize("stray", ["f 1 2\n", "f 5\n", "f 1/1 2/2\n", "f 1 2\nf 3\nf 4//1 5//2\n"])
+def test_obj_faces_of_one_or_two_corners(tmp_path, stray):
+    count = stray.count("f ")
+    for text in (V + F + stray, V + stray + F):
+        check(save(tmp_path, "a.obj", text), f"{count} faces of 1 or 2 corners")
+    with pytest.raises(ScanError, match="cut short"):  # the last line, and nothing ends it
+        read_scan(save(tmp_path, "a.obj", (V + F + stray).rstrip("\n")))
+    with pytest.raises(ScanError, match="0 corners"):
+        read_scan(save(tmp_path, "a.obj", V + F + "f\n"))
+    with pytest.raises(ScanError, match="refers to vertex 64"):
+        read_scan(save(tmp_path, "a.obj", V + F + "f 1 2 64\n"))
+
+
+def test_obj_of_edges_only_is_a_cloud(tmp_path):
+    check(save(tmp_path, "a.obj", V + "f 1 2\nf 2 3\n"), "2 faces of 1 or 2 corners", faces=0)
+
+
+@pytest.mark.parametrize(
+    ("vt", "f"),
+    [
+        (VT.replace("vt 0.0 1.0", "vt nan nan"), F_VT),
+        (VT.replace("vt 0.0 1.0", "vt -nan(ind) -nan(ind)"), F_VT),
+        (VT.replace("vt 0.0 1.0", "vt inf 0"), F_VT),
+        (VT.replace("vt 0.0 1.0", "vt 0.0 one"), F_VT),
+        (VT, F_VT.replace("/1 ", "/0 ")),
+        (VT, F_VT.replace("/1 ", "/64 ")),
+        (VT, F_VT.replace("/1 ", "/-64 ")),
+        (VT, F_VT.replace("/1 ", " ", 1)),
+        ("".join(f"vt {i / 63}\n" for i in range(63)), F_VT),
+    ],
+    ids=[
+        "nan",
+        "nan of Windows",
+        "infinite",
+        "no number",
+        "index 0",
+        "out of range",
+        "out of range backwards",
+        "on some corners",
+        "one number",
+    ],
+)
+def test_obj_texture_that_cannot_be_used(tmp_path, vt, f):
+    """Whoever does not ask for the texture is not told; whoever does gets the surface, and the reason."""
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    save(tmp_path, "a.mtl", "newmtl a\nmap_Kd a.png\n")
+    path = save(tmp_path, "a.obj", "mtllib a.mtl\n" + V + vt + f)
+    check(path)
+    check(path, "no texture: ", texture=True)
+
+
+def test_obj_texture_coordinates_of_mixed_width_are_used(tmp_path):
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    save(tmp_path, "a.mtl", "newmtl a\nmap_Kd a.png\n")
+    mixed = VT.replace("vt 0.0 1.0\n", "vt 0.0 1.0 0.0\n")
+    scan = read_scan(save(tmp_path, "a.obj", "mtllib a.mtl\n" + V + mixed + F_VT + "f 1/1 2/2\n"), texture=True)
+    assert scan.texture is not None
+    assert np.allclose(scan.texture.uv[..., 0], FACES / 63) and np.allclose(scan.texture.uv[..., 1], 1 - FACES / 63)
+
+
+RGB = np.column_stack([np.arange(63), 100 + np.arange(63), np.full(63, 7)])
+
+
+def colored(columns: np.ndarray, pattern: str) -> str:
+    rows = np.hstack([POINTS, columns]).tolist()
+    return "".join(f"v {x} {y} {z} {pattern % tuple(shade)}\n" for x, y, z, *shade in rows) + F
+
+
+@pytest.mark.parametrize(
+    ("unit", "alpha", "pattern"),
+    [(1, None, "%d %d %d"), (255, None, "%.6f %.6f %.6f"), (1, 255, "%d %d %d %d"), (255, 1, "%.6f %.6f %.6f %.1f"),
+     (1, 1, "%d %d %d %.1f"), (255, 0.5, "%.6f %.6f %.6f %.2f")],
+)  # fmt: skip
+def test_obj_colors_with_and_without_alpha(tmp_path, unit, alpha, pattern):
+    columns = RGB / unit if alpha is None else np.column_stack([RGB / unit, np.full(63, alpha)])
+    scan = read_scan(save(tmp_path, "a.obj", colored(columns, pattern)))
+    assert scan.colors is not None and np.array_equal(scan.colors, RGB) and not scan.notes
+
+
+def test_obj_nearly_black_with_an_alpha_of_255(tmp_path):
+    scan = read_scan(save(tmp_path, "a.obj", colored(np.tile([1, 0, 1, 255], (63, 1)), "%d %d %d %d")))
+    assert scan.colors is not None and scan.colors.tolist() == [[1, 0, 1]] * 63
+
+
+@pytest.mark.parametrize("rgb", ["1 0.5 0", "1 0.5 0 1"])
+def test_obj_colors_on_some_vertices(tmp_path, rgb):
+    lines = V.splitlines()
+    text = "\n".join(f"{line} {rgb}" if i < 20 else line for i, line in enumerate(lines)) + "\n" + F
+    path = save(tmp_path, "a.obj", text)
+    check(path, "colours are given for 20 of 63 vertices only")
+    assert read_scan(path).colors is None
+    with pytest.raises(ScanError, match=r"line 21: 5 numbers"):
+        read_scan(save(tmp_path, "a.obj", "\n".join([*lines[:20], lines[20] + " 1 0", *lines[21:]]) + "\n"))
+
+
+# --------------------------------------------------------------------------------------------------------------- STL
+
+
+def test_stl_whose_statements_are_missing_or_share_lines(tmp_path):
+    end = "endsolid a face\n"
+    check(save(tmp_path, "a.stl", STL + end))
+    check(save(tmp_path, "a.stl", "\n" + STL + end))
+    check(save(tmp_path, "a.stl", "\r\n \r\n" + (STL + end).replace("\n", "\r\n")))
+    check(save(tmp_path, "a.stl", (STL + end).replace(" endloop\nendfacet", " endloop")), "endfacet are missing")
+    check(save(tmp_path, "a.stl", (STL + end).replace(" endloop\nendfacet\n", "")), "endloop, endfacet are missing")
+    check(save(tmp_path, "a.stl", (STL + end).replace(" outer loop\n", "")), "outer are missing")
+    one_line = (STL + end).replace("\n ", " ").replace("\nendfacet", " endfacet")
+    assert one_line.count("\n") == len(FACES) + 2
+    check(save(tmp_path, "a.stl", one_line))
+    check(save(tmp_path, "a.stl", one_line.replace("endfacet\nendsolid", "endfacet endsolid")))
+    check(save(tmp_path, "a.stl", (STL + end).replace("1\n outer loop", "1 outer loop")))
+    check(save(tmp_path, "a.stl", (STL + end).replace("endloop\nendfacet", "endloop endfacet")))
+    check(save(tmp_path, "a.stl", (STL + end).replace("\n  ", " ").replace("loop vertex", "loop\nvertex").upper()))
+
+
+def test_stl_that_is_cut_or_wrong_stays_an_error(tmp_path):
+    for text, said in (
+        (STL, "cut short"),
+        (STL.replace(" endloop\nendfacet\n", ""), "cut short"),
+        (STL[: STL.rindex("  vertex")] + "endsolid\n", "not complete"),
+        (STL.replace("  vertex", "  vertx", 1) + "endsolid\n", "line 4: 'vertx .*' where 'vertex' belongs"),
+        (STL.replace("facet normal", "normal", 1) + "endsolid\n", "line 2: .* where 'facet' belongs"),
+        (
+            STL.replace(" endloop\n", "  vertex 1 2 3\n endloop\n", 1) + "endsolid\n",
+            "line 7: 'vertex 1 2 3' where 'facet'",
+        ),
+    ):
+        with pytest.raises(ScanError, match=said):
+            read_scan(save(tmp_path, "a.stl", text))
+
+
+# --------------------------------------------------------------------------------------------------------------- PLY
+
+
+@pytest.mark.parametrize("first", ["ply ", "ply\t", "ply \r", "\nply", "PLY", "\ufeffply"])
+def test_ply_first_line_with_a_blank(tmp_path, first):
+    check(save(tmp_path, "a.ply", PLY.replace("ply", first, 1)))
+    check(save(tmp_path, "a.ply", BINARY_PLY.replace(b"ply", first.encode(), 1)))
+
+
+def test_ply_header_of_other_line_ends(tmp_path):
+    """Bare carriage returns, a body whose first byte is a newline; a comment with bytes that Unicode would break."""
+    points = POINTS.copy()
+    head = header("binary_little_endian", faces=None).replace("\n", "\r").encode()
+    body = points.astype("<f4").tobytes()
+    body = b"\n" + body[1:]  # the last digits of a number near -80
+    assert np.allclose(read_scan(save(tmp_path, "a.ply", head + body)).vertices, points, atol=1e-3)
+    check(
+        save(
+            tmp_path,
+            "a.ply",
+            BINARY_PLY.replace(b"end_header\n", b"comment \xc3\x85se \xe2\x80\xa8 end_header?\nend_header \r\n"),
+        )
+    )
+
+
+def test_ply_lists_beside_the_coordinates_of_vertices(tmp_path):
+    """As multi-view programs write which pictures saw a point: lists of equal and of different length."""
+    more = "property list uchar uint view_indices\nproperty list uchar float view_weights\n"
+    more += "".join(f"property uchar {channel}\n" for channel in ("red", "green", "blue"))
+    for views in ([2] * 63, list(range(63))):
+        for form, order in (("binary_little_endian", "<"), ("binary_big_endian", ">")):
+            body = b"".join(
+                struct.pack(f"{order}3fB{n}IB{n}f3B", *p, n, *range(n), n, *np.ones(n), *rgb)
+                for p, n, rgb in zip(POINTS.tolist(), views, RGB.tolist(), strict=True)
+            )
+            scan = read_scan(save(tmp_path, "a.ply", header(form, faces=None, more=more).encode() + body))
+            assert np.allclose(scan.vertices, POINTS, atol=1e-5) and np.array_equal(scan.colors, RGB)
+            with pytest.raises(ScanError, match=r"cut short|ends inside"):
+                read_scan(save(tmp_path, "a.ply", header(form, faces=None, more=more).encode() + body[:-1]))
+        rows = "".join(
+            f"{x} {y} {z} {n} {'4 ' * n}{n} {'.5 ' * n}{r} {g} {b}\n"
+            for (x, y, z), n, (r, g, b) in zip(POINTS.tolist(), views, RGB.tolist(), strict=True)
+        )
+        scan = read_scan(save(tmp_path, "a.ply", header("ascii", faces=None, more=more) + rows))
+        assert np.allclose(scan.vertices, POINTS) and np.array_equal(scan.colors, RGB)
+
+
+def reflowed(text: str, width: int) -> str:
+    words = text.split()
+    return "".join(" ".join(words[i : i + width]) + "\n" for i in range(0, len(words), width))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [reflowed(ROWS + TRIANGLES, 10), reflowed(ROWS + TRIANGLES, 1), reflowed(ROWS + TRIANGLES, 10**6),
+     reflowed(ROWS, 2) + TRIANGLES, ROWS + TRIANGLES.replace("3 ", "3\n"), reflowed(ROWS, 7) + reflowed(TRIANGLES, 3)],
+    ids=["ten a line", "one a line", "one line", "rows of two", "count apart", "seven and three"],
+)  # fmt: skip
+def test_ply_ascii_wrapped_over_lines(tmp_path, body):
+    check(save(tmp_path, "a.ply", header("ascii") + body), "wrapped")
+    for count in (62, 64):  # a wrong count is no wrapping
+        with pytest.raises(ScanError, match="lines follow it"):
+            read_scan(save(tmp_path, "a.ply", header("ascii", vertices=count) + body))
+    with pytest.raises(ScanError, match="lines follow it"):
+        read_scan(save(tmp_path, "a.ply", header("ascii") + body[: body.rindex(" ") if " " in body else -4]))
+
+
+def test_ply_wrong_count_that_could_be_read_as_wrapped(tmp_path):
+    """One vertex is not declared, and its row of whole numbers, with the next one, is a polygon of six."""
+    rows = ROWS + "6 0 1\n"
+    with pytest.raises(ScanError, match=f"{63 + len(FACES)} records, but {64 + len(FACES)} lines"):
+        read_scan(save(tmp_path, "a.ply", header("ascii") + rows + TRIANGLES))
+
+
+def test_ply_of_polygons_wrapped_alike(tmp_path):
+    """Lists of different length are read over lines where each record begins a line and all are wrapped."""
+    body = reflowed(ROWS, 3) + "4 0 1\n8 7\n" + "".join(f"3 {a}\n{b} {c}\n" for a, b, c in FACES[1:48].tolist())
+    scan = read_scan(save(tmp_path, "a.ply", header("ascii", faces=48) + body))
+    assert scan.faces[:2].tolist() == [[0, 1, 8], [0, 8, 7]] and len(scan.faces) == 49
+    partly = body.replace(f"3 {FACES[5][0]}\n", f"3 {FACES[5][0]} ", 1)
+    with pytest.raises(ScanError, match="lines follow it"):
+        read_scan(save(tmp_path, "a.ply", header("ascii", faces=48) + partly))
+
+
+def tristrips() -> list[int]:
+    """The sheet in strips of rows, as laser scanners write them: one list, -1 after each strip."""
+    out: list[int] = []
+    for row in range(8):
+        for column in range(7):
+            out += [int(_AT[row + 1, column]), int(_AT[row, column])]
+        out.append(-1)
+    return out[:-1]
+
+
+@pytest.mark.parametrize("form", ["ascii", "binary_big_endian"])
+@pytest.mark.parametrize("lists", [1, 8])
+def test_ply_triangle_strips(tmp_path, form, lists):
+    flat = tristrips()
+    parts = [flat] if lists == 1 else [flat[i : i + 14] for i in range(0, len(flat), 15)]
+    head = header(form, faces=None, more=f"element tristrips {lists}\nproperty list int int vertex_indices\n")
+    body = ROWS + "".join(f"{len(p)} {' '.join(map(str, p))}\n" for p in parts)
+    data = body.encode()
+    if form != "ascii":
+        data = POINTS.astype(">f4").tobytes() + b"".join(struct.pack(f">{len(p) + 1}i", len(p), *p) for p in parts)
+    scan = read_scan(save(tmp_path, "a.ply", head.encode() + data))
+    assert len(scan.faces) == 96 and not scan.notes
+    a, b, c = (scan.vertices[scan.faces[:, k]] for k in range(3))
+    normal = np.cross(b - a, c - a)
+    assert (normal[:, 2] > 0).all() and normal[:, 2].sum() / 2 == pytest.approx(160 * 200)
+    with pytest.raises(ScanError, match="refers to vertex"):
+        text = ROWS + "".join(f"{len(p)} {' '.join(map(str, p))}\n" for p in parts)
+        bad = header("ascii", faces=None, more=f"element tristrips {lists}\nproperty list int int vertex_indices\n")
+        read_scan(save(tmp_path, "a.ply", bad + text.replace(" 62", " 63").replace(" 55\n", " -2\n")))
+
+
+def test_strips_turn_every_second_triangle_and_drop_joints():
+    corners = np.array([0, 1, 2, 3, 3, 4, 4, 5, 6, 7, 8, 9])
+    assert strips(corners, np.array([9, 0, 3])).tolist() == [[0, 1, 2], [1, 3, 2], [4, 5, 6], [7, 8, 9]]
+    assert strips(corners[:5], np.array([1, 2, 2])).shape == (0, 3)
+
+
+def test_ply_faces_of_one_or_two_corners(tmp_path):
+    text = header("ascii", faces=len(FACES) + 2) + ROWS + "2 0 1\n" + TRIANGLES + "1 5\n"
+    check(save(tmp_path, "a.ply", text), "2 faces of 1 or 2 corners")
+    binary = header("binary_little_endian", faces=len(FACES) + 2).encode() + POINTS.astype("<f4").tobytes()
+    for polygon in ([0, 1], *FACES.tolist(), [5]):
+        binary += struct.pack(f"<B{len(polygon)}i", len(polygon), *polygon)
+    check(save(tmp_path, "a.ply", binary), "2 faces of 1 or 2 corners")
+    with pytest.raises(ScanError, match="face 0 has 0 corners"):
+        read_scan(save(tmp_path, "a.ply", text.replace("2 0 1\n", "0\n", 1)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit"), [("float", 1), ("double", 255), ("float", 255), ("uchar", 1), ("ushort", 1 / 257)]
+)
+def test_ply_colors_run_as_their_values_say(tmp_path, kind, unit):
+    """Floats of 0 to 1 and of 0 to 255, bytes, and sixteen bits."""
+    more = "".join(f"property {kind} {channel}\n" for channel in ("red", "green", "blue"))
+    shades = RGB / unit
+    rows = "".join(
+        f"{x} {y} {z} {' '.join(f'{s:.9g}' for s in shade)}\n"
+        for (x, y, z), shade in zip(POINTS.tolist(), shades.tolist(), strict=True)
+    )
+    scan = read_scan(save(tmp_path, "a.ply", header("ascii", faces=None, more=more) + rows))
+    assert scan.colors is not None and np.array_equal(scan.colors, RGB)
+
+
+# --------------------------------------------------------------------------------------------------------------- OFF
+
+
+def test_off_comments_and_small_faces(tmp_path):
+    check(save(tmp_path, "a.off", OFF.replace(" 0\n", " 0 # counts\n", 1)))
+    check(save(tmp_path, "a.off", OFF.replace("OFF\n", "OFF # made by hand\n# more\n").replace("\n3 ", " # row\n3 ")))
+    text = OFF.replace(f"63 {len(FACES)} 0", f"63 {len(FACES) + 2} 0") + "2 0 1\n1 4\n"
+    check(save(tmp_path, "a.off", text), "2 faces of 1 or 2 corners")
+    with pytest.raises(ScanError, match="lines follow"):
+        read_scan(save(tmp_path, "a.off", OFF.replace(f"63 {len(FACES)} 0", f"63 {len(FACES) + 1} 0")))
