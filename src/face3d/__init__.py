@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from face3d.io import read_scan as read_scan
     from face3d.io import write_scan as write_scan
     from face3d.io.exam import read_exam as read_exam
+    from face3d.io.interop import from_pyvista as from_pyvista
+    from face3d.io.interop import from_trimesh as from_trimesh
+    from face3d.io.interop import to_pyvista as to_pyvista
+    from face3d.io.interop import to_trimesh as to_trimesh
     from face3d.measuring.analysis import Analysis as Analysis
     from face3d.measuring.analysis import analyze as analyze
     from face3d.measuring.comparison import compare as compare
@@ -28,13 +32,17 @@ if TYPE_CHECKING:
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 #: public name -> module that defines it. No module may have a public name: once imported, it would hide the function.
 _PUBLIC = {
     "FaceScan": "face3d.scan",
     "read_scan": "face3d.io",
     "write_scan": "face3d.io",
+    "to_trimesh": "face3d.io.interop",
+    "from_trimesh": "face3d.io.interop",
+    "to_pyvista": "face3d.io.interop",
+    "from_pyvista": "face3d.io.interop",
     "analyze": "face3d.measuring.analysis",
     "Analysis": "face3d.measuring.analysis",
     "Exam": "face3d.exam",

@@ -63,7 +63,7 @@ class Grades:
                 raise SchemaError(f"grades.{name} is {value!r}; expected {low} to {high}")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Exam(Value):
     """One visit of one person.
 

@@ -42,7 +42,7 @@ class FaceScan(Value):
     `vertices` (V, 3) float64 mm in the scan's own coordinates and in the file's order, a row of NaN where a depth
     camera saw nothing; `faces` (F, 3) int64, counter-clockwise seen from outside, F = 0 for a point cloud; `landmarks`
     name -> (3,) mm, named as in `face3d.landmarks`; `colors` (V, 3) uint8 or None; `units_note` says how millimetres
-    were arrived at, `notes` what of the file was left out.
+    were arrived at, `notes` what of the file was left out; `values` name -> (V,) or (V, 3) numbers that came along.
     Raises `ScanError` if shapes, indices or coordinates are not usable.
     """
 
@@ -54,6 +54,7 @@ class FaceScan(Value):
     name: str = "scan"
     units_note: str = "taken as millimetres"
     notes: tuple[str, ...] = ()
+    values: Mapping[str, Floats] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         vertices, faces = locked(self.vertices), locked(self.faces, np.int64)
@@ -80,6 +81,11 @@ class FaceScan(Value):
         object.__setattr__(self, "faces", faces)
         object.__setattr__(self, "landmarks", MappingProxyType(marks))
         object.__setattr__(self, "notes", tuple(self.notes))
+        carried = {str(k): locked(v) for k, v in self.values.items()}
+        for key, numbers in carried.items():
+            if numbers.ndim not in (1, 2) or len(numbers) != len(vertices):
+                raise ScanError(f"{self.name}: values {key!r} have shape {numbers.shape}; expected ({len(vertices)},)")
+        object.__setattr__(self, "values", MappingProxyType(carried))
 
     @property
     def present(self) -> NDArray[np.bool_]:
@@ -87,7 +93,9 @@ class FaceScan(Value):
         return ~np.isnan(self.vertices[:, 0])
 
     def replace(self, **changes: Any) -> FaceScan:
-        """A new scan with the named fields changed."""
+        """A new scan with the named fields changed. Of other vertices the old ones' values say nothing: they go."""
+        if len(changes.get("vertices", self.vertices)) != len(self.vertices):
+            changes = {"values": {}, **changes}
         return replace(self, **changes)
 
     def moved(self, transform: RigidTransform) -> FaceScan:

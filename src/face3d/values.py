@@ -35,16 +35,49 @@ class Value:
 
     def __post_init__(self) -> None:
         for name in (f.name for f in fields(self)):  # type: ignore[arg-type]
-            value = getattr(self, name)
-            if isinstance(value, np.ndarray):
-                object.__setattr__(self, name, locked(value, value.dtype))
-            elif isinstance(value, Mapping) and not isinstance(value, MappingProxyType):
-                object.__setattr__(self, name, MappingProxyType(dict(value)))
+            object.__setattr__(self, name, _private(getattr(self, name)))
+
+    def __repr__(self) -> str:
+        """One screen at most: arrays by their shape, mappings by their keys, what is nested by its kind."""
+        shown = ", ".join(f"{f.name}={_shown(getattr(self, f.name))}" for f in fields(self) if f.repr)  # type: ignore[arg-type]
+        return f"{type(self).__name__}({shown})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}  # type: ignore[arg-type]
-        return _rebuilt, (type(self), {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in values.items()})
+        values = {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.init}  # type: ignore[arg-type]
+        return _rebuilt, (type(self), values)
+
+
+def _private(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return locked(value, value.dtype)
+    if isinstance(value, Mapping):
+        return MappingProxyType({key: _private(inner) for key, inner in value.items()})
+    return value
+
+
+def _plain(value: Any) -> Any:
+    return {key: _plain(inner) for key, inner in value.items()} if isinstance(value, MappingProxyType) else value
 
 
 def _rebuilt(kind: type, values: dict[str, Any]) -> Any:
     return kind(**values)
+
+
+#: Letters of a text, and members of a collection, that a repr shows.
+_LETTERS, _MEMBERS = 80, 6
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, np.ndarray):
+        return str(value.tolist()) if value.size <= _MEMBERS else f"<{' x '.join(map(str, value.shape))} {value.dtype}>"
+    if isinstance(value, Value):
+        return f"<{type(value).__name__}>"
+    if isinstance(value, Mapping):
+        more = f", ... {len(value)} in all" if len(value) > _MEMBERS else ""
+        return f"{{{', '.join(map(str, list(value)[:_MEMBERS]))}{more}}}"
+    if isinstance(value, tuple | list) and (len(value) > _MEMBERS or any(isinstance(v, Value) for v in value)):
+        return f"<{len(value)} x {type(value[0]).__name__}>"
+    if hasattr(value, "columns"):
+        return f"<table of {len(value)} rows>"
+    text = repr(value)
+    return text if len(text) <= _LETTERS else f"{text[:_LETTERS]}..."

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from face3d.geometry.colors import UNMEASURED, colors_of
 from face3d.geometry.views import Surface
 from face3d.measuring.analysis import Analysis
-from face3d.report.colors import UNMEASURED, colors_of
 from face3d.report.pictures import DIRECTIONS, Picture, map_pictures, pictures_of, plain_picture
 
 

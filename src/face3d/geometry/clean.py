@@ -30,7 +30,7 @@ _STRAY_NEIGHBOURS = 8
 _GAP_POINTS = 100_000  # enough to find a gap of 10 mm on a surface of half a square metre
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Cleaned(Value):
     """A cleaned scan and how it hangs together with the scan it came from.
 

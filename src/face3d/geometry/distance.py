@@ -42,7 +42,7 @@ RIM_TOLERANCE = 0.5
 _CHUNK = 200_000
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SurfaceDistance(Value):
     """`distance_mm` (V,) >= 0; `signed_mm` (V,), positive outside the other surface; `reason` (V,) uint8 codes into
     `REASONS`. Both distances are NaN wherever the reason is not 0."""

@@ -31,7 +31,7 @@ _LEAST_UNITY = 0.6
 _MOST_STEPS = 8
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Patches(Value):
     """`points` (N, 3) mm and unit `normals` (N, 3) facing outwards, in the frame of the surface; `area` (N,) mm2;
     `size` mm, the edge of a grid cell; `gap` mm, how far apart neighbouring patches usually are."""
@@ -140,7 +140,7 @@ def _gap(points: Floats, size: float) -> float:
     return float(np.median(KDTree(points).query(some, k=2)[0][:, 1]))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Surfels(Value):
     """`points`, `normals` (N, 3) in the scan's coordinates, mm; `tree` over the points; `name` of the scan; `tone` (N,)
     log of green where the scan has colours, else None."""

@@ -24,7 +24,7 @@ _NEIGHBOURS = 24
 _DARKEST = 12.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class ToneField(Value):
     """Tone at a scan's elements: `values` (N,) log units, `slopes` (N, 3) per mm along the surface."""
 

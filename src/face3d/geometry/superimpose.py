@@ -46,7 +46,7 @@ CELLS, CELL, WIDTH = 4, 7.0, 6.0
 FURTHEST = 25.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SymmetryPlane(Value):
     """The plane of bilateral symmetry: unit `normal` (3,) towards the subject's left and a `point` (3,) on it, mm."""
 
@@ -77,7 +77,7 @@ class SymmetryPlane(Value):
         return float(np.degrees(np.arctan2(sine, abs(self.normal @ other.normal))))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Superimposition(Value):
     """How a face lies on its mirror image.
 

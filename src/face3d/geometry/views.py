@@ -19,7 +19,7 @@ from face3d.scan import Floats, Ints
 from face3d.values import Value, locked
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class View(Value):
     """A camera with parallel rays.
 

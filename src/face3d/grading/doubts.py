@@ -37,7 +37,7 @@ SIZES: Mapping[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Usual(Value):
     """What held-out training exams look like: `low`, `high` name -> limit; `mean` (D,), `axes` (D, K) and `scale` (K,)
     of their movement, `cloud` (n, K) where they lie in it, `far` the distance beyond which an exam lies in the void."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from face3d.template.exam_fit import FittedExam
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Examination(Value):
     """What an exam says. `exam` what was examined; `fitted` its scans in correspondence; `measures` in mm and ratios;
     `grade` by the networks, None where torch is not installed; `notes` what a reader of all this should know, the
@@ -35,6 +35,12 @@ class Examination(Value):
         """Everything that was left out, doubtful or contradictory, said once."""
         doubts = () if self.grade is None or not self.grade.abstained else (f"grade: {self.grade.reason}",)
         return tuple(dict.fromkeys((*self.measures.notes, *doubts)))
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        said = "" if self.grade is None else f"<pre>{escape(self.grade.to_text())}</pre>"
+        return self.measures._repr_html_() + said
 
     def explain(self, head: str = "severity") -> Explanation:
         """Why the grade is what it is, see `face3d.explain`. Raises `MissingExtraError` without torch."""

@@ -53,7 +53,7 @@ class Labels:
     eface: tuple[float, ...] = (np.nan,) * len(EFACE)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Example(Value):
     """One exam. N nodes of the template grid, L detected landmarks (`MARKS`), U movement units of the ARKit-named set,
     E = 9 movements.

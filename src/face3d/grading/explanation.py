@@ -37,7 +37,7 @@ APART = 0.15
 HEADS = ("severity", "composite", *(f"function_{r}" for r in REGIONS))
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Explanation(Value):
     """Of the answer `head` (one of `HEADS`): its `value`, the `baseline` of the symmetric twin, and what made the
     difference. `attribution` "rest" or movement -> (V,) at the template's vertices, in the answer's unit, adding up to

@@ -45,7 +45,7 @@ class SunnybrookEstimate:
     composite: float
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Grade(Value):
     """`house_brackmann` 1..6, the most probable of `probabilities` (6,); `likely` the grades that hold the true one in
     nine exams of ten; `severity` 0..1 (share of brow and mouth movement lost) with its standard error; `side` "left",

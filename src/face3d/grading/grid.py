@@ -25,7 +25,7 @@ assert set(_CODES) <= set(PAIRED)
 assert set(_MIDDLE) <= set(MIDLINE)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Grid(Value):
     """`nodes` (N,) template vertices: `pairs` on the left, their opposites in the same order on the right, then the
     midline. `gather` (N, V) sparse: each node's area-weighted mean over the vertices nearest to it. `positions` (N, 3)

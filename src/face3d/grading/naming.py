@@ -39,7 +39,7 @@ LEAST = 1e-4
 _FLIP = np.array([-1.0, 1.0, 1.0])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Namer(Value):
     """`weights` (D, 10) and `bias` (10,) of the logits of `SCANS`; D = 3 x (pairs + midline) of the grid, cm."""
 

@@ -64,7 +64,7 @@ def plain(name: str, data: bytes, notes: list[str]) -> bytes:
     return data if data.endswith(b"\n") else data + b"\n"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Lines(Value):
     """Some lines of a text: line i is bytes[start[i]:end[i]] and number[i] in the file."""
 

@@ -44,7 +44,7 @@ _VOTING = ((0, 0), (-20, 0), (20, 0), (-40, 0), (40, 0), (0, 15), (0, -15), (-20
 _FINE_PIXELS = 320
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Detection(Value):
     """Landmarks found on a scan, in its own coordinates (mm).
 

@@ -80,7 +80,7 @@ def channels(depth: Floats) -> tuple[Floats, Floats]:
     return np.where(seen, stack, 0.0), base
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HalfFaceNetwork(Value):
     """The network: `network(picture)` (5, H, W) -> (2 len(MARKS), H / 2, W / 2).
 
@@ -160,7 +160,7 @@ def peaks(output: Singles, prior: Floats, reach: ArrayLike = 12.0) -> tuple[Floa
     return np.stack([(local * field).sum(axis=(1, 2)) for field in (x, y, out)], axis=1), sure
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Marked(Value):
     """Landmarks by name: `points` (3,) mm in scan coordinates, `confidence` 0..1."""
 

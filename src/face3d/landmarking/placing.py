@@ -15,7 +15,7 @@ from face3d.scan import FaceScan
 from face3d.values import Value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Placed(Value):
     """`cleaned` the scan without what is no skin, and the way back; `found` its landmarks, in scan coordinates, mm;
     `laid` how the mirror image was laid over it, and `head` scan coordinates -> canonical head frame by that symmetry:

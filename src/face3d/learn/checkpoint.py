@@ -19,7 +19,7 @@ from face3d.values import Value
 FILE = "checkpoint.safetensors"
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Progress(Value):
     """`epoch` epochs are done; `best` weights with the least loss held out, `best_score`, `since_best` epochs ago."""
 

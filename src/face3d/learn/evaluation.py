@@ -32,7 +32,7 @@ NEAR_BAND = 0.05
 LEAST_GROUP = 5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Evaluation(Value):
     """`figures` by name, which `METRICS` explains; `table` (6, 6) counts, rows true grades, columns predicted;
     `recall` of each grade; `reliability` (B, 3) mean confidence, share right, exams of each bin; `coverage` (n, 2)

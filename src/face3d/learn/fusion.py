@@ -52,7 +52,7 @@ def columns_of(predicted: Predictions, examples: Sequence[Example], groups: Sequ
     return np.concatenate([np.empty((len(examples), 0)), *(table[g] for g in groups)], axis=1)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fusion(Value):
     """`groups` of columns; `middle`, `scale`, `weights` (D,) and `bias` of the correction; `cuts` (5,) between grades;
     `spread` SD of the severity's error."""

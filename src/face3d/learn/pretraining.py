@@ -25,7 +25,7 @@ SIZES = (0.8, 1.2)
 _FIELDS = ("moves", "mark_moves", "rest", "marks")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FitNoise(Value):
     """What the fit did to X exams: `size` (X,) share of the movement that it kept on the whole (a tracker's mesh keeps
     less); `gain` field -> (G, E, n, 1) of each place beside that, for each of G scanners, `scanner` (X,); `noise` field

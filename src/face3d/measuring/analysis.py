@@ -48,7 +48,7 @@ class WholeFace:
         return self.norm.z(self.statistics.rms)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Analysis(Value):
     """What was measured on one scan of V vertices; coordinates are the scan's own, mm, where nothing else is said.
 
@@ -75,6 +75,12 @@ class Analysis(Value):
         object.__setattr__(self, "landmarks", MappingProxyType(marks))
         object.__setattr__(self, "landmark_confidence", MappingProxyType(dict(self.landmark_confidence)))
         object.__setattr__(self, "area_mm2", locked(self.area_mm2))
+
+    def _repr_html_(self) -> str:
+        from face3d.measuring.notebook import scan_html
+
+        title = f"{self.scan.name}: whole face {self.whole_face.rms_mm:.2f} mm RMS surface distance"
+        return scan_html(title, self.regions, self.notes, self.scan.moved(self.head), self.asymmetry_mm)
 
     @property
     def plane(self) -> SymmetryPlane:
@@ -107,6 +113,15 @@ class Analysis(Value):
         """(V, 3) the same as vectors from the mirrored opposite place to this one, in the canonical head frame."""
         through = self.correspondence
         return np.full((len(self.scan.vertices), 3), np.nan) if through is None else through.vectors_mm
+
+    @property
+    def vertex_results(self) -> dict[str, Floats]:
+        """What was measured at each of the scan's vertices, as files and other libraries take it: name -> (V,) mm."""
+        return {
+            "asymmetry_mm": self.asymmetry_mm,
+            "surface_distance_mm": self.surface_distance_mm,
+            "signed_surface_distance_mm": self.signed_surface_distance_mm,
+        }
 
     @property
     def fit(self) -> TemplateFit:

@@ -54,7 +54,7 @@ class Change:
     status: str
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Comparison(Value):
     """Changes from the first visit to each later one. `affected_side` as at the first visit, for all of them."""
 

@@ -51,7 +51,7 @@ RATIOS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Measures(Value):
     """All measures of one exam.
 
@@ -76,6 +76,14 @@ class Measures(Value):
     observed: Observed | None = field(default=None, repr=False)
     contradiction: str = ""
     identity: Mapping[str, float] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        from face3d.measuring.notebook import function_html
+
+        name = f"{self.subject}/{self.visit}" if self.visit else self.subject
+        side = {"none": "no side", "both": "both sides"}.get(self.affected_side, self.affected_side)
+        count = f"{len(self.rows)} measures of {len(self.movements)} expressions"
+        return function_html(f"{name}: {side} affected ({self.side_source}); {count}", self.region_function, self.notes)
 
     @property
     def table(self) -> pd.DataFrame:
@@ -141,7 +149,7 @@ def measure_movements(
     return seen.measures(affected_side, subject, visit, notes, sure)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Observed(Value):
     """What is measured before anyone asks which side is affected: `rows` of each side for itself, both sides' movement
     in `pairs`, each side's unasked movement, the rows of a healthy side that pulls the mouth over; and `identity`, see

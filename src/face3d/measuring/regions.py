@@ -68,7 +68,7 @@ _THIRDS = ("upper third", "middle third", "lower third")
 _TOO_FAR = 25.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Region(Value):
     """`name` on `side` ("left", "right", "both") by `definition`; `weight` (V,) 0..1, a share of each vertex."""
 

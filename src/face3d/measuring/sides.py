@@ -34,7 +34,7 @@ CONTRADICTED, CONTRADICTED_ALONE = 0.2, 0.5
 LEAST_COVERAGE = 0.5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Pair(Value):
     """The movement of one functional region in one expression: `left` and `right` (n, 3) mm, the right one mirrored,
     over the same n places: `index` (n,) their vertices on the left, ascending, `weight` (n,) summing to 1. `coverage`

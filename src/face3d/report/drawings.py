@@ -10,7 +10,7 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import ArrayLike
 
-from face3d.report.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, colors_of, colors_of_size, hex_of
+from face3d.geometry.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, colors_of, colors_of_size, hex_of
 from face3d.report.scan_result import RegionPart
 
 INK, SOFT, LINE, ACCENT, WARM = "#1c2126", "#5b6670", "#d5dade", "#146e8c", "#c76728"

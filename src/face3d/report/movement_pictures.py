@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from face3d.geometry.colors import UNMEASURED
 from face3d.geometry.views import Surface, looking, shaded
-from face3d.report.colors import UNMEASURED
 from face3d.report.pictures import CENTRE, FRAME_MM, Picture
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy

@@ -56,14 +56,9 @@ def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] 
     step("drawing the report")
     page = report_of(analysis, result)
     step("writing")
-    properties = {
-        "asymmetry_mm": analysis.asymmetry_mm,
-        "surface_distance_mm": analysis.surface_distance_mm,
-        "signed_surface_distance_mm": analysis.signed_surface_distance_mm,
-    }
     table = _table(analysis.regions, thing.name)
     with filled(folder, thing) as aside:
-        write_scan(aside / MESH, analysis.scan.moved(analysis.head), properties)
+        write_scan(aside / MESH, analysis.scan.moved(analysis.head), analysis.vertex_results)
         _write(aside, {RESULT: result.to_json(), REGIONS: table, REPORT: page})
     return result
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from face3d.geometry.colors import LIMIT_MM, colors_of, colors_of_size
 from face3d.geometry.views import Seen, Surface, View, looking, shaded, smoothed
-from face3d.report.colors import LIMIT_MM, colors_of, colors_of_size
 from face3d.scan import Floats
 
 if TYPE_CHECKING:

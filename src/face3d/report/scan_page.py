@@ -6,8 +6,8 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from face3d.geometry.colors import LIMIT_MM
 from face3d.landmarks import MIDLINE, PAIRED
-from face3d.report.colors import LIMIT_MM
 from face3d.report.drawings import bar, strip
 from face3d.report.frame import rendered
 from face3d.report.pictures import CONTOUR_MM, Pictures

@@ -59,7 +59,7 @@ class Condition:
         return np.array([*one, *(float(self.branches.get(b, 1.0)) for b in BRANCHES), float(self.synkinesis)])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Generator(Value):
     """The trained decoder. `mean` (D,), `basis` (K, D) with D = 3 V: displacement fields on the base head model, mm;
     `layers` weights and biases of the decoder, `latent` its number of free numbers."""

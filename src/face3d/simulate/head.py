@@ -24,7 +24,7 @@ Landmark = tuple[tuple[int, ...], tuple[float, ...]]
 MOVEMENTS, LEVELS = ("a", "b"), ("base", "fine")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Traits(Value):
     """How identity depends on what a person is: coefficients are [1, traits] @ `effect` (T + 1, K), plus `residual`
     (K,) times N(0, 1). Traits run 0..1."""
@@ -34,7 +34,7 @@ class Traits(Value):
     residual: Floats
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class HeadModel(Value):
     """A linear model of the front of the head, millimetres, canonical head frame (+x the subject's left).
 

@@ -24,7 +24,7 @@ CLOSED_GAP = 0.1
 MEETING_STEPS = 5
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Eyes(Value):
     """The left (0) and right (1) eye of a head model with V vertices, K identity and M asymmetry shapes.
 

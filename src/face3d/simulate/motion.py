@@ -78,7 +78,7 @@ def draw_timing(
     return sides[0], sides[1]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Motion(Value):
     """A recorded movement in the model's terms. `time` (N,) seconds; `left`, `right` (N, U) unit intensities; `head`
     the N head motions, head frame of the first instant -> head frame then; `blinks` (B,) seconds of their begin."""

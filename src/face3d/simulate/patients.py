@@ -36,7 +36,7 @@ class Synkinesis:
     platysmal: float = 0.0
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Patient(Value):
     """One person at one visit. `model` has the palsy's units (`with_palsy_units`).
 

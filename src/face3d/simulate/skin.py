@@ -19,7 +19,7 @@ _IRIS = np.array([[92.0, 62.0, 40.0], [88.0, 108.0, 120.0], [96.0, 96.0, 64.0], 
 _BLOOD, _HAIR = np.array([-10.0, -32.0, -22.0]), np.array([62.0, 44.0, 34.0])
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Skin(Value):
     """One person's skin: a colour for every material point of the face.
 

@@ -11,7 +11,7 @@ from face3d.scan import Floats, Ints
 from face3d.values import Value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Subdivision(Value):
     """`matrix` (V', V) makes the finer level's vertices; `faces` (4 F, 3); `opposite` (V',) carried over."""
 

@@ -28,7 +28,7 @@ from face3d.template.movement import Movement
 from face3d.values import Value
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Truth(Value):
     """All that is known of one simulated exam.
 

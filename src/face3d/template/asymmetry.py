@@ -37,7 +37,7 @@ REASONS = (
 MEASURED, OUTSIDE, UNSUPPORTED, REJECTED, CLEANED = range(5)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class AsymmetryMap(Value):
     """Asymmetry at the N vertices of the template, in the canonical head frame, mm.
 
@@ -125,7 +125,7 @@ def carried(fit: TemplateFit, scan: FaceScan, values: ArrayLike) -> tuple[Floats
     return out, code
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Components(Value):
     """Asymmetry of a sample of S people at the template's N vertices (Ekrami 2018; Palmer and Strobeck 1986).
 

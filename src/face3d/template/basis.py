@@ -28,7 +28,7 @@ SPACING, NODES = 3.2, 6.0
 SLIDING, SLIDING_SHARE = ("forehead", "brow", "upper_lid"), 0.3
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Basis(Value):
     """`rows` (n,) template vertices that are compared with the scan; `columns` (n, 3, P) float32 their displacements.
 

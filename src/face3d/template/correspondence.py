@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Correspondence(Value):
     """`fit` in the canonical head frame, its `quality`; `map` the asymmetry on the template, None when the fit was
     rejected; `vectors_mm` (V, 3) the same at the scan's vertices, in the head frame, NaN where `reason` (V,) uint8

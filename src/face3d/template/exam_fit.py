@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from face3d.template.template import FaceTemplate
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FittedExam(Value):
     """Every scan of an exam in correspondence. `rest` (N, 3) and `expressions` name -> (N, 3) mm in the rest scan's
     canonical head frame, NaN where the scan shows nothing; `movements` from rest, without the head's own; `fits` and
@@ -124,7 +124,7 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
     pool.shutdown()
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SeenScan(Value):
     """What fitting needs of a scan: its cleaned surface as elements, the landmarks that were found (scan coordinates),
     and, of a rest scan, scan coordinates -> canonical head frame by its mirror symmetry."""
@@ -134,7 +134,7 @@ class SeenScan(Value):
     head: RigidTransform | None = None
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Fitted(Value):
     """One scan: its fit, how good it is, and the landmarks that were found on the scan (scan coordinates)."""
 

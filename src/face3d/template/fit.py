@@ -42,7 +42,7 @@ FINISH = 3
 LEAST_SURFELS = 300
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class TemplateFit(Value):
     """The template in correspondence with a scan.
 

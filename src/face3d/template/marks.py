@@ -18,7 +18,7 @@ from face3d.values import Value
 LANDMARK_SD, DENSE_SD, DENSE_COUNT = 2.5, 3.0, 40
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Marks(Value):
     """Landmarks on the scan: `points` (L, 3) mm, `sd` (L,) mm, each at `weights` (L, 3) of template vertices `ids`."""
 

@@ -20,7 +20,7 @@ from face3d.template.stable import STABLE, UNKNOWN, region_weights
 from face3d.values import Value, locked
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Movement(Value):
     """One expression against rest. `displacement` (N, 3) mm in the rest face's canonical frame, NaN where not seen.
 

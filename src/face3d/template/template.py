@@ -41,7 +41,7 @@ _MOVED: Mapping[str, tuple[str, ...]] = {
 _SAME = {"open_smile": "closed_smile"}
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FaceTemplate(Value):
     """`vertices` (N, 3) mm in the canonical head frame, exactly symmetric; `faces` (F, 3); `opposite` (N,) an
     involution; the midline comes first, then the left, then the right side.

@@ -20,7 +20,7 @@ from face3d.scan import Floats, Ints
 from face3d.values import Value, locked
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Chart(Value):
     """A bijective map of a mesh patch to the unit disc.
 

@@ -58,7 +58,7 @@ REALSENSE_D415 = DepthCamera(
 TRUEDEPTH = DepthCamera("TrueDepth", Pinhole(640, 480, 590.0, 590.0, 319.5, 239.5), 0.3, 2.0, 0.0, 0.97, 0.1, 350.0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DepthFrame(Value):
     """One picture of a depth camera: `depth` (H, W) uint16 in steps of `camera.step_mm`, 0 where there is none; per
     pixel the model's `face` (-1: none or flying) and `weights`; `pose` head frame -> camera frame; `background`

@@ -24,7 +24,7 @@ VERTICES = 1220  # Apple's ARFaceGeometry
 BIAS_MM, BIAS_LENGTH_MM, JITTER_MM = 0.8, 20.0, 0.1
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class FixedMesh(Value):
     """A tracker's topology on a face model: `samples` of the model's surface, `faces` (T, 3), `smooth` (N, N), the
     tracker's low resolution, and `home` (N, 3) mm, the vertices on the mean face: its error about a face belongs to the

@@ -40,7 +40,7 @@ class Pinhole:
         return points[:, :2] / points[:, 2:] * [self.fx, self.fy] + [self.cx, self.cy]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class View(Value):
     """What each pixel sees: `depth` (H, W) mm along the optical axis, 0 where nothing; `face` (H, W) index or -1;
     `weights` (H, W, 3) barycentric; `cosine` (H, W) between the face's normal and the line of sight."""

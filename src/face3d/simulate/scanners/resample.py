@@ -19,7 +19,7 @@ _PACKING = 0.49
 _CANDIDATES = 4
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Samples(Value):
     """Points on a model's surface: `face` (N,) index into its faces, `weights` (N, 3) barycentric coordinates."""
 

@@ -15,7 +15,7 @@ from face3d.scan import FaceScan, Floats, Ints
 from face3d.values import Value, locked
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class SimulatedScan(Value):
     """A scan with known truth.
 

@@ -20,7 +20,7 @@ from face3d.values import Value
 OPTICS = Pinhole(1200, 1600, 3200.0, 3200.0, 599.5, 799.5)  # portrait, 0.19 mm of skin a pixel at 600 mm
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class StereoPair(Value):
     """Two pictures (H, W, 3) uint8 and their calibration; `to_left`, `to_right`: head frame -> camera frame (mm,
     OpenCV).

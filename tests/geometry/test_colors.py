@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face3d.report.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, colors_of, colors_of_size, hex_of
+from face3d.geometry.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, colors_of, colors_of_size, hex_of
 
 
 def lightness(color: np.ndarray) -> np.ndarray:
