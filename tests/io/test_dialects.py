@@ -410,3 +410,22 @@ def test_off_comments_and_small_faces(tmp_path):
     check(save(tmp_path, "a.off", text), "2 faces of 1 or 2 corners")
     with pytest.raises(ScanError, match="lines follow"):
         read_scan(save(tmp_path, "a.off", OFF.replace(f"63 {len(FACES)} 0", f"63 {len(FACES) + 1} 0")))
+
+
+@pytest.mark.parametrize("suffix", ["obj", "ply", "stl", "off", "glb", "vtp", "xyz", "pcd"])
+def test_faulty_files_of_others(shared, suffix):
+    """Whatever holds the sheet of `reading_base` in another dialect holds its points, in their order, where seen."""
+    folder = shared / "faults" / "files"
+    base = read_scan(folder / "reading_base.obj")
+    paths = sorted(p for p in folder.glob(f"*.{suffix}") if "lfs" not in p.name)
+    assert paths
+    for path in paths:
+        scan = read_scan(path)
+        expected = base.vertices[base.faces].reshape(-1, 3) if suffix == "stl" else base.vertices.copy()
+        if path.name == "glb_sparse.glb":
+            expected[3] = (1, 2, 3)
+        read = scan.vertices[: len(expected)]
+        seen = scan.present[: len(expected)]
+        assert np.allclose(read[seen], expected[seen], atol=1e-3), path
+        assert seen.sum() == (170 if path.name == "ply_organised_nan.ply" else len(expected)), path
+        assert len(scan.faces) in (0, len(base.faces)), path
