@@ -74,8 +74,11 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         if command[1] != "doctor":  # tests/test_doctor.py
             assert cli.run(command[1:]) == 0
     assert (tmp_path / "smile" / "report.html").stat().st_size > 100_000
-    result = json.loads((tmp_path / "demo-report" / "result.json").read_text("utf-8"))
+    result = json.loads((tmp_path / "smile" / "result.json").read_text("utf-8"))
     jsonschema.Draft202012Validator(json_schema()).validate(result)
     assert result["asymmetry"]["measured"] > 0.4 * result["scan"]["vertices"]
     smile = next(unit for unit in result["action_units"] if unit["unit"] == "mouthSmile")
     assert smile["left"] > 2 * smile["right"]  # planted: 0.8 and 0.12
+    demo = json.loads((tmp_path / "demo-report" / "result.json").read_text("utf-8"))
+    assert demo["affected_side"] == "left" and demo["estimates"]["house_brackmann"] == 4  # the patient's truth
+    assert len(demo["expressions"]) == 9
