@@ -102,7 +102,8 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     with steps(len(read.expressions) + 2) as step:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import exam_result
-        from face3d.report.outputs import REPORT, write_exam
+        from face3d.report.folder import REPORT
+        from face3d.report.outputs import write_exam
 
         x = examine(read, side, step)
         if out is None:
@@ -225,7 +226,8 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
             free_for(out, Thing("scan", scan.name))
         step("measuring")
         from face3d.measuring.analysis import analyze as measure
-        from face3d.report.outputs import REPORT, write_outputs
+        from face3d.report.folder import REPORT
+        from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
         analysis = measure(scan)
