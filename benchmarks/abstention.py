@@ -138,7 +138,7 @@ def report(files: Iterator[Path], seed: int) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seen", type=Path)
     parser.add_argument("--exams", type=int, default=4)
     parser.add_argument("--seed", type=int, default=41)

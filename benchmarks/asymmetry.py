@@ -97,7 +97,7 @@ def closest_point(scan: FaceScan) -> tuple[Floats, float]:
 
 def meshmonk(scan: FaceScan) -> tuple[Floats, float]:
     """Mirror image to original by pyramid registration, with the true plane."""
-    import meshmonk
+    import meshmonk  # pyright: ignore[reportMissingImports] a peer, of the extra `bench`
 
     start = time.process_time()
     flip = np.array([-1.0, 1.0, 1.0])

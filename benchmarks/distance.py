@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
@@ -42,7 +43,7 @@ def scan_of(size: int) -> FaceScan:
     scan = scan_face(model, shape, rng, points=size // 4**splits, pose=False).scan
     vertices, faces = scan.vertices, scan.faces
     for _ in range(splits):
-        vertices, faces = trimesh.remesh.subdivide(vertices, faces)
+        vertices, faces = trimesh.remesh.subdivide(vertices, faces)[:2]
     return FaceScan(vertices, faces)
 
 
@@ -58,10 +59,9 @@ def whole_job(name: str, scan: FaceScan, frame: RigidTransform) -> np.ndarray:
     import open3d as o3d
 
     scene = o3d.t.geometry.RaycastingScene()
-    scene.add_triangles(
-        o3d.core.Tensor(scan.vertices.astype(np.float32)), o3d.core.Tensor(scan.faces.astype(np.uint32))
-    )
-    found = scene.compute_closest_points(o3d.core.Tensor(mirrored.astype(np.float32)))["points"].numpy()
+    tensor: Any = o3d.core.Tensor  # its stubs know no arrays
+    scene.add_triangles(tensor(scan.vertices.astype(np.float32)), tensor(scan.faces.astype(np.uint32)))
+    found = scene.compute_closest_points(tensor(mirrored.astype(np.float32)))["points"].numpy()
     return np.linalg.norm(mirrored - found, axis=1)
 
 

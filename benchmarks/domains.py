@@ -41,7 +41,7 @@ COLUMNS = ("exact", "kappa", "mae", "severity_sd")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--work", type=Path, required=True)
     work = parser.parse_args().work
     torch.set_num_threads(1)

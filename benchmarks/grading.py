@@ -54,7 +54,7 @@ def by_folds(name: str, examples: Sequence[Example]) -> Predictions:
     for f in range(OUTER):
         rows = np.flatnonzero(fold == f)
         train = [e for e, g in zip(examples, fold, strict=True) if g != f]
-        parts.append(learned(methods()[name], train, [examples[k] for k in rows]))
+        parts.append(learned(methods()[name], train, [examples[k] for k in rows.tolist()]))
         order.append(rows)
     back = np.argsort(np.concatenate(order))
     columns = {n: np.concatenate([getattr(p, n) for p in parts])[back] for n in Predictions.__dataclass_fields__}
@@ -62,7 +62,7 @@ def by_folds(name: str, examples: Sequence[Example]) -> Predictions:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--train", type=Path)
     parser.add_argument("--test", type=Path)
     parser.add_argument("--model", action="append", default=[], help="NAME=WEIGHTS of `face3d train`, to stand beside")

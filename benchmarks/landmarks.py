@@ -157,7 +157,7 @@ def against_hand(scans: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--faces", type=int, default=40)
     parser.add_argument("--rotations", type=int, default=100)
     parser.add_argument("--seed", type=int, default=90_210)

@@ -91,7 +91,7 @@ def _landmarks(points: Mapping[str, Floats], v: Floats, opposite: Ints) -> dict[
             continue
         if side == "left":
             far, ids = KDTree(v).query(p, k=3)
-            share = 1.0 / np.maximum(far, 0.1)
+            ids, share = np.asarray(ids), 1.0 / np.maximum(far, 0.1)
             weights = tuple((share / share.sum()).tolist())
             out[name] = (tuple(ids.tolist()), weights)
             out[f"{code}_right"] = (tuple(opposite[ids].tolist()), weights)

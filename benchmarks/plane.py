@@ -107,7 +107,7 @@ def trimesh_plane(scan: FaceScan, frame: RigidTransform) -> SymmetryPlane:
 
 
 def small_gicp_plane(scan: FaceScan, frame: RigidTransform) -> SymmetryPlane:
-    import small_gicp
+    import small_gicp  # pyright: ignore[reportMissingImports] a peer, of the extra `bench`
 
     here = frame.apply(scan.vertices)
     found = small_gicp.align(

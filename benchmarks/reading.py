@@ -72,6 +72,7 @@ def main() -> None:
     def theirs(path: Path) -> np.ndarray:
         loaded = trimesh.load(path, process=False)
         (mesh,) = loaded.geometry.values() if isinstance(loaded, trimesh.Scene) else (loaded,)
+        assert isinstance(mesh, trimesh.Trimesh)
         np.asarray(mesh.faces, np.int64)
         return np.asarray(mesh.vertices, np.float64)
 

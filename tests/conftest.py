@@ -17,8 +17,18 @@ from face3d.measuring.analysis import Analysis
 from face3d.measuring.regions import landmark_regions
 from face3d.scan import FaceScan
 
+#: How the reason of a skipped test begins that reads real scans.
+NO_SCANS = "no folder of test scans"
 #: Height (mm) of the bump on the left cheek of `dome`, against a right cheek that has none.
 BUMP = 3.0
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says how many tests had no real scans to read: a run without them must not look like one with them."""
+    missed = sum(NO_SCANS in str(report.longrepr) for report in terminalreporter.stats.get("skipped", []))
+    if missed:
+        tests = f"{missed} test{'s' if missed > 1 else ''} on real scans"
+        terminalreporter.write_line(f"{tests} skipped: no folder shared/ beside the checkout", yellow=True, bold=True)
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +36,7 @@ def shared() -> Path:
     """The folder of test scans beside the checkout; tests that need it are skipped where it is not."""
     folder = Path(__file__).parents[2] / "shared"
     if not folder.is_dir():
-        pytest.skip(f"no folder of test scans at {folder}")
+        pytest.skip(f"{NO_SCANS} at {folder}")
     return folder
 
 

@@ -20,5 +20,6 @@ def test_it_runs_and_is_stored_with_its_output(path: Path) -> None:
     code = [cell for cell in stored.cells if cell.cell_type == "code"]
     assert all(cell.execution_count for cell in code), "run it and save it with its output"
     fresh = nbformat.from_dict(stored)
+    assert isinstance(fresh, nbformat.NotebookNode)
     NotebookClient(fresh, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(FOLDER)}}).execute()
     assert any("image/png" in o.get("data", {}) for cell in fresh.cells for o in cell.get("outputs", []))

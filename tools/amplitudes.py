@@ -74,7 +74,7 @@ def _fissure(marks: dict[str, np.ndarray], side: str) -> float:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--movement", default="a", choices=["a", "b"])
     parser.add_argument("--people", type=int, default=60)
     parser.add_argument("--seed", type=int, default=500)

@@ -43,7 +43,7 @@ def smoothed(move: Floats, quads: Ints, cell: float = 0.1) -> Floats:
     mean = laplacian(triangles, n)
     reach = (np.abs(move).sum(axis=1) > 0).astype(float)
     for _ in range(2):
-        reach = np.maximum(reach, (np.abs(mean) @ reach > 0).astype(float))
+        reach = np.maximum(reach, (abs(mean) @ reach > 0).astype(float))
     out = move.copy()
     for _ in range(60):
         bend = mean @ (mean @ out)
@@ -252,7 +252,7 @@ def _packed(fields: Floats) -> np.ndarray:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "src/face3d/data")
     parser.add_argument("--people", type=int, default=PEOPLE)

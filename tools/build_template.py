@@ -101,9 +101,9 @@ def smooth_modes(lap: sp.csr_matrix, area: Floats, opposite: Ints, even: bool) -
         rows.append(middle)
         cols.append(len(left) + np.arange(len(middle)))
         values.append(np.ones(len(middle)))
-    basis = sp.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))))
-    basis.resize((n, basis.shape[1]))
-    start = np.random.default_rng(0).normal(size=basis.shape[1])
+    width = sum(map(len, values)) - len(left)
+    basis = sp.csr_matrix((np.concatenate(values), (np.concatenate(rows), np.concatenate(cols))), shape=(n, width))
+    start = np.random.default_rng(0).normal(size=width)
     roots, vectors = eigsh(
         (basis.T @ lap @ basis).tocsc(), MODES, M=(basis.T @ sp.diags(area) @ basis).tocsc(), sigma=-1e-5, v0=start
     )

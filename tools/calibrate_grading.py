@@ -42,7 +42,7 @@ def held_out(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
         member = folds(subjects, grades, config["folds"], config["seed"])
     p, severity = np.zeros((len(examples), 6)), np.zeros(len(examples))
     for k, network in enumerate(networks):
-        for i in np.flatnonzero(member == k):
+        for i in np.flatnonzero(member == k).tolist():
             with torch.inference_mode():
                 said = network(batch_of([examples[i]], points=False))
             p[i], severity[i] = said.grade_probabilities[0].numpy(), float(said.severity[0])
@@ -50,7 +50,7 @@ def held_out(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--examples", type=Path, required=True)
     a = parser.parse_args()
     torch.set_num_threads(1)

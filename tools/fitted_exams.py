@@ -118,7 +118,7 @@ def stored(folder: Path) -> Iterator[StoredFit]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--seen", type=Path, required=True)
     parser.add_argument("--fits", type=Path, help="folder of fits, for learning to measure")
     parser.add_argument("--examples", type=Path, help="folder of examples, for learning to grade; needs --seed")

@@ -44,7 +44,7 @@ def gallery(out: Path, movement: str, seed: int, state: str | None, close: str, 
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("out", type=Path)
     parser.add_argument("--movement", default="a", choices=["a", "b"])
     parser.add_argument("--seed", type=int, default=3)

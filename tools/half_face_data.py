@@ -105,7 +105,7 @@ def make(model: HeadModel, rng: np.random.Generator) -> list[tuple[Floats, Float
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--faces", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--movements", default="ab", help="the movement sets to draw from")

@@ -220,7 +220,7 @@ def _facing_front(build: _Builder, triangles: list[tuple[int, int, int]]) -> lis
     for t in triangles:
         a, b, c = (build.at(i) for i in t)
         normal += np.cross(b - a, c - a)
-    return triangles if normal[2] > 0 else [t[::-1] for t in triangles]
+    return triangles if normal[2] > 0 else [(r, q, p) for p, q, r in triangles]
 
 
 def _matrix(rows: list[dict[int, float]], columns: int) -> sp.csr_array:
@@ -240,6 +240,7 @@ def laplacian(faces: Ints, n: int) -> sp.csr_array:
 
 def _curved(points: sp.csr_array, faces: Ints, free: Ints) -> sp.csr_array:
     """The `free` vertices moved onto the smooth continuation of the others (least bending), as weights of the skin."""
+    assert points.shape is not None
     n = points.shape[0]
     bending = laplacian(faces, n)
     energy = sp.csc_array(bending.T @ bending)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.csgraph import dijkstra
-from scipy.spatial import cKDTree
+from scipy.spatial import KDTree
 
 from face3d.scan import Floats
 from head_mesh import Cut
@@ -44,7 +44,7 @@ def paint_regions(cut: Cut, at: Floats) -> dict[str, Floats]:
     eyes = np.r_[cut.eye_left, cut.opposite[cut.eye_left]]
     inside[eyes] = True
     seen = np.flatnonzero(~inside & (at[:, 2] > 0))
-    tree = cKDTree(at[seen][:, :2])
+    tree = KDTree(at[seen][:, :2])
     distance = []
     for seeds in SEEDS.values():
         found = []

@@ -112,6 +112,7 @@ def sample_people(source: Source, pick: Ints, count: int, rng: np.random.Generat
     macros, (local, _) = Macros(source, pick), local_shapes(source, pick)
     base = source.vertices[pick]
     shapes, traits = np.empty((count, len(pick), 3)), np.empty((count, len(TRAITS)))
+    ages, sizes = zip(*SIZE, strict=True)
     for i in range(count):
         years = float(np.clip(rng.gamma(4.0, 11.0), 5, 85)) if rng.random() > 0.15 else float(rng.uniform(5, 16))
         male = float(np.clip(rng.choice([0.1, 0.9]) + 0.08 * rng.normal(), 0, 1))
@@ -122,7 +123,7 @@ def sample_people(source: Source, pick: Ints, count: int, rng: np.random.Generat
         for (mean, sd, lesser, greater), value in zip(local, rng.normal(size=len(local)), strict=True):
             amount = mean + float(np.clip(sd * value, -0.8, 0.8))
             shape += abs(amount) * (greater if amount > 0 else lesser)
-        shapes[i] = shape * np.interp(years, *zip(*SIZE, strict=True))
+        shapes[i] = shape * np.interp(years, ages, sizes)
         traits[i] = (
             np.clip((25 - years) / 20, 0, 1), np.clip((years - 25) / 60, 0, 1), male, ancestry[0], ancestry[1],
             muscle, weight,

@@ -193,7 +193,10 @@ def learn_tips(
                     if np.isfinite(fit[name]).all():
                         found[code] += zip(turn @ true[name], fit[name], strict=True)
                         kinds[code] += 3 * [exam.facts["kind"]]
-    tips = {code: gain(*np.array(rows).T, kinds[code]) for code, rows in found.items()}
+    tips = {}
+    for code, rows in found.items():
+        true, fit = np.array(rows).T
+        tips[code] = gain(true, fit, kinds[code])
     print("tips", tips)
     return tips
 
@@ -254,12 +257,12 @@ def _without_failures(table: pd.DataFrame) -> pd.DataFrame:
     usual = 1.4826 * apart.groupby(level=[0, 1, 2]).transform("median")
     failed = apart.index[(apart > FAILED * usual) & (usual > 0)]
     print(f"left out as failed: {len(failed)} of {apart.notna().sum()} pairs")
-    lost = pd.MultiIndex.from_frame(table[[*key, "subject", "side"]]).isin(failed)
+    lost = pd.MultiIndex.from_frame(table.loc[:, [*key, "subject", "side"]]).isin(failed)
     return table.assign(value=table["value"].mask(lost))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("fits", type=Path)
     parser.add_argument("twice", type=Path, help="fits of faces that were scanned twice")
     a = parser.parse_args()

@@ -135,7 +135,7 @@ def scanned(
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seen", type=Path, help="folder of tools/seen_exams.py")
     parser.add_argument("--seed", type=int, help="of the subjects that were seen")

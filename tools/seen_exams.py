@@ -155,7 +155,7 @@ def load(out: Path) -> Iterator[SeenExam]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--subjects", type=int, default=240)
     parser.add_argument("--first", type=int, default=0)

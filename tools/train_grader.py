@@ -154,7 +154,7 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="data and runs; a run that was stopped goes on")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=DATA / SHIPPED)

@@ -59,9 +59,12 @@ class Network(nn.Module):
         arrays = {}
         for name, conv in self.conv.items():
             norm = self.norm[name]
+            assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+            assert norm.running_mean is not None and norm.running_var is not None
             gain = norm.weight / torch.sqrt(norm.running_var + norm.eps)
             arrays[f"{name}.weight"] = (conv.weight * gain[:, None, None, None]).detach().numpy()
             arrays[f"{name}.bias"] = (norm.bias - norm.running_mean * gain).detach().numpy()
+        assert self.out.bias is not None
         arrays["out.weight"], arrays["out.bias"] = self.out.weight.detach().numpy(), self.out.bias.detach().numpy()
         return arrays
 
@@ -211,7 +214,7 @@ class Drawn(torch.utils.data.IterableDataset):
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("data", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=3000)
@@ -255,7 +258,7 @@ def main() -> None:
         torch.save(network.state_dict(), args.checkpoint)
     network.eval()
     args.out.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(args.out / "half_face.npz", **network.folded())
+    np.savez_compressed(args.out / "half_face.npz", **network.folded())  # pyright: ignore[reportArgumentType] no weight is called allow_pickle
     note = {
         "what": "Marks landmarks on the depth of half a face; see face3d.landmarking.half_face",
         "made_by": "tools/half_face_data.py, tools/train_half_face.py",

@@ -134,7 +134,7 @@ def alarms(e: Example, namer: Namer) -> list[str]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--examples", type=Path, required=True)
     parser.add_argument("--twice", type=Path, help="people scanned twice, as seen")
     parser.add_argument("--rests", type=Path, required=True)

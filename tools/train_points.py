@@ -88,7 +88,7 @@ def _say(text: str) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="data and runs; a run that was stopped goes on")
     parser.add_argument("--networks", nargs="+", default=[FIRST, *OTHERS])
     parser.add_argument("--train-only", action="store_true", help="the data are there; no figures")

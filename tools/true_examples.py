@@ -136,7 +136,7 @@ def make_seen(out: Path, seen: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--subjects", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=21)

@@ -33,7 +33,9 @@ AFFECTED = ("left", "right", "both", "none")
 class ScanSource(Protocol):
     """Where a scan comes from that is not in memory yet: `face3d.io.scan_file.ScanFile` on disk."""
 
-    def read(self, texture: bool = False) -> FaceScan: ...
+    def read(self, texture: bool = False) -> FaceScan:
+        """The scan, read now; `texture`: with its picture. Raises `ScanError` when it cannot be read."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,11 @@ from face3d.grading.grid import grid_of
 from face3d.template.template import FaceTemplate
 from simple_exams import simple_exam
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("captum")
+
+import torch
+
 GRID = grid_of(FaceTemplate.load())
 
 

@@ -1,5 +1,6 @@
 """Naming of expressions: what must hold of any weights, and what the shipped ones reach."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -119,6 +120,6 @@ def test_shipped_weights_name_movements_of_the_template(template: FaceTemplate, 
 
 
 def test_altered_weights_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(naming.json, "loads", lambda text: {"sha256": "0" * 64})
+    monkeypatch.setattr(json, "loads", lambda text: {"sha256": "0" * 64})
     with pytest.raises(WeightsError, match=r"naming\.npz"):
         naming.shipped_namer.__wrapped__()

@@ -9,15 +9,17 @@ import pytest
 
 from simple_exams import grid, simple_exam, simple_exams
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 pytest.importorskip("torch_geometric")
 
-from face3d.errors import SchemaError  # noqa: E402
-from face3d.grading.example import MOVEMENTS, mirrored  # noqa: E402
-from face3d.grading.heads import loss_of, targets_of  # noqa: E402
-from face3d.grading.networks import Outputs, batch_of  # noqa: E402
-from face3d.learn.architectures import NETWORKS, build  # noqa: E402
-from face3d.learn.point_networks.graphs import edges, nearest  # noqa: E402
+import torch
+
+from face3d.errors import SchemaError
+from face3d.grading.example import MOVEMENTS, mirrored
+from face3d.grading.heads import loss_of, targets_of
+from face3d.grading.networks import Outputs, batch_of
+from face3d.learn.architectures import NETWORKS, build
+from face3d.learn.point_networks.graphs import edges, nearest
 
 
 @pytest.fixture(autouse=True)
@@ -81,7 +83,7 @@ def test_rest_alone_gives_finite_answers(name: str):
 def test_gradients_reach_every_weight(name: str):
     exams = simple_exams(3)
     net = build(name).train()
-    sum(loss_of(net(batch_of(exams)), targets_of(exams)).values()).backward()
+    torch.stack(list(loss_of(net(batch_of(exams)), targets_of(exams)).values())).sum().backward()
     without = [n for n, p in net.named_parameters() if p.grad is None]
     assert without == []
 

@@ -1,5 +1,6 @@
 """Finding landmarks on a known head: in any pose, as a cloud, by hand, on no face at all."""
 
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,10 @@ from face3d.landmarks import NAMES, relabelled
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
 
-SCANS = Path(__file__).parents[3] / "shared" / "scans"
+SCANS = (
+    "demoface_10k.obj", "james.obj", "meshmonk_template.obj", "simpop_01.obj", "simpop_07.obj", "simpop_13.obj",
+    "simpop_22.obj", "simpop_36.obj",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -117,20 +121,19 @@ def test_altered_weights_are_refused(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "face_landmarker_v2.task").write_bytes(b"not a model")
     (tmp_path / "data" / "face_landmarker_v2.json").write_text('{"sha256": "00"}')
-    monkeypatch.setattr(detector.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(resources, "files", lambda package: tmp_path)
     with pytest.raises(WeightsError, match="SHA-256"):
         detector._weights.__wrapped__()
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not SCANS.is_dir(), reason=f"no real scans at {SCANS}")
-@pytest.mark.parametrize("name", sorted(p.name for p in SCANS.glob("*.obj")))
-def test_real_scans_in_any_pose(name: str, request: pytest.FixtureRequest):
+@pytest.mark.parametrize("name", SCANS)
+def test_real_scans_in_any_pose(name: str, shared: Path, request: pytest.FixtureRequest):
     if name.startswith("demoface"):
         request.applymarker(
             pytest.mark.xfail(strict=True, reason="a spike at an eye's corner: 3 to 8 mm in some poses")
         )
-    scan = read_scan(SCANS / name)
+    scan = read_scan(shared / "scans" / name)
     own = detect_landmarks(scan)
     for rotation in Rotation.random(3, rng=np.random.default_rng(len(name))):
         motion = RigidTransform.from_components([50, 60, -70], rotation)

@@ -1,6 +1,7 @@
 """The half-face network: its arithmetic against scipy, its peaks against planted ones, its marks against the truth."""
 
 import json
+from importlib import resources
 
 import numpy as np
 import pytest
@@ -169,7 +170,7 @@ def test_a_dropped_corner_keeps_its_difference(model: HeadModel, seed: int):
 
 def test_altered_weights_are_refused(tmp_path, monkeypatch):
     (tmp_path / "data").mkdir()
-    monkeypatch.setattr(refine.resources, "files", lambda package: tmp_path)
+    monkeypatch.setattr(resources, "files", lambda package: tmp_path)
     with pytest.raises(WeightsError, match="cannot be read"):
         network.__wrapped__()
     (tmp_path / "data" / "half_face.npz").write_bytes(b"nothing")

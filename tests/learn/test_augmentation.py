@@ -9,12 +9,14 @@ import pytest
 
 from simple_exams import grid, simple_exam, simple_exams
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
 
-from face3d.grading.example import MOVEMENTS, Example  # noqa: E402
-from face3d.grading.networks.batch import batch_of  # noqa: E402
-from face3d.learn.augmentation import Augmentation, augmented, without  # noqa: E402
-from face3d.learn.pretraining import FitNoise  # noqa: E402
+import torch
+
+from face3d.grading.example import MOVEMENTS, Example
+from face3d.grading.networks.batch import batch_of
+from face3d.learn.augmentation import Augmentation, augmented, without
+from face3d.learn.pretraining import FitNoise
 
 NOTHING = Augmentation(0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
 

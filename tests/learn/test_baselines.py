@@ -8,7 +8,8 @@ import pytest
 
 from face3d.grading.example import MOVEMENTS, POINTS, Example, Labels, mirrored
 from face3d.grading.grid import MARKS, grid_of
-from face3d.learn.baselines import CUTS, OrdinalRegression, best_cuts, graded, learned, methods
+from face3d.grading.heads import CUTS
+from face3d.learn.baselines import OrdinalRegression, best_cuts, graded, learned, methods
 from face3d.learn.features import SETS, names_of, rows_of, side_moving_less
 from face3d.learn.maps import CHANNELS, SIZE, chart, pictures
 from face3d.template.template import FaceTemplate

@@ -70,7 +70,7 @@ def test_against_scikit_learn() -> None:
     assert figure("brier", p, t) == pytest.approx(sum(one_by_one))
     recalls = metrics.recall_score(t.grade, p.grade, average=None)
     e = evaluate(p, t, np.random.default_rng(0), samples=50, names=("exact",))
-    assert [r.value for r in e.recall] == pytest.approx(recalls.tolist())
+    assert [r.value for r in e.recall] == pytest.approx(np.asarray(recalls).tolist())
     assert np.array_equal(e.table, metrics.confusion_matrix(t.grade, p.grade))
 
 

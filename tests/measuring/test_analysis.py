@@ -1,7 +1,5 @@
 """analyze(): one scan in, numbers out, whatever its pose, order of vertices or triangulation."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -10,7 +8,6 @@ from analytic_face import face, motion
 from face3d.geometry.distance import CLEANED, RIM
 from face3d.scan import FaceScan
 
-SHARED = Path(__file__).parents[3] / "shared" / "scans"
 #: name -> the largest RMS that is believable, mm. Healthy faces at rest have 0.63 +- 0.16; james frowns to one side and
 #: his hair reaches into the forehead; the template is symmetric by construction.
 SCANS = {"demoface_10k.obj": 1.4, "james.obj": 2.0, "simpop_01.obj": 1.4, "meshmonk_template.obj": 0.05}
@@ -103,10 +100,8 @@ def test_result_is_frozen(planted):
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in SCANS]
 )
-def test_real_scans(name):
-    if not (SHARED / name).exists():
-        pytest.skip(f"no test scans at {SHARED}")
-    a = face3d.analyze(face3d.read_scan(SHARED / name))
+def test_real_scans(name, shared):
+    a = face3d.analyze(face3d.read_scan(shared / "scans" / name))
     eyes = a.head.apply((a.landmarks["en_left"] + a.landmarks["en_right"]) / 2)
     np.testing.assert_allclose(eyes[1:], 0.0, atol=1e-6)
     assert abs(eyes[0]) < 2.0

@@ -55,7 +55,7 @@ def test_one_sided_skin_stays_as_it_is() -> None:
     moved[MODEL.regions["commissure_right"] > 0] = np.nan
     m = movement("open_smile", rest, moved, MODEL)
     out = restored(m, MODEL, {"mouth": Gain(1.0, 2.0)}).displacement
-    seen = np.isfinite(m.displacement).all(axis=1)
+    seen = np.asarray(np.isfinite(m.displacement).all(axis=1))
     assert np.isfinite(out[seen]).all()
     alone = seen & ~seen[MODEL.opposite]
     assert (out[alone] == m.displacement[alone]).all()

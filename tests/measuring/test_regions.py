@@ -102,14 +102,14 @@ def test_table_names_region_side_definition_and_distance():
     )
     whole = table.loc[("face", "both", "face")]
     assert whole["z"] == pytest.approx(1.0) and "Taylor 2014" in whole["reference"] and whole["coverage"] > 0.99
-    assert table["z"].drop(("face", "both", "face")).isna().all()
-    assert (table["distance"] == "surface distance").all()
+    assert np.all(table["z"].drop(("face", "both", "face")).isna())
+    assert np.all(table["distance"] == "surface distance")
     np.testing.assert_allclose(table["rms"].astype(float), 0.7853)
 
 
 def test_no_norm_for_another_distance():
     table = region_table(np.ones(len(SCAN.vertices)), vertex_areas(SCAN), REGIONS, "asymmetry")
-    assert table["z"].isna().all() and (table["reference_range"] == "").all()
+    assert np.all(table["z"].isna()) and np.all(table["reference_range"] == "")
 
 
 def test_a_half_that_was_not_scanned_is_not_covered():

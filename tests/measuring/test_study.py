@@ -83,7 +83,7 @@ def test_names_in_tables_stay_text(tmp_path: Path) -> None:
         found = read_table(path)
         assert list(zip(found["subject"], found["visit"], strict=True)) == names
         assert found["value"].tolist() == [1.5] * len(names)
-        assert found["uncertainty"].isna().all()
+        assert np.all(found["uncertainty"].isna())
 
 
 def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:

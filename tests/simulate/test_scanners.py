@@ -122,7 +122,7 @@ def test_noise_has_the_planted_size_and_correlation():
     frontal = np.flatnonzero(np.abs(p[:, 0]) < 35)
     error = (s.scan.vertices - p)[frontal, 2]
     distance, other = KDTree(p[frontal]).query(p[frontal], k=2)
-    near = np.corrcoef(error, error[other[:, 1]])[0, 1]
+    near = np.corrcoef(error, error[np.asarray(other)[:, 1]])[0, 1]
     far = np.corrcoef(error, np.roll(error, 1))[0, 1]
     # 0.2^2 of 0.2^2 + 0.1^2 is shared by neighbours a third of the correlation length apart: 0.8 exp(-0.06) = 0.75.
     assert 0.6 < near < 0.85
@@ -176,13 +176,14 @@ def test_skin_moves_with_the_face():
             skin=skin,
             skin_vertices=v,
         )
+        assert s.scan.colors is not None
         color.append((s.carry(v), s.scan.colors.astype(float).mean(axis=1)))
     (p0, c0), (p1, c1) = color
     # At the same material point both scans show the same colour, but for camera noise, gain and spacing.
     near, index = KDTree(p0).query(p1)
     close = near < 0.4
     assert close.sum() > 100
-    a, b = c0[index[close]], c1[close]
+    a, b = c0[np.asarray(index)[close]], c1[close]
     assert np.corrcoef(a, b)[0, 1] > 0.8
 
 

@@ -70,7 +70,7 @@ def test_a_symmetric_smile_stays_symmetric() -> None:
 def test_each_side_has_its_own_units() -> None:
     table = action_units(fitted(1, 0.8, 0.1)).set_index("unit")
     assert table.loc["mouthSmile", "left"] > 0.55 and table.loc["mouthSmile", "right"] < 0.3
-    assert (table["left_se"] > 0).all() and table.loc["mouthSmile", "ratio"] < 0.5
+    assert np.all(table["left_se"] > 0) and table.loc["mouthSmile", "ratio"] < 0.5
 
 
 def test_the_mirrored_scan_gives_the_mirrored_fit() -> None:

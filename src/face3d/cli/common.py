@@ -51,6 +51,7 @@ def unit_of(units: str, scale: float | None) -> str | float:
 
 
 def print_json(value: Mapping[str, object]) -> None:
+    """A result on standard output, as JSON."""
     import json
 
     print(json.dumps(value, indent=2))

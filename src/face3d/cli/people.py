@@ -207,7 +207,8 @@ def evaluate(
 
     from face3d.cli.progress import steps
     from face3d.extras import require
-    from face3d.report.outputs import EVALUATION, REPORT, write_evaluation
+    from face3d.report.folder import EVALUATION, REPORT
+    from face3d.report.outputs import write_evaluation
 
     if out is not None:
         check_writable(out)

@@ -193,7 +193,8 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
     with steps(len(read.expressions) + 2) as step:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import exam_result
-        from face3d.report.outputs import REPORT, write_exam
+        from face3d.report.folder import REPORT
+        from face3d.report.outputs import write_exam
 
         x = examine(read, side, step)
         if out is None:
@@ -231,7 +232,8 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
             free_for(out, Thing("scan", scan.name))
         step("measuring")
         from face3d.measuring.analysis import analyze as measure
-        from face3d.report.outputs import REPORT, write_outputs
+        from face3d.report.folder import REPORT
+        from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
         analysis = measure(scan)

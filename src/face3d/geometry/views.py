@@ -38,6 +38,7 @@ class View(Value):
 
     @property
     def mm_per_pixel(self) -> float:
+        """Side of a pixel, mm."""
         return self.width_mm / self.size[0]
 
     def grid(self) -> Floats:

@@ -81,6 +81,7 @@ class Example(Value):
 
     @property
     def subject(self) -> str:
+        """Who was examined, as `facts` has it; empty where it says nothing."""
         return str(self.facts.get("subject", ""))
 
     @property

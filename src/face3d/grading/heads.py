@@ -88,6 +88,7 @@ class Heads(nn.Module):
         self.register_buffer("eface_top", torch.tensor(_EFACE_TOP), persistent=False)
 
     def forward(self, regions: Tensor, whole: Tensor) -> Outputs:
+        """`regions` (B, 2, 5, D) of each side's regions, `whole` (B, 2, D) of each side -> what is said of B exams."""
         function = torch.sigmoid((regions * self.region).sum(-1) + self.region_bias)
         lost = 1.0 - (function[..., _BROW] + function[..., _MOUTH]) / 2  # (B, 2)
         severity = lost.amax(dim=1)
@@ -126,6 +127,7 @@ class Grader(nn.Module):
         raise NotImplementedError
 
     def forward(self, batch: Mapping[str, Tensor]) -> Outputs:
+        """What is said of the B exams of a batch (`batch_of`)."""
         return self.heads(*self.seen(batch))
 
 

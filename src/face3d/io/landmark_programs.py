@@ -105,6 +105,7 @@ def from_menpo(where: str, document: Any) -> Rows:
 
 
 def to_meshlab(points: _Points) -> str:
+    """MeshLab's picked points, .pp: XML with a point a landmark."""
     root = ElementTree.Element("PickedPoints")
     for name, (x, y, z) in points.items():
         ElementTree.SubElement(root, "point", x=repr(x), y=repr(y), z=repr(z), active="1", name=name)
@@ -112,15 +113,18 @@ def to_meshlab(points: _Points) -> str:
 
 
 def to_pts(points: _Points) -> str:
+    """IDAV Landmark's .pts: name and x, y, z a line; spaces in names become _."""
     rows = [f"{'_'.join(name.split())} {x!r} {y!r} {z!r}" for name, (x, y, z) in points.items()]
     return "\n".join(["Version 1.0", str(len(rows)), *rows]) + "\n"
 
 
 def to_tps(points: _Points) -> str:
+    """A specimen of tps in three dimensions (LM3): x, y, z a line in the order given; the format has no names."""
     return "\n".join([f"LM3={len(points)}", *(f"{x!r} {y!r} {z!r}" for x, y, z in points.values()), "ID=0"]) + "\n"
 
 
 def to_menpo(points: _Points) -> str:
+    """Menpo's .ljson, version 3: one group, a label a landmark."""
     labels = [{"label": name, "mask": [i]} for i, name in enumerate(points)]
     group = {"labels": labels, "landmarks": {"points": list(points.values())}}
     return json.dumps({"groups": {"face3d": group}, "version": 3}, indent=1)

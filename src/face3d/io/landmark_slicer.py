@@ -140,6 +140,7 @@ def from_fcsv(where: str, text: str) -> Rows:
 
 
 def to_markups(points: Mapping[str, list[float]]) -> str:
+    """3D Slicer's markups, .mrk.json: a fiducial a landmark, LPS, mm."""
     control = [
         {"id": str(i), "label": name, "position": point, "positionStatus": "defined"}
         for i, (name, point) in enumerate(points.items(), 1)
@@ -150,6 +151,7 @@ def to_markups(points: Mapping[str, list[float]]) -> str:
 
 
 def to_fcsv(points: Mapping[str, list[float]]) -> str:
+    """3D Slicer's older .fcsv: a row a landmark, LPS, mm."""
     head = "# Markups fiducial file version = 4.11\n# CoordinateSystem = LPS\n"
     head += f"# columns = {','.join(_COLUMNS)}\n"
     rows = [

@@ -231,4 +231,5 @@ def cell(text: str) -> str:
 
 
 def to_csv(points: Mapping[str, list[float]]) -> str:
+    """A table of name, x, y, z, a row a landmark."""
     return "\n".join(["name,x,y,z", *(f"{cell(n)},{x!r},{y!r},{z!r}" for n, (x, y, z) in points.items())]) + "\n"

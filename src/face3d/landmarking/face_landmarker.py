@@ -91,7 +91,9 @@ class Detector:
 #: One start at a time: standard error belongs to the whole process.
 _starting = threading.Lock()
 #: What MediaPipe and what it stands on write at their start (glog's and absl's lines, TensorFlow's note).
-_CHATTER = re.compile(rb"^(?:[WIE]\d{4} |[WIE]0000 |INFO: |WARNING: (?:All log messages before absl|Logging before InitGoogle))")
+_CHATTER = re.compile(
+    rb"^(?:[WIE]\d{4} |[WIE]0000 |INFO: |WARNING: (?:All log messages before absl|Logging before InitGoogle))"
+)
 
 
 @contextmanager

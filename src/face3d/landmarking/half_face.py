@@ -91,6 +91,7 @@ class HalfFaceNetwork(Value):
     weights: Mapping[str, Singles]
 
     def __call__(self, picture: Singles) -> Singles:
+        """The answer of the network, as the class says."""
         w = self.weights
         fine = _conv(_conv(picture, w, "stem1", 2), w, "stem2")
         middle = _conv(_conv(fine, w, "down1", 2), w, "down2")

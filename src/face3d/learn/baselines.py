@@ -36,6 +36,7 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
         self.ridge = ridge
 
     def fit(self, x: Floats, y: np.ndarray) -> OrdinalRegression:
+        """`x` (n, d) standardised features, `y` (n,) grades; at least two different ones."""
         from scipy.optimize import minimize
         from scipy.special import expit
 
@@ -64,6 +65,7 @@ class OrdinalRegression(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, x: Floats) -> Floats:
+        """(n, k): probability of each of the k grades that were learned from, ascending."""
         from scipy.special import expit
 
         below = expit(self.cuts_[None] - (x @ self.weights_)[:, None])

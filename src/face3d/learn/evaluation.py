@@ -63,6 +63,7 @@ class Evaluation(Value):
         }  # fmt: skip
 
     def to_json(self) -> str:
+        """`to_dict` as JSON."""
         return json.dumps(self.to_dict(), indent=1)
 
     def to_text(self) -> str:

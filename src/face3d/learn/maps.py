@@ -94,6 +94,7 @@ class MapNetwork:
         self.epochs, self.rate, self.seed, self.width = epochs, rate, seed, width
 
     def get_params(self, deep: bool = True) -> dict[str, float]:
+        """As scikit-learn asks for them when it makes a fresh copy."""
         return {k: getattr(self, k) for k in ("epochs", "rate", "seed", "width")}
 
     def fit(self, x: NDArray[np.float32], y: Floats) -> MapNetwork:

@@ -74,6 +74,7 @@ class FitNoise(Value):
         return cls(size, scanner, gain, noise, known)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """The batch spoiled; the given one stays as it was."""
         out = dict(batch)
         count = len(out["shown"])
         which = torch.randint(len(self.size), (count,), generator=generator)

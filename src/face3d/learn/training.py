@@ -92,6 +92,7 @@ class TrainConfig:
             raise SchemaError(f"{path}: {error}; a configuration has {names}") from error
 
     def to_json(self) -> str:
+        """The configuration as JSON, as `read` takes it."""
         return json.dumps(asdict(self), indent=1) + "\n"
 
 

@@ -41,10 +41,12 @@ class WholeFace:
 
     @property
     def rms_mm(self) -> float:
+        """Area-weighted root mean square distance, mm."""
         return self.statistics.rms
 
     @property
     def z(self) -> float:
+        """Standard score of the RMS against the norm, positive when more asymmetric than the healthy mean."""
         return self.norm.z(self.statistics.rms)
 
 

@@ -55,6 +55,7 @@ class Pair(Value):
         )  # fmt: skip
 
     def side(self, name: str) -> Floats:
+        """(n, 3) mm: the movement of the side `left` or `right`."""
         return self.left if name == "left" else self.right
 
     def rms(self, name: str) -> float:
@@ -80,6 +81,7 @@ class Pair(Value):
 
 
 def weighted_dot(a: Floats, b: Floats, weight: Floats) -> float:
+    """Sum over n places of `weight` (n,) times the dot product of `a` and `b` (n, 3)."""
     return float(weight @ (a * b).sum(axis=1))
 
 

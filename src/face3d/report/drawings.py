@@ -41,6 +41,7 @@ class Chart:
         return list(zip(np.atleast_1d(u).tolist(), np.atleast_1d(v).tolist(), strict=True))
 
     def line(self, x: ArrayLike, y: ArrayLike, color: str = ACCENT, width: float = 2.0, dash: str = "") -> None:
+        """Draws a line through points (n,); `dash` as SVG has it, empty for a solid line."""
         points = " ".join(f"{u:.1f},{v:.1f}" for u, v in self.at(x, y))
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self._drawn.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="{width}"{dashed}/>')
@@ -48,6 +49,7 @@ class Chart:
     def dots(
         self, x: ArrayLike, y: ArrayLike, radius: ArrayLike = 3.0, color: str = ACCENT, solid: bool = True
     ) -> None:
+        """Draws a dot at each of the points (n,), of one `radius` or (n,) in pixels; filled, or as a ring."""
         fill = f'fill="{color}" fill-opacity="0.55"' if solid else f'fill="none" stroke="{color}" stroke-width="1.4"'
         radii = np.broadcast_to(np.asarray(radius, np.float64), np.shape(np.atleast_1d(x)))
         for (u, v), r in zip(self.at(x, y), radii.tolist(), strict=True):

@@ -28,4 +28,6 @@ SCHEMA_VERSION = 1
 
 
 class Part(BaseModel):
+    """A part of a result as JSON: frozen, without fields that it does not know, without NaN or infinity."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)

@@ -88,8 +88,10 @@ class RegionPart(Part):
     p95: Number = Field(description="95th percentile of the unsigned distance, mm")
     max: Number = Field(description="largest unsigned distance, mm")
     coverage: Number = Field(description="share of the region's area that was measured, 0..1")
-    z: Number = Field(None, description="(rms - reference.mean) / reference.sd; only by the same method")
-    reference: ReferencePart | None = Field(None, description="healthy faces, this region's RMS by the same method")
+    z: Number = Field(default=None, description="(rms - reference.mean) / reference.sd; only by the same method")
+    reference: ReferencePart | None = Field(
+        default=None, description="healthy faces, this region's RMS by the same method"
+    )
 
 
 class DistancePart(Part):
@@ -137,9 +139,11 @@ class Result(Part):
     alignment: AlignmentPart
     landmarks: dict[str, LandmarkPart]
     surface_distance: DistancePart
-    asymmetry: DistancePart | None = Field(None, description="through anatomical correspondence")
-    action_units: list[UnitPart] | None = Field(None, description="of each side, estimated through the correspondence")
-    fit: FitPart | None = Field(None, description="the template fit behind the correspondence")
+    asymmetry: DistancePart | None = Field(default=None, description="through anatomical correspondence")
+    action_units: list[UnitPart] | None = Field(
+        default=None, description="of each side, estimated through the correspondence"
+    )
+    fit: FitPart | None = Field(default=None, description="the template fit behind the correspondence")
     notes: list[str] = Field(description="what a reader of the numbers should know")
 
     def to_json(self) -> str:

@@ -56,6 +56,7 @@ class Truth(Value):
 
     @property
     def severity(self) -> float:
+        """Lost share of the movement of brow and commissure, 0..1: the mean of both."""
         return 1.0 - (self.region_function["brow"] + self.region_function["mouth"]) / 2
 
 

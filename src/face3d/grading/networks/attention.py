@@ -20,6 +20,7 @@ class Attention(nn.Module):
         )
 
     def forward(self, queries: Tensor, keys: Tensor, there: Tensor) -> Tensor:
+        """(..., Q, D): what each query takes from the keys."""
         q = self._split(self.ask(queries))
         k, v = (self._split(x) for x in self.key_value(keys).chunk(2, dim=-1))
         score = q @ k.transpose(-1, -2) * q.shape[-1] ** -0.5
@@ -43,6 +44,7 @@ class AxialBlock(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor, there: Tensor) -> Tensor:
+        """`tokens` (B, E, R, D) -> the same shape."""
         x = self.norms[0](tokens).transpose(1, 2)
         tokens = tokens + self.dropout(self.along_expressions(x, x, there.transpose(1, 2)).transpose(1, 2))
         x = self.norms[1](tokens)

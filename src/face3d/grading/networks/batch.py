@@ -42,4 +42,5 @@ def joined(batches: Sequence[Batch]) -> Batch:
 
 
 def to_device(batch: Batch, device: torch.device) -> Batch:
+    """The same batch on a device."""
     return {name: value.to(device, non_blocking=True) for name, value in batch.items()}

@@ -97,6 +97,7 @@ class CorrespondenceNetwork(Grader):
             )
 
     def seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As in `Grader`: from the movements of grid nodes and of landmarks, expression by expression."""
         rest = self._rest(batch["rest"], batch["rest_known"], self.halves)
         mark_rest = self._rest(batch["marks"], batch["marks_known"], self.mark_halves)
         own, known = self._own(batch["moves"], batch["moves_known"], self.halves)

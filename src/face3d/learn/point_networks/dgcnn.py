@@ -24,6 +24,7 @@ class DGCNN(RawPointGrader):
         self.join = nn.Linear(4 * inner, width)
 
     def encode(self, x: Tensor, there: Tensor) -> Tensor:
+        """(N, D) of patches, as in `RawPointGrader`."""
         n, k, _ = x.shape
         one = self.first(x.flatten(0, 1), self._graph(x[..., :3], there))
         two = self.second(one, self._graph(one.view(n, k, -1), there))

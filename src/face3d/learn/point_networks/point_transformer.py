@@ -30,6 +30,7 @@ class PointTransformer(RawPointGrader):
         self.join = nn.Linear(2 * inner, width)
 
     def encode(self, x: Tensor, there: Tensor) -> Tensor:
+        """(N, D) of patches, as in `RawPointGrader`."""
         n, k, _ = x.shape
         at, seen = x[..., :3], self.start(x).flatten(0, 1)
         far = apart(at, there)

@@ -17,6 +17,7 @@ class PointNet(RawPointGrader):
         self.join = nn.Linear(2 * width, width)
 
     def encode(self, x: Tensor, there: Tensor) -> Tensor:
+        """(N, D) of patches, as in `RawPointGrader`."""
         said = self.each(x) * there[..., None]  # GELU: nearly nothing below 0
         mean = said.sum(1) / there.sum(1, keepdim=True).clamp_min(1)
         return self.join(torch.cat([said.amax(1), mean], dim=-1))

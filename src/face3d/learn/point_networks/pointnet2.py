@@ -26,6 +26,7 @@ class PointNet2(RawPointGrader):
         self.join = nn.Sequential(nn.GELU(), nn.Linear(width * len(self.scales), width))
 
     def encode(self, x: Tensor, there: Tensor) -> Tensor:
+        """(N, D) of patches, as in `RawPointGrader`."""
         n, k, _ = x.shape
         patch = torch.arange(n, device=x.device)[:, None].expand(n, k)
         point = torch.arange(n * k, device=x.device).view(n, k)

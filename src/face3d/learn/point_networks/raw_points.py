@@ -85,9 +85,11 @@ class RawPointGrader(Grader):
         self.register_buffer("halves", torch.tensor([left, right]), persistent=False)
 
     def encode(self, x: Tensor, there: Tensor) -> Tensor:
+        """`x` (N, K, FEATURES): K points of each of N patches, of which those `there` (N, K) count -> (N, D)."""
         raise NotImplementedError
 
     def seen(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """As in `Grader`: from the points near each place in every scan."""
         x, near = self.patches(batch)  # (B, 2, S, R, K, ...)
         b, _, s, r, _, _ = x.shape
         said = self.encode(x.flatten(0, 3), near.flatten(0, 3)).view(b, 2, s, r, -1)
