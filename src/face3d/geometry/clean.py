@@ -121,7 +121,8 @@ def clean(scan: FaceScan) -> Cleaned:
         )
     whole = _length(vector[which]).sum()
     which = which[_not_spiked(scan.vertices, faces[which], vector[which], notes)]
-    which = which[_face_parts(scan.name, scan.vertices, faces[which], _length(vector[which]) / 2.0, notes)]
+    part = _face_parts(scan.name, scan.vertices, faces[which], _length(vector[which]) / 2.0, notes)
+    which, part = which[part >= 0], part[part >= 0]
     if not len(which):
         raise ScanError(f"{scan.name}: no triangle with an area is left ({'; '.join(notes)}); is it a scan?")
     _said_if_much(scan.name, 1.0 - _length(vector[which]).sum() / whole, "surface", notes)
@@ -132,7 +133,7 @@ def clean(scan: FaceScan) -> Cleaned:
     unused[scan.faces] = False
     if unused.any():
         notes.append(f"{int(unused.sum())} points that no triangle uses were dropped")
-    if outward(scan.vertices, faces, vector)[0] < -CLEAR:
+    if outward(scan.vertices, faces, vector, part)[0] < -CLEAR:
         notes.append("all triangles faced inwards and were turned")
         faces, turned = faces[:, ::-1], ~turned
     return _subset(scan, keep, first, faces, which, notes, turned)
@@ -244,10 +245,10 @@ def _spikes(vertices: Floats, faces: Ints, vector: Floats) -> Ints:
     )
 
 
-def _face_parts(name: str, vertices: Floats, faces: Ints, areas: Floats, notes: list[str]) -> NDArray[np.bool_]:
-    """Which triangles belong to a part that may be of the face."""
+def _face_parts(name: str, vertices: Floats, faces: Ints, areas: Floats, notes: list[str]) -> Ints:
+    """The separate part that each triangle is of, -1 where that is none of the face."""
     if not len(faces):
-        return np.zeros(0, bool)
+        return np.zeros(0, np.int64)
     n = len(vertices)
     tail, head = faces[:, :2].ravel(), faces[:, 1:].ravel()
     graph = csr_matrix((np.ones(len(tail), np.int8), (tail, head)), (n, n))
@@ -272,7 +273,7 @@ def _face_parts(name: str, vertices: Floats, faces: Ints, areas: Floats, notes: 
     dropped = ~stays & (area > 0)
     if dropped.any():
         notes.append(f"{int(dropped.sum())} separate parts of {area[dropped].sum() / 100:.2g} cm2 in all were dropped")
-    return stays[of_face]
+    return np.where(stays[of_face], of_face, -1)
 
 
 def _said_if_much(name: str, lost: float, what: str, notes: list[str]) -> None:

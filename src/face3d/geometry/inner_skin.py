@@ -87,7 +87,7 @@ def _sides(vertices: Floats, faces: Ints, vector: Floats, behind: Floats, before
     within = sure[one] & sure[two] & smooth
     count, piece = _pieces(len(faces), one[within], two[within])
     # Which side of its triangles is outside of a piece, and on which of them the other skin lies.
-    dome = outward(vertices, faces, vector, piece)
+    dome = outward(vertices, faces, vector, piece, each=True)
     other = np.bincount(piece, np.where(behind <= before, area, -area) * sure, count)
     own = np.sign(dome * other)[piece]
     large = np.bincount(piece, area * sure, count) > LARGE * area.sum()

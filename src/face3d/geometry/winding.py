@@ -15,16 +15,16 @@ CLEAR = 0.1
 MINORITY = 0.4
 
 
-def outward(vertices: Floats, faces: Ints, vector: Floats, surface: Ints | None = None) -> Floats:
-    """(S,) -1..1 for each surface: how far its triangles, as a whole, face away from its middle.
+def outward(vertices: Floats, faces: Ints, vector: Floats, surface: Ints, each: bool = False) -> Floats:
+    """-1..1: how far the triangles, as a whole or for `each` surface (S,), face away from the middle of their surface.
 
-    `vector` (F, 3): the triangles' area vectors; `surface` (F,): which surface each is of, one for all if not given.
+    `vector` (F, 3): the triangles' area vectors; `surface` (F,): which surface each is of.
     """
-    of = np.zeros(len(faces), np.int64) if surface is None else surface
     at, area = vertices[faces[:, 0]], np.sqrt(np.einsum("ij,ij->i", vector, vector))
-    total = np.maximum(np.bincount(of, area), 1e-300)
-    middle = np.stack([np.bincount(of, area * at[:, k]) for k in range(3)], axis=1) / total[:, None]
-    away = np.einsum("ij,ij->i", at - middle[of], vector)
+    total = np.maximum(np.bincount(surface, area), 1e-300)
+    middle = np.stack([np.bincount(surface, area * at[:, k]) for k in range(3)], axis=1) / total[:, None]
+    away = np.einsum("ij,ij->i", at - middle[surface], vector)
+    of = surface if each else np.zeros(len(faces), np.int64)
     return np.bincount(of, away) / np.maximum(np.bincount(of, np.abs(away)), 1e-300)
 
 
@@ -56,7 +56,7 @@ def against(vertices: Floats, faces: Ints, vector: Floats) -> NDArray[np.bool_]:
     of = surface[patch]
     total = np.maximum(np.bincount(of, area), 1e-300)
     share = np.bincount(of, area * turn) / total
-    faces_out = outward(vertices, faces, np.where(turn[:, None], -vector, vector), of)
+    faces_out = outward(vertices, faces, np.where(turn[:, None], -vector, vector), of, each=True)
     as_whole = np.where(np.abs(share - 0.5) > 0.5 - MINORITY, share > 0.5, faces_out < 0)
     return turn ^ (as_whole & (share > 0))[of]
 
