@@ -13,6 +13,10 @@ class LandmarkError(Face3DError):
     """Landmarks are missing, contradictory, or could not be found."""
 
 
+class NoFaceError(LandmarkError):
+    """No face was found on a scan."""
+
+
 class RegistrationError(Face3DError):
     """A superimposition or a template fit did not reach a result that may be believed."""
 

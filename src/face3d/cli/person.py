@@ -236,7 +236,7 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
         from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
-        analysis = measure(scan)
+        analysis = measure(scan, None if out is None else out / "views.png")
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:

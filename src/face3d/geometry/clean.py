@@ -11,6 +11,9 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import KDTree
 
 from face3d.errors import ScanError
+from face3d.geometry.inner_skin import inner_skin
+from face3d.geometry.weld import first_of_equal, welded
+from face3d.geometry.winding import CLEAR, against, outward
 from face3d.scan import FaceScan, Floats, Ints, missing_note
 from face3d.values import Value, locked
 
@@ -18,8 +21,12 @@ from face3d.values import Value, locked
 # much at all. On a smooth surface the first number is below 1, on its rim about 1, on the tip of a coarse nose 2.
 SPIKE_RATIO = 3.0
 SPIKE_MM = 2.0
-# A separate part at least this large beside the largest is never dropped: it may be the face itself.
+# A separate part is never dropped when it is this large beside the largest, or at all (half of a child's face from
+# chin to brow): it may be the face itself, beside a body or a wall.
 LARGE_PART = 0.1
+FACE_MM2 = 4000.0
+# A surface whose largest part is less than this share of it has fallen to pieces.
+SHARE_OF_LARGEST = 0.05
 # Smaller parts stay when they are of the size of an eyelid at least and close to the large ones (eyeballs, teeth, a
 # cheek cut off by a hole); the rest is hair, noise and background.
 SMALL_PART_MM2 = 100.0
@@ -27,6 +34,8 @@ SMALL_PART_GAP_MM = 10.0
 # Stray points of a cloud: this many times as far from their 8th neighbour as is usual in that cloud.
 STRAY_RATIO = 6.0
 _STRAY_NEIGHBOURS = 8
+# Cleaning that takes more than this share of the surface is said first and loudly, and refused when it takes the most.
+MUCH_LOST, MOST_LOST = 0.1, 0.5
 _GAP_POINTS = 100_000  # enough to find a gap of 10 mm on a surface of half a square metre
 
 
@@ -66,10 +75,11 @@ class Cleaned(Value):
 def clean(scan: FaceScan) -> Cleaned:
     """The scan without what is no surface of a face. Deterministic; vertices keep their order.
 
-    Points at exactly the same place are welded (STL files and texture seams double them), triangles without area or
-    there twice go, spikes with their triangles, small or distant separate parts, and points that no triangle uses. The
-    winding is turned outwards when the surface faces inwards as a whole. In point clouds, doubled and stray points go,
-    and so do points without coordinates. The notes begin with the scan's own. Raises `ScanError` when nothing is left.
+    Points at one place are welded (`weld.welded`: STL files and texture seams double them), triangles without area or
+    there twice go, those wound against their neighbours are turned, spikes go with their triangles, small or distant
+    separate parts, the inner skin of a wall, and points that no triangle uses. The winding is turned outwards when the
+    surface faces inwards as a whole. In point clouds, doubled and stray points go, and so do points without
+    coordinates. The notes begin with the scan's own. Raises `ScanError` when nothing is left, or less than half.
     """
     notes = list(scan.notes)
     present = scan.present
@@ -77,38 +87,61 @@ def clean(scan: FaceScan) -> Cleaned:
         notes.append(missing_note(present))
         seen = _subset(scan, present, np.arange(len(present)), scan.faces, np.arange(len(scan.faces)), notes)
         return seen.then(clean(seen.scan))
-    first = _first_of_equal(_bits(scan.vertices))
-    welded = int((first != np.arange(len(first))).sum())
-    if welded:
-        notes.append(f"{welded} vertices at the place of another were welded to it")
+    first = welded(scan.vertices, scan.faces)
+    doubled = int((first != np.arange(len(first))).sum())
+    if doubled:
+        notes.append(f"{doubled} vertices at the place of another were welded to it")
     if not len(scan.faces):
         keep = first == np.arange(len(first))
-        keep[keep] = _not_stray(scan.vertices[keep], notes)
+        stays = _not_stray(scan.vertices[keep], notes)
+        _said_if_much(scan.name, 1.0 - stays.mean(), "points", notes)
+        keep[keep] = stays
         return _subset(scan, keep, first, np.empty((0, 3), np.int64), np.empty(0, np.int64), notes)
-    faces = first[scan.faces] if welded else scan.faces
+    faces = first[scan.faces] if doubled else scan.faces
     vector, degenerate = _area_vectors(scan.vertices, faces)
     which = np.flatnonzero(~degenerate)
     if degenerate.any():
         notes.append(f"{int(degenerate.sum())} triangles without area were dropped")
-    once = _first_of_equal(np.sort(faces[which], axis=1)) == np.arange(len(which))
+    once = first_of_equal(np.sort(faces[which], axis=1)) == np.arange(len(which))
     if not once.all():
         notes.append(f"{int((~once).sum())} triangles were there twice")
         which = which[once]
+    turned = np.zeros(len(faces), bool)
+    turned[which] = against(scan.vertices, faces[which], vector[which])
+    if turned.any():
+        notes.append(f"{int(turned.sum())} triangles were wound against their neighbours and turned")
+        faces = np.where(turned[:, None], faces[:, ::-1], faces)
+        vector[turned] *= -1.0
+    if (walls := inner_skin(scan.vertices, faces[which], vector[which])) is not None:
+        inner, thickness = walls
+        if not inner.any():
+            raise ScanError(
+                f"{scan.name}: the surface has two skins {thickness:.1f} mm apart that cannot be told apart; keep the "
+                "outer one only"
+            )
+        which = which[~inner]
+        notes.append(
+            f"two skins {thickness:.1f} mm apart, as made for printing: the inner one ({int(inner.sum())} triangles) "
+            "was left out, the outer one is measured"
+        )
+    whole = _length(vector[which]).sum()
     which = which[_not_spiked(scan.vertices, faces[which], vector[which], notes)]
-    which = which[_face_parts(scan.vertices, faces[which], _length(vector[which]) / 2.0, notes)]
+    part = _face_parts(scan.name, scan.vertices, faces[which], _length(vector[which]) / 2.0, notes)
+    which, part = which[part >= 0], part[part >= 0]
     if not len(which):
         raise ScanError(f"{scan.name}: no triangle with an area is left ({'; '.join(notes)}); is it a scan?")
-    faces, vector = faces[which], vector[which]
+    _said_if_much(scan.name, 1.0 - _length(vector[which]).sum() / whole, "surface", notes)
+    faces, vector, turned = faces[which], vector[which], turned[which]
     keep = np.zeros(len(scan.vertices), bool)
     keep[faces] = True
     unused = np.ones(len(scan.vertices), bool)
     unused[scan.faces] = False
     if unused.any():
         notes.append(f"{int(unused.sum())} points that no triangle uses were dropped")
-    inwards = _faces_inwards(scan.vertices, faces, vector)
-    if inwards:
+    if outward(scan.vertices, faces, vector, part)[0] < -CLEAR:
         notes.append("all triangles faced inwards and were turned")
-    return _subset(scan, keep, first, faces, which, notes, turned=inwards)
+        faces, turned = faces[:, ::-1], ~turned
+    return _subset(scan, keep, first, faces, which, notes, turned)
 
 
 def crop(scan: FaceScan, mask: ArrayLike) -> Cleaned:
@@ -140,21 +173,23 @@ def _subset(
     faces: Ints,
     which: Ints,
     notes: list[str],
-    turned: bool = False,
+    turned: NDArray[np.bool_] | None = None,
 ) -> Cleaned:
-    """The vertices `keep`, and `faces` (numbered as the input, from its triangles `which`)."""
+    """The vertices `keep`, and `faces` (numbered as the input, from its triangles `which`, some of them `turned`)."""
     kept = np.flatnonzero(keep)
     if not len(kept):
         raise ScanError(f"{scan.name}: nothing of the scan is left ({'; '.join(notes)})")
     number = np.full(len(scan.vertices), -1, np.int64)
     number[kept] = np.arange(len(kept))
-    corner = slice(None, None, -1 if turned else 1)
     texture = scan.texture
     if texture is not None:
-        texture = type(texture)(texture.image, texture.uv[which][:, corner])
+        uv = texture.uv[which]
+        if turned is not None:
+            uv[turned] = uv[turned][:, ::-1]
+        texture = type(texture)(texture.image, uv)
     part = scan.replace(
         vertices=scan.vertices[kept],
-        faces=number[faces][:, corner],
+        faces=number[faces],
         colors=None if scan.colors is None else scan.colors[kept],
         texture=texture,
     )
@@ -163,34 +198,6 @@ def _subset(
 
 def _length(vectors: Floats) -> Floats:
     return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
-
-
-def _bits(vertices: Floats) -> NDArray[np.uint64]:
-    return np.ascontiguousarray(vertices + 0.0).view(np.uint64)  # + 0.0: minus zero is zero
-
-
-def _first_of_equal(rows: NDArray) -> Ints:
-    """For each row (N, 3) of 64-bit numbers, the number of the first row equal to it."""
-    columns = [np.ascontiguousarray(rows[:, i]).view(np.uint64) for i in range(3)]
-    # Odd constants of no meaning: equal rows get equal keys, and different rows almost never do.
-    odd = [np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)]
-    key = columns[0] * odd[0] + columns[1] * odd[1] + columns[2] * odd[2]
-    order = np.argsort(key, kind="stable")
-
-    def equal_to_last() -> NDArray[np.bool_]:
-        return np.logical_and.reduce([column[order[1:]] == column[order[:-1]] for column in columns])
-
-    ordered = key[order]
-    same = ordered[1:] == ordered[:-1]
-    if not same.any():
-        return np.arange(len(order))
-    if (same & ~equal_to_last()).any():
-        order = np.lexsort(columns)
-    same = equal_to_last()
-    begins = np.concatenate([[True], ~same])
-    out = np.empty(len(order), np.int64)
-    out[order] = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
-    return out
 
 
 def _area_vectors(vertices: Floats, faces: Ints) -> tuple[Floats, NDArray[np.bool_]]:
@@ -243,17 +250,23 @@ def _spikes(vertices: Floats, faces: Ints, vector: Floats) -> Ints:
     )
 
 
-def _face_parts(vertices: Floats, faces: Ints, areas: Floats, notes: list[str]) -> NDArray[np.bool_]:
-    """Which triangles belong to a part that may be of the face."""
+def _face_parts(name: str, vertices: Floats, faces: Ints, areas: Floats, notes: list[str]) -> Ints:
+    """The separate part that each triangle is of, -1 where that is none of the face."""
     if not len(faces):
-        return np.zeros(0, bool)
+        return np.zeros(0, np.int64)
     n = len(vertices)
     tail, head = faces[:, :2].ravel(), faces[:, 1:].ravel()
     graph = csr_matrix((np.ones(len(tail), np.int8), (tail, head)), (n, n))
     _, label = connected_components(graph, directed=False)
     of_face = label[faces[:, 0]]
     area = np.bincount(of_face, areas, int(label.max()) + 1)
-    large = area >= LARGE_PART * area.max()
+    if area.max() < SHARE_OF_LARGEST * area.sum():
+        raise ScanError(
+            f"{name}: the surface lies in {int((area > 0).sum())} separate parts, the largest "
+            f"{area.max() / area.sum():.1%} of it: its triangles do not meet at their corners; merge close vertices "
+            "(MeshLab: Merge Close Vertices) first"
+        )
+    large = area >= np.minimum(LARGE_PART * area.max(), FACE_MM2)
     stays = large.copy()
     candidates = np.flatnonzero(~large & (area >= SMALL_PART_MM2))
     if len(candidates):
@@ -265,7 +278,18 @@ def _face_parts(vertices: Floats, faces: Ints, areas: Floats, notes: list[str]) 
     dropped = ~stays & (area > 0)
     if dropped.any():
         notes.append(f"{int(dropped.sum())} separate parts of {area[dropped].sum() / 100:.2g} cm2 in all were dropped")
-    return stays[of_face]
+    return np.where(stays[of_face], of_face, -1)
+
+
+def _said_if_much(name: str, lost: float, what: str, notes: list[str]) -> None:
+    """Cleaning takes crumbs; where it takes more of the `what`, the reader must know, and most of it is no crumb."""
+    if lost > MOST_LOST:
+        raise ScanError(
+            f"{name}: cleaning would take {lost:.0%} of the {what}, at most {MOST_LOST:.0%} may go "
+            f"({'; '.join(notes)}); crop it to the head, or mend it (MeshLab: Merge Close Vertices) first"
+        )
+    if lost > MUCH_LOST:
+        notes.insert(0, f"CAUTION: cleaning took {lost:.0%} of the {what}; look whether the face is whole")
 
 
 def _not_stray(points: Floats, notes: list[str]) -> NDArray[np.bool_]:
@@ -277,12 +301,3 @@ def _not_stray(points: Floats, notes: list[str]) -> NDArray[np.bool_]:
     if not stays.all():
         notes.append(f"{int((~stays).sum())} stray points were dropped")
     return stays
-
-
-def _faces_inwards(vertices: Floats, faces: Ints, vector: Floats) -> bool:
-    """Whether the triangles, as a whole, face the middle of the surface and not away from it."""
-    centre = vertices[faces[:, 0]]
-    centre = centre - np.average(centre, axis=0, weights=_length(vector))
-    away = np.einsum("ij,ij->i", centre, vector)
-    # A face or head is domed, so the sum is clearly positive; a few percent either way would say nothing.
-    return bool(away.sum() < -0.1 * np.abs(away).sum())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import KDTree
 
+from face3d.geometry.weld import lonely_edges, welded
 from face3d.scan import FaceScan, Floats, Ints
 
 #: Points at once, so that a million of them need no more memory than this many.
@@ -39,33 +40,14 @@ def vertex_areas(scan: FaceScan) -> Floats:
 def rim_edges(vertices: Floats, faces: Ints) -> np.ndarray:
     """(F, 3) bool: the edge opposite a triangle's k-th corner belongs to this triangle alone.
 
-    Corners at the very same place are one: a texture seam, or an STL file's loose triangles, have no rim.
+    Corners at the same place are one (`weld.welded`): a texture seam, or an STL file's loose triangles, have no rim.
     """
-    rim = _single(faces, len(vertices))
+    rim = lonely_edges(faces, len(vertices))
     if rim.any():
-        loose = np.unique(faces[rim.any(axis=1)])
-        _, same = np.unique(vertices[loose], axis=0, return_inverse=True)
-        first = np.full(same.max() + 1, np.iinfo(np.int64).max)
-        np.minimum.at(first, same.reshape(-1), loose)
-        welded = np.arange(len(vertices))
-        welded[loose] = first[same.reshape(-1)]
-        if (welded[loose] != loose).any():
-            rim = _single(welded[faces], len(vertices))
+        place = welded(vertices, faces)
+        if (place != np.arange(len(vertices))).any():
+            rim = lonely_edges(place[faces], len(vertices))
     return rim
-
-
-def _single(faces: Ints, count: int) -> np.ndarray:
-    one, two = faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]
-    key = np.minimum(one, two) * np.int64(count) + np.maximum(one, two)
-    ordered = np.sort(key, axis=None)
-    lonely = np.ones(len(ordered), bool)
-    lonely[1:] &= ordered[1:] != ordered[:-1]
-    lonely[:-1] &= ordered[1:] != ordered[:-1]
-    wanted = ordered[lonely]
-    if not len(wanted):
-        return np.zeros(faces.shape, bool)
-    spot = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
-    return wanted[spot] == key
 
 
 def _cloud_normals(points: Floats) -> Floats:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 import numpy as np
 from scipy.spatial.transform import RigidTransform
 
-from face3d.errors import LandmarkError
+from face3d.errors import NoFaceError
 from face3d.geometry.meshing import surface_of
 from face3d.geometry.views import Seen, Surface, View, blurred, lifted, mended, shaded
 from face3d.landmarking.face_landmarker import Detector, model_facts
@@ -77,8 +77,8 @@ class Detection(Value):
 def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detection:
     """The landmarks of one face scan, whatever its pose, textured or not; a point cloud is meshed for this.
 
-    Landmarks that the scan already carries are kept exactly, with confidence 1. Raises `LandmarkError` when no face
-    is found; the error names a picture of all views tried (`debug_picture`, else in the temporary folder).
+    Landmarks that the scan already carries are kept exactly, with confidence 1. Raises `NoFaceError` when no face
+    is found; a picture of all views tried is then written to `debug_picture`, where that is given.
     """
     notes: list[str] = []
     surface = surface_of(scan, notes)
@@ -95,13 +95,7 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
             to_head = head_frame(scan.landmarks)
             notes.append("the detector found no face; the view was set by the landmarks given by hand")
         if to_head is None:
-            path = contact_sheet(surface, debug_picture)
-            raise LandmarkError(
-                f"{scan.name}: no face found from {len(directions()) + 2} directions at 4 rolls each "
-                f"(V = {len(scan.vertices)}, extent {_extent(scan)} mm). The views are in {path}: if there is a face "
-                f"and the units are right, give landmarks by hand (--landmarks FILE; at least en_left, en_right, "
-                f"ch_left, ch_right and prn)"
-            )
+            raise no_face(scan, f"from {len(directions()) + 2} directions at 4 rolls each", debug_picture)
         count, points, trust = _vote(detector, surface, to_head, blur)
     landmarks, confidence = named_points(points, trust)
     precise = settled(marked(surface, to_head, face_scale(points), landmarks), landmarks)
@@ -143,8 +137,18 @@ def named_points(points: Floats, trust: Floats) -> tuple[dict[str, Floats], dict
     return landmarks, confidence
 
 
-def _extent(scan: FaceScan) -> str:
-    return " x ".join(f"{d:.0f}" for d in np.ptp(scan.vertices, axis=0))
+def no_face(scan: FaceScan, tried: str, debug_picture: Path | None) -> NoFaceError:
+    """The error that says how to go on where no face was found as `tried`; draws `debug_picture`, if that is given."""
+    shown = "`face3d analyze --out DIR` (in Python `debug_picture=PATH`) draws what was looked at"
+    if debug_picture is not None:
+        contact_sheet(surface_of(scan, []), debug_picture)
+        shown = f"what was looked at is drawn in {debug_picture}"
+    extent = " x ".join(f"{d:.0f}" for d in np.ptp(scan.vertices, axis=0))
+    return NoFaceError(
+        f"{scan.name}: no face found {tried} (V = {len(scan.vertices)}, extent {extent} mm). If there is one, crop the "
+        "scan to the head and neck, check its unit (--units), or give landmarks by hand (--landmarks FILE; at least "
+        f"en_left, en_right, ch_left, ch_right and prn); {shown}"
+    )
 
 
 # --- finding the face -------------------------------------------------------------------------------------------------

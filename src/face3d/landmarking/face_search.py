@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import functools
-import os
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.errors import ScanError
+from face3d.errors import OutputError
 from face3d.geometry.views import Seen, Surface, View, blurred, lifted, looking, mended, shaded
 from face3d.landmarking.face_landmarker import Detector, model_facts
 from face3d.scan import Floats
@@ -40,8 +38,9 @@ def directions() -> Floats:
     return locked(every)
 
 
-def _coarse_views(surface: Surface) -> Iterator[View]:
-    """Views of the whole object: the likeliest first (a file's +z, then where the surface as a whole faces)."""
+def coarse_views(surface: Surface, among: Floats | None = None, pixels: int = _COARSE_PIXELS) -> Iterator[View]:
+    """Views of the whole object: the likeliest first (a file's +z, then where the surface as a whole faces), then from
+    all directions, or those `among` (N, 3)."""
     # Percentiles, because a few points far away would make the face small.
     low, high = np.percentile(surface.vertices, [1, 99], axis=0)
     middle = (low + high) / 2
@@ -51,32 +50,35 @@ def _coarse_views(surface: Surface) -> Iterator[View]:
     likely = [np.array([0.0, 0.0, 1.0])]
     if length > 0.05 * len(surface.normals):  # a closed surface faces nowhere
         likely.append(facing / length)
-    order = np.argsort(-np.max(directions() @ np.array(likely).T, axis=1), kind="stable")
-    for direction in [*likely, *directions()[order]]:
+    among = directions() if among is None else among
+    order = np.argsort(-np.max(among @ np.array(likely).T, axis=1), kind="stable")
+    for direction in [*likely, *among[order]]:
         up = np.eye(3)[1] if abs(direction[1]) < 0.9 else np.eye(3)[2]
-        yield looking(direction, up, middle, width, (_COARSE_PIXELS, _COARSE_PIXELS))
+        yield looking(direction, up, middle, width, (pixels, pixels))
 
 
-def find_face(detector: Detector, surface: Surface) -> tuple[RigidTransform | None, float]:
+def find_face(
+    detector: Detector, surface: Surface, views: Iterable[View] | None = None, rolls: int = 4
+) -> tuple[RigidTransform | None, float]:
     """Scan coordinates -> head frame of the first face that holds when looked at again, or None, and the blur (mm) with
-    which it was seen."""
+    which it was seen. `views`: where from, `coarse_views` if not given; each is turned by quarters, `rolls` of them."""
     if np.ptp(surface.vertices, axis=0).max() < _LEAST_MM:
         return None, _BLUR_MM
-    for view in _coarse_views(surface):
+    for view in coarse_views(surface) if views is None else views:
         seen = mended(surface.see(view), view)
         if not (np.isfinite(seen.depth) & ~seen.inside).any():  # backs only: what is found on them cannot be lifted
             continue
         for blur in (_BLUR_MM, _NOISY_BLUR_MM):
-            for points in _candidates(detector, blurred(seen, view, blur), view):
+            for points in _candidates(detector, blurred(seen, view, blur), view, rolls):
                 to_head = _settle(detector, surface, points, blur)
                 if to_head is not None:
                     return to_head, blur
     return None, _BLUR_MM
 
 
-def _candidates(detector: Detector, seen: Seen, view: View) -> Iterator[Floats]:
+def _candidates(detector: Detector, seen: Seen, view: View, rolls: int) -> Iterator[Floats]:
     """The 478 points (mm) wherever the detector sees a face, the view turned by quarters."""
-    for quarters in range(4):
+    for quarters in range(rolls):
         # The light comes from above in the picture as it is shown: lit from below a face is hardly seen as one.
         light = Rotation.from_euler("z", -90 * quarters, degrees=True).apply(LIGHT)
         turned = np.rot90(shaded(seen, view, light), quarters)
@@ -157,23 +159,21 @@ def _settle(detector: Detector, surface: Surface, points: Floats, blur_mm: float
     return to_head
 
 
-def contact_sheet(surface: Surface, path: Path | None) -> Path:
-    """All coarse views in one picture."""
+def contact_sheet(surface: Surface, path: Path) -> None:
+    """All coarse views in one picture, a PNG at `path`."""
     from PIL import Image
 
     tiles = []
-    for view in _coarse_views(surface):
+    for view in coarse_views(surface):
         tiles.append(shaded(surface.see(view), view, LIGHT)[::2, ::2])
     columns = 8
     blank = np.zeros_like(tiles[0])
     tiles += [blank] * (-len(tiles) % columns)
     sheet = np.concatenate([np.concatenate(tiles[i : i + columns], axis=1) for i in range(0, len(tiles), columns)])
-    if path is None:
-        handle, name = tempfile.mkstemp(prefix="face3d-views-", suffix=".png")
-        os.close(handle)
-        path = Path(name)
+    whole = path.with_name(f".{path.name}.part")
     try:
-        Image.fromarray(sheet).save(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(sheet).save(whole, format="png")
+        whole.replace(path)
     except OSError as error:
-        raise ScanError(f"{path}: the picture of the views could not be written ({error})") from error
-    return path
+        raise OutputError(f"{path}: the picture of the views could not be written ({error})") from error

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import RigidTransform
 
 from face3d.geometry.clean import Cleaned, clean
 from face3d.geometry.superimpose import Superimposition, superimpose_mirror
-from face3d.landmarking.detect import POINTS, Detection, detect_landmarks
+from face3d.landmarking.detect import POINTS, Detection
 from face3d.landmarking.pose import refined_frame
+from face3d.landmarking.scene import face_of
 from face3d.scan import FaceScan
 from face3d.values import Value
 
@@ -41,24 +43,21 @@ class Placed(Value):
         return replace(self, laid=laid, head=head)
 
 
-def placed(scan: FaceScan) -> Placed:
-    """A scan cleaned, with its landmarks; those that it carries win.
+def placed(scan: FaceScan, debug_picture: Path | None = None) -> Placed:
+    """A scan cleaned, with its landmarks; those that it carries win. What shows more than a head is cropped to it.
 
-    Raises `ScanError` when nothing measurable is left after cleaning, `LandmarkError` when no face is found and no
-    landmarks are given.
+    Raises `ScanError` when nothing measurable is left after cleaning, `NoFaceError` when no face is found and no
+    landmarks are given; a picture of where it was looked for is then written to `debug_picture`, where that is given.
     """
     cleaned = clean(scan)
-    return Placed(cleaned, _found(cleaned.scan))
-
-
-def _found(scan: FaceScan) -> Detection:
     try:
-        return detect_landmarks(scan)
+        return Placed(*face_of(cleaned, debug_picture))
     except ModuleNotFoundError as error:  # a light install measures with the landmarks that it is given
         if (error.name or "").partition(".")[0] != "mediapipe" or not scan.landmarks:
             raise
         given = dict(scan.landmarks)
-        return Detection(
+        found = Detection(
             given, dict.fromkeys(given, 1.0), np.full((POINTS, 3), np.nan), np.zeros(POINTS),
             RigidTransform.identity(), 0, ("MediaPipe is not installed: only the landmarks given by hand were used",),
         )  # fmt: skip
+        return Placed(cleaned, found)

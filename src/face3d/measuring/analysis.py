@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -165,13 +166,14 @@ class Analysis(Value):
         return pd.concat([table, own], ignore_index=True)
 
 
-def analyze(scan: FaceScan) -> Analysis:
+def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
     """Measure one face scan, whatever its pose, crop or triangulation.
 
-    Raises `ScanError` when nothing measurable is left after cleaning, `LandmarkError` when no face is found and no
-    landmarks are given, `RegistrationError` when the mirror image cannot be laid over the face.
+    Raises `ScanError` when nothing measurable is left after cleaning, `NoFaceError` when no face is found and no
+    landmarks are given, `RegistrationError` when the mirror image cannot be laid over the face. Where no face is found,
+    a picture of where it was looked for is written to `debug_picture`, if that is given.
     """
-    at = placed(scan).superimposed()
+    at = placed(scan, debug_picture).superimposed()
     found, laid, head = at.found, at.laid, at.head
     assert laid is not None and head is not None
     cleaned, landmarks = at.cleaned, dict(found.landmarks)

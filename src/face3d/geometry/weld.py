@@ -1,0 +1,111 @@
+"""Which vertices are one place: bit for bit, or, along open edges, but for rounding."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import KDTree
+
+from face3d.scan import Floats, Ints
+
+#: Open edges lie on each other within this share of the mean edge around them: a few micrometres on a face scan. That
+#: is rounding (six digits, single precision); between lips or lids that a scanner told apart lie tenths of millimetres.
+TOLERANCE = 2e-3
+
+
+def welded(vertices: Floats, faces: Ints) -> Ints:
+    """(V,) for each vertex the one that stands for its place, the first of them, itself where it is alone.
+
+    Vertices at exactly the same place are one. So are, of triangles, vertices on open edges that differ by rounding:
+    loose triangles (STL, "triangle soup") and texture seams, written by a program that computed each corner anew.
+    Inner vertices are never moved.
+    """
+    first = first_of_equal(np.ascontiguousarray(vertices + 0.0).view(np.uint64))  # + 0.0: minus zero is zero
+    if not len(faces):
+        return first
+    joined = first[faces]
+    joined = joined[(joined != np.roll(joined, 1, axis=1)).all(axis=1)]  # what has no area has no edges
+    open_edges = lonely_edges(joined, len(vertices))
+    if not open_edges.any():
+        return first
+    rim = np.zeros(len(vertices), bool)
+    for k in range(3):
+        rim[joined[:, [k - 2, k - 1]][open_edges[:, k]]] = True
+    loose = np.flatnonzero(rim)
+    place = loose[_near(vertices[loose], TOLERANCE * _mean_edge(vertices, joined[rim[joined].any(axis=1)])[loose])]
+    to = np.arange(len(vertices))
+    to[loose] = place
+    return to[first]
+
+
+def lonely_edges(faces: Ints, count: int) -> NDArray[np.bool_]:
+    """(F, 3) bool: the edge opposite a triangle's k-th corner belongs to this triangle alone; `count` vertices."""
+    one, two = faces[:, [1, 2, 0]], faces[:, [2, 0, 1]]
+    key = np.minimum(one, two) * np.int64(count) + np.maximum(one, two)
+    ordered = np.sort(key, axis=None)
+    lonely = np.ones(len(ordered), bool)
+    lonely[1:] &= ordered[1:] != ordered[:-1]
+    lonely[:-1] &= ordered[1:] != ordered[:-1]
+    wanted = ordered[lonely]
+    if not len(wanted):
+        return np.zeros(faces.shape, bool)
+    spot = np.minimum(np.searchsorted(wanted, key), len(wanted) - 1)
+    return np.asarray(wanted[spot] == key)
+
+
+def first_of_equal(rows: NDArray) -> Ints:
+    """For each row (N, 3) of 64-bit numbers, the number of the first row equal to it."""
+    columns = [np.ascontiguousarray(rows[:, i]).view(np.uint64) for i in range(3)]
+    # Odd constants of no meaning: equal rows get equal keys, and different rows almost never do.
+    odd = [np.uint64(n) for n in (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0x165667B19E3779F9)]
+    key = columns[0] * odd[0] + columns[1] * odd[1] + columns[2] * odd[2]
+    order = np.argsort(key, kind="stable")
+
+    def equal_to_last() -> NDArray[np.bool_]:
+        return np.logical_and.reduce([column[order[1:]] == column[order[:-1]] for column in columns])
+
+    ordered = key[order]
+    same = ordered[1:] == ordered[:-1]
+    if not same.any():
+        return np.arange(len(order))
+    if (same & ~equal_to_last()).any():
+        order = np.lexsort(columns)
+    same = equal_to_last()
+    begins = np.concatenate([[True], ~same])
+    out = np.empty(len(order), np.int64)
+    out[order] = order[np.flatnonzero(begins)][np.cumsum(begins) - 1]
+    return out
+
+
+def _mean_edge(vertices: Floats, faces: Ints) -> Floats:
+    """(V,) mm: the mean length of the triangles' edges at each vertex, 0 where there are none."""
+    tail, head = faces[:, [0, 1, 2]].ravel(), faces[:, [1, 2, 0]].ravel()
+    length = np.linalg.norm(vertices[tail] - vertices[head], axis=1)
+    ends, lengths = np.concatenate([tail, head]), np.concatenate([length, length])
+    count = np.bincount(ends, minlength=len(vertices))
+    return np.bincount(ends, lengths, len(vertices)) / np.maximum(count, 1)
+
+
+def _near(points: Floats, reach: Floats) -> Ints:
+    """(N,) for each point the first of those it meets: the nearest one within both their reaches, and so on."""
+    to: Ints = np.arange(len(points))
+    alive = to
+    # Each round joins every point with its nearest, so that places where many meet need a few rounds, and never a list
+    # of all pairs.
+    while len(alive) > 1:
+        apart, near = (np.asarray(a) for a in KDTree(points[alive]).query(points[alive], 2, workers=-1))
+        # Itself comes first, but where squares of the distance underflow.
+        other = alive[np.where(near[:, 1] == np.arange(len(alive)), near[:, 0], near[:, 1])]
+        meets = apart[:, 1] <= np.minimum(reach[alive], reach[other])
+        if not meets.any():
+            break
+        graph = csr_matrix((np.ones(meets.sum(), np.int8), (alive[meets], other[meets])), (len(points), len(points)))
+        _, label = connected_components(graph, directed=False)
+        lowest = np.full(label.max() + 1, len(points))
+        np.minimum.at(lowest, label, np.arange(len(points)))
+        step = lowest[label]
+        to = step[to]
+        alive = np.unique(step[alive[meets]])
+    return to
