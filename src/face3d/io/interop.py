@@ -30,9 +30,14 @@ class Measured(Protocol):
     """A scan with results at its vertices, as `face3d.Analysis` is."""
 
     @property
-    def scan(self) -> FaceScan: ...
+    def scan(self) -> FaceScan:
+        """The scan, V vertices."""
+        ...
+
     @property
-    def vertex_results(self) -> Mapping[str, Floats]: ...
+    def vertex_results(self) -> Mapping[str, Floats]:
+        """name -> (V,) results at its vertices, mm."""
+        ...
 
 
 def to_trimesh(scan: FaceScan | Measured) -> trimesh.Trimesh | trimesh.PointCloud:
