@@ -44,9 +44,9 @@ def read_scan(
     The content decides the format, not the file's extension. Vertices keep the file's order and number (STL has no
     shared vertices, so V = 3 F); those without coordinates stay as rows of NaN. `units` is "auto" (inferred from the
     size, see `units_note`), "mm", "cm", "m", "in", or the millimetres in one unit of the file; vertices and `landmarks`
-    (a landmark file, or name -> three coordinates, in the scan file's unit) become millimetres. With `texture`, uv and
-    picture are read too, from the scan's own folder only. `notes` of the scan say what was left out. Raises `ScanError`
-    or `LandmarkError` naming the file, the place and the way out.
+    (a file in the unit that it names, else the scan file's; or name -> three coordinates) become millimetres. With
+    `texture`, uv and picture are read too, from the scan's own folder only. `notes` of the scan say what was left out.
+    Raises `ScanError` or `LandmarkError` naming the file, the place and the way out.
     """
     file = Path(path)
     marks = marks_of(str(file), landmarks)
