@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 #: Why these numbers are kept, and what they give away.
 _IDENTITY = (
-    "distances over bone at rest, mm, to half a millimetre: only to see whether two visits are one person's. Ten such "
-    "numbers don't show a face and many people share each; but together they are as particular as other body measures, "
-    "so treat them like the rest of this file: pseudonymous data on health"
+    "distances over bone at rest, mm, to half a millimetre: only to see whether two visits are one person's. They show "
+    "no face, but together they are as particular to a person as other body measures: treat them like the rest of this "
+    "file, as pseudonymous data on health"
 )
 
 

@@ -2,7 +2,7 @@
 
 Within an exam each expression is laid on the rest scan of the same person, whose shape it may hardly leave. Another
 person's scan has to leave it, and lies apart from it where nothing moves: forehead, temples, root of the nose. Between
-visits, of which only numbers are kept, ten distances between points over bone are compared; surgery on nerves and
+visits, of which only numbers are kept, seven distances between points over bone are compared; surgery on nerves and
 muscles does not change them, growth and surgery on bone do.
 """
 
@@ -39,17 +39,16 @@ USUAL_SD, USUAL_MM = 0.020, 0.17
 OTHERS = 3.3
 
 #: name -> points between which it is measured, of both sides and averaged where a point has sides, or across the face;
-#: and what it usually differs by, mm, between two visits of one person.
+#: and what it differs by, mm SD, between two visits of one person.
 DISTANCES: Mapping[str, tuple[str, str, float]] = {
-    "temple to temple": ("temple", "temple", 0.45), "frontotemporale to frontotemporale": ("ft", "ft", 0.8),
-    "nasion to nose tip": ("n", "prn", 0.65), "nasion to subnasale": ("n", "sn", 0.55),
-    "nasion to temple": ("n", "temple", 0.6), "nasion to outer eye corner": ("n", "ex", 0.65),
-    "nose tip to inner eye corner": ("prn", "en", 0.55), "nose tip to outer eye corner": ("prn", "ex", 0.8),
-    "subnasale to inner eye corner": ("sn", "en", 0.7), "subnasale to temple": ("sn", "temple", 0.9),
+    "temple to temple": ("temple", "temple", 0.80), "frontotemporale to frontotemporale": ("ft", "ft", 1.15),
+    "nasion to inner eye corner": ("n", "en", 0.70), "nasion to subnasale": ("n", "sn", 0.75),
+    "nose tip to inner eye corner": ("prn", "en", 0.85), "nose tip to subnasale": ("prn", "sn", 0.60),
+    "temple to subnasale": ("temple", "sn", 1.20),
 }  # fmt: skip
 #: Root mean square of differences, in units of the usual one, from which on two visits may be, and must be taken to be,
 #: two people's; and how many distances it takes to say so.
-DOUBTFUL, REFUSED, LEAST_DISTANCES = 3.0, 4.0, 6
+DOUBTFUL, REFUSED, LEAST_DISTANCES = 2.0, 3.0, 5
 
 
 #: How the note of a scan begins that is not the person's.
