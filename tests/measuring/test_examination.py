@@ -7,7 +7,7 @@ import pytest
 
 from face3d.errors import Face3DError, LandmarkError, SchemaError
 from face3d.exam import Exam, SequenceFile
-from face3d.landmarking import detect
+from face3d.landmarking import placing
 from face3d.measuring.examination import measure, measure_fitted
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
@@ -37,14 +37,14 @@ def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     exam = exam.replace(
         scans={**exam.scans, "snarl": plane()}, sequences={"lip_pucker": SequenceFile(Path("pucker"))}
     )  # fmt: skip
-    looked = detect.detect_landmarks
+    looked = placing.detect_landmarks
 
-    def no_face_in_a_plane(scan: FaceScan) -> detect.Detection:
+    def no_face_in_a_plane(scan: FaceScan) -> placing.Detection:
         if scan.name == "plane":  # looking everywhere for a face that is not there takes its time; tested elsewhere
             raise LandmarkError("plane: no face found")
         return looked(scan)
 
-    monkeypatch.setattr(detect, "detect_landmarks", no_face_in_a_plane)
+    monkeypatch.setattr(placing, "detect_landmarks", no_face_in_a_plane)
     heard: list[str] = []
     fitted = fit_exam(exam, heard.append)
     assert sorted(heard) == ["open_smile", "rest", "snarl"]
