@@ -10,7 +10,7 @@ import pytest
 import face3d
 from face3d.errors import SchemaError
 from face3d.exam import EXPRESSIONS
-from face3d.scan import FaceScan
+from face3d.io.scan_file import ScanFile
 from face3d.simulate import benchmark, exam_writer
 from face3d.simulate.benchmark import table_text, truth_table, verify_frozen, write_benchmark
 from face3d.simulate.definition import FROZEN, Definition
@@ -39,7 +39,7 @@ def test_the_exam_reads_and_its_truth_belongs_to_it(written):
     subject = Subject(SMALL, 0)
     for expression in ("rest", "open_smile"):
         source = exam.scans[expression]
-        assert not isinstance(source, FaceScan)
+        assert isinstance(source, ScanFile)
         scan = source.read()
         face, weights = arrays[f"{expression}.face"], arrays[f"{expression}.weights"].astype(float)
         assert len(face) == len(scan.vertices)
