@@ -56,7 +56,7 @@ def contradicted(fitted: FittedExam, side: str) -> bool:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=3)
     parser.add_argument("--subjects", type=int, default=24)
