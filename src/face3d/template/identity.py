@@ -36,7 +36,7 @@ MOST_RESIDUAL = 0.5
 #: Two scans of one person in an exam usually: identity differs by SD (RMS), firm parts lie mm apart (median).
 USUAL_SD, USUAL_MM = 0.020, 0.17
 #: From so many times that on (geometric mean of both) they are two people's.
-OTHERS = 3.3
+OTHERS = 2.8
 
 #: name -> points between which it is measured, of both sides and averaged where a point has sides, or across the face;
 #: and what it differs by, mm SD, between two visits of one person.
