@@ -71,6 +71,7 @@ def test_a_misspelt_expression_and_all_other_faults_at_once(tmp_path: Path) -> N
         ("mm", 0.18, "m"),
         ("cm", 0.18, "m"),
         ("m", 18.0, "cm"),
+        ("mm", 7.1, "in"),
     ],
 )
 def test_sizes_against_the_unit(tmp_path: Path, given: str, size: float, right: str) -> None:

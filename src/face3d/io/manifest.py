@@ -25,7 +25,7 @@ from face3d.exam import EXPRESSIONS, Grades
 from face3d.io.expression_names import did_you_mean, expression_of
 from face3d.reference.scales import FNGS2, ROMAN, EfaceItems, Sunnybrook
 
-Units = Literal["auto", "mm", "cm", "m"]
+Units = Literal["auto", "mm", "cm", "m", "in"]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
 _FilePath = Annotated[str, Field(min_length=1, max_length=1000)]
 #: Fields that hold an entry an expression.
