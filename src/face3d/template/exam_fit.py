@@ -102,6 +102,7 @@ def fit_seen(
             f"rest: not of one person with {', '.join(others)}: is it another person's? For one, {first}"
         )
     said = [*(f"{e}: {LEFT_OUT}: {error}" for e, error in others.items()), *said]
+    said += [f"{e}: {note}" for e, one in seen.items() for note in one.notes]
     shown = {name: _seen(one.fit) for name, one in found.items()}
     neutral, template = shown.pop("rest"), rest.fit.template
     moved, unseen = movements(neutral, shown, template)
@@ -127,11 +128,12 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
 @dataclass(frozen=True, eq=False, repr=False)
 class SeenScan(Value):
     """What fitting needs of a scan: its cleaned surface as elements, the landmarks that were found (scan coordinates),
-    and, of a rest scan, scan coordinates -> canonical head frame by its mirror symmetry."""
+    of a rest scan, scan coordinates -> canonical head frame by its mirror symmetry, and what was done on the way."""
 
     surfels: Surfels
     found: Detection
     head: RigidTransform | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -157,7 +159,7 @@ def see_scan(scan: FaceScan, at_rest: bool = False) -> SeenScan:
     at = placed(scan)
     if at_rest:
         at = at.superimposed()
-    return SeenScan(Surfels.of(at.cleaned.scan), at.found, at.head)
+    return SeenScan(Surfels.of(at.cleaned.scan), at.found, at.head, at.notes)
 
 
 #: Movement units in exams. Relative to rest, two authors' units follow what one author's alone cannot (18 training
