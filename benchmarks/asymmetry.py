@@ -1,14 +1,15 @@
 """Asymmetry through correspondence beside the peers', four ways; see the head of each table for what it shows.
 
-    python benchmarks/asymmetry.py [--faces 8] [--seed 60100] [--peers 3] [--sets a,b,w,s,c,r,u]
+    python benchmarks/asymmetry.py [--faces 8] [--seed 60100] [--peers 3] [--sets a,b,w,s,n,c,r,u]
 
 (a) simulated patients of the fitted movement set; (b) patients whose movements another author modelled, and (w) whose
 movements are Waters muscles drawn anew for each person, both fitted with the first set only; (s) faces of another
 model under such muscles, and (c) the scans of `../shared/scans`, where they are: distance to the scan, and agreement
-with the correspondence that the simpop faces share. (r) repeatability; (u) movement units of each
-side, with a rest scan, so fitted with both authors' units as exams are. Palsied faces in expression and healthy,
-exactly symmetric faces in expression; seeds that no parameter was chosen on. Landmarks are found automatically.
-Ratios are estimated over true where the truth exceeds 2 mm. A set followed by + has vertex colours.
+with the correspondence that the simpop faces share. (n) the symmetry plane of palsied and healthy faces with natural
+asymmetry; (r) repeatability; (u) movement units of each side, with a rest scan, so fitted with both authors' units as
+exams are. Palsied faces in expression and healthy, exactly symmetric faces in expression; seeds that no parameter was
+chosen on. Landmarks are found automatically. Ratios are estimated over true where the truth exceeds 2 mm. A set
+followed by + has vertex colours.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from face3d.errors import Face3DError
 from face3d.geometry.distance import mirror_distance
 from face3d.geometry.superimpose import SymmetryPlane
 from face3d.landmarking.detect import detect_landmarks
+from face3d.landmarking.placing import placed
+from face3d.landmarking.pose import refined_frame
 from face3d.scan import FaceScan, Floats
 from face3d.simulate import HeadModel, draw_healthy, draw_patient, draw_skin, expression_intensities, scan_face
 from face3d.simulate.scanners.simulated import SimulatedScan
@@ -35,6 +38,7 @@ from face3d.template.action_units import action_units
 from face3d.template.asymmetry import asymmetry_map, carried
 from face3d.template.exam_fit import Fitted, fit_expression, fit_rest, see_scan
 from face3d.template.fit import TemplateFit, fit_template
+from face3d.template.midplane import Midplane, midplane
 from face3d.template.quality import fit_quality
 
 if TYPE_CHECKING:
@@ -45,11 +49,15 @@ EXPRESSIONS = (
 )  # fmt: skip
 PARTS = {"mouth": ("commissure",), "brow": ("brow",), "lids": ("upper_lid", "lower_lid")}
 NOT_FACE = ("ear", "neck", "scalp", "eyeball", "mouth_inside")
+TRUE = SymmetryPlane(np.array([1.0, 0, 0]), np.zeros(3))
 SCANS = Path(__file__).parents[2] / "shared" / "scans"
 
 
-def case(kind: str, seed: int, sick: bool) -> tuple[SimulatedScan, Floats, dict[str, np.ndarray]]:
-    """A scan in the head model's frame, the true asymmetry (V, 3) at its vertices, and masks of parts of the face."""
+def case(
+    kind: str, seed: int, sick: bool, natural: bool = False
+) -> tuple[SimulatedScan, Floats, dict[str, np.ndarray]]:
+    """A scan in the head model's frame, the true asymmetry (V, 3) at its vertices, and masks of parts of the face;
+    healthy faces are made exactly symmetric unless `natural`."""
     rng = np.random.default_rng(seed)
     expression = EXPRESSIONS[seed % len(EXPRESSIONS)]
     if kind[0] == "s":
@@ -62,9 +70,9 @@ def case(kind: str, seed: int, sick: bool) -> tuple[SimulatedScan, Floats, dict[
     person = draw_patient(rng, model, int(rng.integers(3, 7))) if sick else draw_healthy(rng, model)
     if kind[0] == "s":  # one face has one asymmetry: its own
         person = person.replace(asymmetry=np.ones(1))
-    person = person if sick else person.replace(asymmetry=np.zeros(len(model.asymmetry)))
+    person = person if sick or natural else person.replace(asymmetry=np.zeros(len(model.asymmetry)))
     shape = person.vertices(expression)
-    if not sick:
+    if not sick and not natural:
         shape = (shape + shape[model.opposite] * (-1.0, 1.0, 1.0)) / 2
     skin = draw_skin(model, rng) if kind.endswith("+") else None
     scan = scan_face(model, shape, rng, points=15_000, noise_mm=(0.2, 0.0), pose=False, skin=skin)
@@ -79,20 +87,30 @@ def _sided(parts: Sequence[str]) -> list[str]:
     return [f"{part}_{side}" for part in parts for side in ("left", "right")]
 
 
-def ours(scan: FaceScan, movement: str) -> tuple[Floats, float]:
-    found = detect_landmarks(scan)
+def laid(scan: FaceScan, movement: str = "a") -> tuple[TemplateFit, Midplane, float]:
+    """The template on a scan, in the head frame of the symmetry plane, that plane, and the CPU seconds of the fit."""
+    at = placed(scan).superimposed()
+    found = at.found
+    assert at.laid is not None and at.head is not None
     start = time.process_time()
-    fit = fit_template(scan, found.landmarks, found.confidence, found.dense, movement=movement)
+    fit = fit_template(at.cleaned.scan, found.landmarks, found.confidence, found.dense, movement=movement)
+    seconds = time.process_time() - start
+    middle = midplane(at.laid, fit.in_frame(at.head))
+    head = refined_frame(found.frame, found.landmarks, middle.plane.normal, middle.plane.point)
+    return fit.in_frame(head), middle, seconds
+
+
+def ours(scan: FaceScan, movement: str) -> tuple[Floats, float]:
+    fit, _, seconds = laid(scan, movement)
+    start = time.process_time()
     values, _ = carried(fit, scan, asymmetry_map(fit).vectors_mm)
-    return np.linalg.norm(values, axis=1), time.process_time() - start
+    return np.linalg.norm(values, axis=1), seconds + time.process_time() - start
 
 
 def closest_point(scan: FaceScan) -> tuple[Floats, float]:
     """With the true plane."""
     start = time.process_time()
-    return mirror_distance(
-        scan, SymmetryPlane(np.array([1.0, 0, 0]), np.zeros(3))
-    ).distance_mm, time.process_time() - start
+    return mirror_distance(scan, TRUE).distance_mm, time.process_time() - start
 
 
 def meshmonk(scan: FaceScan) -> tuple[Floats, float]:
@@ -161,6 +179,29 @@ def compared(found: Floats, true: Floats, masks: dict[str, np.ndarray], sick: bo
     return out
 
 
+def natural(faces: int, seed: int) -> None:
+    """The symmetry plane, x = 0 of the head model, by either kind of evidence alone and as it is used."""
+    print(f"\n(n) symmetry plane, {faces} faces each: off the true one by degrees, mm at the chin; median, worst")
+    chin = np.array([0.0, -100.0, 17.0])
+    for kind in "abws" if SCANS.exists() else "abw":
+        for sick in (False, True):
+            off: dict[str, list[tuple[float, float]]] = defaultdict(list)
+            for k in range(faces):
+                scan, _, _ = case(kind, seed + 1000 + k, sick, natural=True)
+                _, middle, _ = laid(scan.scan)
+                assert middle.corresponding is not None
+                for name, plane in (
+                    ("surface", middle.surface), ("corresponding", middle.corresponding), ("used", middle.plane)
+                ):  # fmt: skip
+                    off[name].append((plane.angle_to(TRUE), abs(float(plane.height(chin)))))
+            numbers = {name: np.array(pairs) for name, pairs in off.items()}
+            cells = (
+                f"{name} {np.median(x[:, 0]):.2f}, {x[:, 0].max():.2f} deg; {np.median(x[:, 1]):.2f}, "
+                f"{x[:, 1].max():.2f} mm" for name, x in numbers.items()
+            )  # fmt: skip
+            print(f"{kind}, {'palsied' if sick else 'healthy'}: {' | '.join(cells)}", flush=True)
+
+
 def repeated(people: int, seed: int) -> None:
     """One face scanned twice: another pose, triangulation, noise and crop."""
     apart, change, at = [], [], []
@@ -171,8 +212,7 @@ def repeated(people: int, seed: int) -> None:
         places, rms = [], []
         for _ in range(2):
             sim = scan_face(model, shape, rng, points=15_000)
-            found = detect_landmarks(sim.scan)
-            fit = fit_template(sim.scan, found.landmarks, found.confidence, found.dense)
+            fit, _, _ = laid(sim.scan)
             values = asymmetry_map(fit)
             rms.append(np.where(np.isfinite(values.magnitude_mm), values.magnitude_mm, 0.0))
             places.append(
@@ -273,13 +313,15 @@ def main() -> None:
     parser.add_argument("--faces", type=int, default=8)
     parser.add_argument("--seed", type=int, default=60100)
     parser.add_argument("--peers", type=int, default=3, help="on how many palsied faces the peers run")
-    parser.add_argument("--sets", default="a,b,w,s,c,r,u")
+    parser.add_argument("--sets", default="a,b,w,s,n,c,r,u")
     options = parser.parse_args()
     for kind in options.sets.split(","):
         if kind[0] in "sc" and not SCANS.exists():
             print(f"\n({kind}) skipped: {SCANS} is not there")
         elif kind == "c":
             real()
+        elif kind == "n":
+            natural(options.faces, options.seed)
         elif kind == "r":
             repeated(options.faces, options.seed)
         elif kind == "u":

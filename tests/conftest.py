@@ -16,6 +16,7 @@ from face3d.landmarking.pose import average_landmarks
 from face3d.measuring.analysis import Analysis
 from face3d.measuring.regions import landmark_regions
 from face3d.scan import FaceScan
+from face3d.template.midplane import Midplane
 
 #: How the reason of a skipped test begins that reads real scans.
 NO_SCANS = "no folder of test scans"
@@ -58,6 +59,7 @@ def dome() -> Analysis:
     plane = SymmetryPlane(np.array([1.0, 0.0, 0.0]), np.zeros(3))
     laid = Superimposition(plane, identity, scan.vertices, np.ones(len(flat)), 0.01, 0.15, 1.0, 0.9, 0.01)
     return Analysis(
-        scan, scan.landmarks, dict.fromkeys(scan.landmarks, 1.0), identity, laid, mirror_distance(scan, plane),
+        scan, scan.landmarks, dict.fromkeys(scan.landmarks, 1.0), identity, laid, Midplane(plane, plane),
+        mirror_distance(scan, plane),
         tuple(landmark_regions(scan.vertices, scan.landmarks)), vertex_areas(scan), ("made by hand",),
     )  # fmt: skip

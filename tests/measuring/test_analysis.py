@@ -1,16 +1,26 @@
 """analyze(): one scan in, numbers out, whatever its pose, order of vertices or triangulation."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.spatial.transform import RigidTransform, Rotation
 
 import face3d
 from analytic_face import face, motion
-from face3d.geometry.distance import CLEANED, RIM
+from face3d.geometry.distance import CLEANED, RIM, mirror_distance
+from face3d.geometry.rigid import laid_on
+from face3d.geometry.superimpose import SymmetryPlane, superimpose_mirror
+from face3d.landmarking import placing
 from face3d.scan import FaceScan
+from face3d.simulate import HeadModel, draw_healthy, scan_face
 
 #: name -> the largest RMS that is believable, mm. Healthy faces at rest have 0.63 +- 0.16; james frowns to one side and
 #: his hair reaches into the forehead; the template is symmetric by construction.
-SCANS = {"demoface_10k.obj": 1.4, "james.obj": 2.0, "simpop_01.obj": 1.4, "meshmonk_template.obj": 0.05}
+SCANS = {
+    "demoface_10k.obj": 1.4, "james.obj": 2.0, "simpop_01.obj": 1.4, "simpop_07.obj": 1.4, "simpop_13.obj": 1.4,
+    "simpop_22.obj": 1.4, "simpop_36.obj": 1.4, "meshmonk_template.obj": 0.05,
+}  # fmt: skip
 QUICK = ("demoface_10k.obj",)
 
 
@@ -90,6 +100,51 @@ def test_one_sided_crop_is_measured_where_it_can_be_and_says_why_elsewhere():
     assert any("one-sided" in note for note in a.notes)
 
 
+def test_both_distances_are_about_the_plane_that_is_drawn(planted):
+    _, a = planted
+    fit, found = a.fit, a.correspondence.map
+    mirrored = fit.template.reflected(fit.vertices_mm)[fit.both]
+    laid = laid_on(mirrored, (fit.vertices_mm - found.vectors_mm)[fit.both], np.ones(fit.both.sum()))
+    assert np.degrees(laid.rotation.magnitude()) < 1e-6 and np.abs(laid.translation).max() < 1e-6
+    drawn = a.plane.moved(fit.to_head)
+    assert drawn.angle_to(SymmetryPlane(np.array([1.0, 0.0, 0.0]), np.zeros(3))) < 1e-6
+    assert abs(drawn.height(np.zeros(3))) < 1e-6
+    np.testing.assert_allclose(
+        mirror_distance(a.scan, a.plane).distance_mm[::50], a.surface_distance_mm[::50], atol=1e-6
+    )
+
+
+@pytest.mark.parametrize(("movement", "seed"), [("a", 3), ("b", 4)])
+def test_natural_asymmetry_leaves_one_plane(movement, seed):
+    rng = np.random.default_rng(seed)
+    model = HeadModel.load(movement, "fine")
+    simulated = scan_face(model, draw_healthy(rng, model).vertices("rest"), rng, points=8000, noise_mm=(0.2, 0.0))
+    a = face3d.analyze(simulated.scan)
+    for degrees, mm in (a.midplane.surface_off, a.midplane.corresponding_off):
+        assert 0.0 < degrees < 0.3 and 0.0 < mm < 0.5
+    assert a.midplane.share > 0.1 and not a.midplane.doubt
+    truth = a.plane.moved(simulated.pose.inv())
+    assert truth.angle_to(SymmetryPlane(np.array([1.0, 0.0, 0.0]), np.zeros(3))) < 0.5
+    assert abs(truth.height([0.0, -100.0, 17.0])) < 0.7
+
+
+def test_a_surface_and_corresponding_places_that_disagree_are_a_loud_note(planted, monkeypatch):
+    """As if closest points had settled on another plane."""
+    scan, a = planted
+
+    def settled_wrongly(cleaned, frame):
+        found = superimpose_mirror(cleaned, frame)
+        turn = RigidTransform.from_rotation(Rotation.from_euler("z", 4.0, degrees=True))
+        return replace(found, plane=found.plane.moved(turn))
+
+    monkeypatch.setattr(placing, "superimpose_mirror", settled_wrongly)
+    b = face3d.analyze(scan)
+    assert "SYMMETRY PLANE IS IN DOUBT" in b.notes[0]
+    assert b.midplane.surface.angle_to(b.midplane.corresponding) == pytest.approx(4.0, abs=0.3)
+    assert b.midplane.corresponding.angle_to(a.midplane.corresponding) < 0.05
+    assert not any("DOUBT" in note for note in a.notes)
+
+
 def test_result_is_frozen(planted):
     with pytest.raises(ValueError, match="read-only"):
         planted[1].surface_distance_mm[0] = 0.0
@@ -109,3 +164,6 @@ def test_real_scans(name, shared):
     assert a.whole_face.rms_mm < SCANS[name]
     assert a.whole_face.statistics.coverage > 0.9
     assert not (a.surface.reason == CLEANED).all()
+    for degrees, mm in (a.midplane.surface_off, a.midplane.corresponding_off):
+        assert degrees < 0.3 and mm < 0.5
+    assert not a.midplane.doubt

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,6 +11,7 @@ from face3d.report.outputs import report_of
 from face3d.report.parts import NOTICE
 from face3d.report.scan_page import page
 from face3d.report.scan_result import FitPart, Result, UnitPart, result_of
+from face3d.template.midplane import Midplane
 
 
 @pytest.fixture(scope="module")
@@ -78,3 +80,12 @@ def test_asymmetry_has_a_section_of_its_own_when_measured(dome: Analysis, html: 
     for needed in ("corresponding places", "mouthSmile", "0.80", "0.12", "amber: a reason", "Through correspondence."):
         assert needed in text
     assert "jawOpen" not in text
+
+
+def test_a_plane_in_doubt_is_said_before_any_number(dome: Analysis) -> None:
+    plane = dome.plane
+    sure = Midplane(plane, plane, plane, 0.5, "of the hair", (0.2, 0.3), (0.2, 0.3))
+    text = without_pictures(result_of(replace(dome, midplane=sure)))
+    assert "DOUBT" not in text and "surface alone lies 0.20 degrees" in text
+    text = without_pictures(result_of(replace(dome, midplane=replace(sure, surface_off=(1.4, 0.3)))))
+    assert "IN DOUBT" in text and text.index("1.4 degrees and 0.3 mm") < text.index("mm RMS")

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -12,6 +13,7 @@ from conftest import BUMP
 from face3d.measuring.analysis import Analysis
 from face3d.report.parts import NOTICE
 from face3d.report.scan_result import RegionPart, json_schema, result_of
+from face3d.template.midplane import Midplane
 
 SCHEMA = Path(__file__).parents[2] / "data_schemas" / "result.schema.json"
 
@@ -77,3 +79,16 @@ def test_the_summary_names_the_worst_region_and_both_distances(dome: Analysis) -
     both = result.model_copy(update={"asymmetry": result.surface_distance}).to_text()
     assert "RMS of the asymmetry" in both
     assert len({word for word in both.splitlines()[4].split() if "." in word}) == 1  # the same number twice
+
+
+def test_it_says_which_plane_the_numbers_are_about(dome: Analysis) -> None:
+    alone = result_of(dome)
+    assert alone.plane.corresponding_alone is None and alone.plane.surface_alone.off_deg == 0.0
+    assert "symmetry plane of both distances: by the surface alone" in alone.to_text()
+    plane = dome.plane
+    both = result_of(replace(dome, midplane=Midplane(plane, plane, plane, 0.5, "of the hair", (0.2, 0.3), (0.25, 0.4))))
+    assert both.plane.corresponding_alone is not None and both.plane.corresponding_alone.off_mm == 0.4
+    line = next(line for line in both.to_text().splitlines() if line.startswith("symmetry plane"))
+    assert "surface alone lies 0.20 degrees and 0.30 mm off" in line and "0.25 degrees and 0.40 mm" in line
+    assert "50%, since of the hair" in line and both.plane.doubt == ""
+    jsonschema.Draft202012Validator(json_schema()).validate(json.loads(both.to_json()))

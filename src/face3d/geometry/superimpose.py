@@ -63,6 +63,10 @@ class SymmetryPlane(Value):
         """Signed distance of the plane from the origin along the normal, mm."""
         return float(self.normal @ self.point)
 
+    def height(self, points: ArrayLike) -> Floats:
+        """Signed distance (...,) mm of points (..., 3) from the plane, to the subject's left."""
+        return (np.asarray(points, np.float64) - self.point) @ self.normal
+
     def reflect(self, points: ArrayLike) -> Floats:
         """Points (..., 3) mirrored in the plane, mm."""
         return reflect(points, self.normal, self.point)

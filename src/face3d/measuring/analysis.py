@@ -17,12 +17,15 @@ from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance
 from face3d.geometry.mesh import vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane
 from face3d.landmarking.placing import placed
+from face3d.landmarking.pose import refined_frame
 from face3d.measuring.regions import Region, Statistics, landmark_regions, region_table, statistics
 from face3d.reference.distances import Distance
 from face3d.reference.norms import SurfaceNorm, surface_norm
 from face3d.scan import FaceScan, Floats
 from face3d.template.correspondence import Correspondence, correspond
-from face3d.template.fit import TemplateFit
+from face3d.template.fit import TemplateFit, fit_template
+from face3d.template.midplane import Midplane, midplane
+from face3d.template.quality import fit_quality
 from face3d.values import Value, locked
 
 if TYPE_CHECKING:
@@ -56,10 +59,11 @@ class Analysis(Value):
     """What was measured on one scan of V vertices; coordinates are the scan's own, mm, where nothing else is said.
 
     `landmarks` name -> (3,); `landmark_confidence` name -> 0..1, 1 where given by hand; `head` scan coordinates ->
-    canonical head frame; `superimposition` how the mirror image was laid over the scan; `surface` the distances and
-    the reason at each vertex that has none; `face_regions` weights per vertex; `area_mm2` (V,) each vertex's share of
-    the surface; `notes` what a reader of the numbers should know; `correspondence` what was measured through the
-    template, None where it could not be laid on the scan (a note says why).
+    canonical head frame; `superimposition` how the mirror image was laid over the scan by its surface alone;
+    `midplane` the symmetry plane and what it rests on; `surface` the distances and the reason at each vertex that has
+    none; `face_regions` weights per vertex; `area_mm2` (V,) each vertex's share of the surface; `notes` what a reader
+    of the numbers should know; `correspondence` what was measured through the template, None where it could not be
+    laid on the scan (a note says why).
     """
 
     scan: FaceScan
@@ -67,6 +71,7 @@ class Analysis(Value):
     landmark_confidence: Mapping[str, float]
     head: RigidTransform
     superimposition: Superimposition
+    midplane: Midplane
     surface: SurfaceDistance
     face_regions: tuple[Region, ...]
     area_mm2: Floats
@@ -87,8 +92,8 @@ class Analysis(Value):
 
     @property
     def plane(self) -> SymmetryPlane:
-        """The symmetry plane; its normal points to the subject's left."""
-        return self.superimposition.plane
+        """The symmetry plane, which both distances are about; its normal points to the subject's left."""
+        return self.midplane.plane
 
     @property
     def surface_distance_mm(self) -> Floats:
@@ -174,24 +179,34 @@ def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
     a picture of where it was looked for is written to `debug_picture`, if that is given.
     """
     at = placed(scan, debug_picture).superimposed()
-    found, laid, head = at.found, at.laid, at.head
-    assert laid is not None and head is not None
+    found, laid, rough = at.found, at.laid, at.head
+    assert laid is not None and rough is not None
     cleaned, landmarks = at.cleaned, dict(found.landmarks)
-    surface = mirror_distance(cleaned.scan, laid.plane).spread(cleaned.source)
+    fit = quality = None
+    unfitted = []
+    try:
+        fit = fit_template(cleaned.scan, landmarks, found.confidence, found.dense).in_frame(rough)
+        quality = fit_quality(fit)
+    except RegistrationError as error:
+        unfitted = [f"no asymmetry through correspondence: {error}"]
+    middle = midplane(laid, fit if quality is not None and quality.light != "red" else None)
+    head = refined_frame(found.frame, landmarks, middle.plane.normal, middle.plane.point)
+    surface = mirror_distance(cleaned.scan, middle.plane).spread(cleaned.source)
     area = np.zeros(len(scan.vertices))
     area[cleaned.kept] = vertex_areas(cleaned.scan)
     regions = landmark_regions(
         head.apply(scan.vertices), {name: head.apply(point) for name, point in landmarks.items()}
     )
-    notes = [*at.notes, *_notes(scan, laid, head, found.frame)]
     through = None
-    try:
-        through = correspond(cleaned.scan, landmarks, head, found.confidence, found.dense).spread(cleaned.source)
+    if fit is not None and quality is not None:
+        through = correspond(cleaned.scan, fit.in_frame(head), quality).spread(cleaned.source)
         if through.quality.light != "green":
-            notes.append(f"template fit, {through.quality.light}: {'; '.join(through.quality.reasons)}")
-    except RegistrationError as error:
-        notes.append(f"no asymmetry through correspondence: {error}")
-    return Analysis(scan, landmarks, found.confidence, head, laid, surface, tuple(regions), area, tuple(notes), through)
+            unfitted = [f"template fit, {through.quality.light}: {'; '.join(through.quality.reasons)}"]
+    doubt = [middle.doubt] if middle.doubt else []
+    notes = (*doubt, *at.notes, *_notes(scan, laid, head, found.frame), *unfitted)
+    return Analysis(
+        scan, landmarks, found.confidence, head, laid, middle, surface, tuple(regions), area, notes, through
+    )  # fmt: skip
 
 
 def _notes(scan: FaceScan, laid: Superimposition, head: RigidTransform, rough: RigidTransform) -> list[str]:

@@ -15,12 +15,14 @@ from face3d.reference.distances import Distance
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part, Vector
 
 if TYPE_CHECKING:
+    from face3d.geometry.superimpose import SymmetryPlane
     from face3d.measuring.analysis import Analysis
+    from face3d.template.midplane import Midplane
 
 
 ALIGNMENT = (
     "mirror image laid over the original rigidly, point to plane, re-weighted so that displaced parts, hair and "
-    "one-sided parts do not count; the symmetry plane follows from it"
+    "one-sided parts do not count; the symmetry plane by the surface alone follows from it"
 )
 
 
@@ -40,11 +42,38 @@ class RigidPart(Part):
     translation_mm: Vector
 
 
-class PlanePart(Part):
-    """The plane of bilateral symmetry in the scan's own coordinates."""
+class EvidencePart(Part):
+    """The symmetry plane by one kind of evidence alone, and how far it lies from the one that is used."""
 
     normal: Vector = Field(description="unit, towards the subject's left")
     point_mm: Vector
+    off_deg: Number = Field(description="degrees between it and the plane that is used")
+    off_mm: Number = Field(description="largest distance between the two along the midline of the face")
+
+
+class PlanePart(Part):
+    """The plane of bilateral symmetry in the scan's own coordinates, which both distances are about."""
+
+    normal: Vector = Field(description="unit, towards the subject's left")
+    point_mm: Vector
+    surface_alone: EvidencePart = Field(description="by laying the mirror image over the surface")
+    corresponding_alone: EvidencePart | None = Field(
+        description="by corresponding places of both sides, through the template; null where it is not on the scan"
+    )
+    corresponding_share: Number = Field(description="how much corresponding places counted in the plane, 0..1")
+    why: str = Field(description="why they counted as much")
+    doubt: str = Field(description="what a reader must know where the two do not agree; empty where they do")
+
+    def to_text(self) -> str:
+        """One line: which plane the numbers are about and how far each kind of evidence alone lies from it."""
+        own = self.corresponding_alone
+        if own is None:
+            return "symmetry plane of both distances: by the surface alone"
+        alone = (f"{_shown(e.off_deg)} degrees and {_shown(e.off_mm)} mm" for e in (self.surface_alone, own))
+        return (
+            f"symmetry plane of both distances: the surface alone lies {next(alone)} off it, corresponding places "
+            f"alone {next(alone)}; these counted {self.corresponding_share or 0.0:.0%}, since {self.why}"
+        )
 
 
 class AlignmentPart(Part):
@@ -169,6 +198,7 @@ class Result(Part):
             name = f"{r.region.replace('_', ' ')}, {r.side}"
             through = _shown(other.get((r.region, r.side, "subunit"))) if other else ""
             lines += [f"  {name:<20} {_shown(r.rms):>16}   {through:>9}".rstrip()]
+        lines += [self.plane.to_text()]
         units = sorted(self.action_units or [], key=lambda u: -max(u.left or 0.0, u.right or 0.0))
         if units:
             moves = (f"{u.unit} {_shown(u.right)} : {_shown(u.left)}" for u in units[:3])
@@ -192,7 +222,7 @@ def result_of(analysis: Analysis) -> Result:
             name=scan.name, vertices=len(scan.vertices), faces=len(scan.faces), units_note=analysis.units_note
         ),
         to_head=RigidPart(rotation=(across, up, forward), translation_mm=_vector(analysis.head.translation)),
-        plane=PlanePart(normal=_vector(analysis.plane.normal), point_mm=_vector(analysis.plane.point)),
+        plane=_plane(analysis.midplane),
         alignment=AlignmentPart(
             method=ALIGNMENT,
             rms_mm=laid.rms_mm,
@@ -219,6 +249,21 @@ def result_of(analysis: Analysis) -> Result:
     )
 
 
+def _plane(middle: Midplane) -> PlanePart:
+    def evidence(plane: SymmetryPlane, off: tuple[float, float]) -> EvidencePart:
+        return EvidencePart(
+            normal=_vector(plane.normal), point_mm=_vector(plane.point), off_deg=off[0], off_mm=off[1]
+        )  # fmt: skip
+
+    own = middle.corresponding
+    return PlanePart(
+        normal=_vector(middle.plane.normal), point_mm=_vector(middle.plane.point),
+        surface_alone=evidence(middle.surface, middle.surface_off),
+        corresponding_alone=None if own is None else evidence(own, middle.corresponding_off),
+        corresponding_share=middle.share, why=middle.why, doubt=middle.doubt,
+    )  # fmt: skip
+
+
 def _through_correspondence(analysis: Analysis) -> dict[str, Any]:
     """The parts of a result that need the template; none when it was not fitted."""
     through = analysis.correspondence
@@ -231,7 +276,7 @@ def _through_correspondence(analysis: Analysis) -> dict[str, Any]:
         return parts
     return parts | {
         "asymmetry": DistancePart(
-            definition=f"{Distance.ASYMMETRY.definition}; superimposed on {through.map.superimposed_on}",
+            definition=f"{Distance.ASYMMETRY.definition}; about the same symmetry plane as the surface distance",
             measured=int(np.isfinite(through.asymmetry_mm).sum()),
             not_measured=through.unmeasured,
             regions=_regions(analysis, Distance.ASYMMETRY),

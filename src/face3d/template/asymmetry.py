@@ -1,7 +1,7 @@
 """Asymmetry through anatomical correspondence: a place on the face against the same place on the other side.
 
-The template laid on a face knows each vertex's counterpart. Its relabelled mirror image (Claes 2011) is superimposed
-robustly, and what is left between the two is the asymmetry: vectors, so that movement along the surface counts, which
+The template laid on a face knows each vertex's counterpart. What is left between it and its relabelled mirror image
+(Claes 2011) in the face's symmetry plane is the asymmetry: vectors, so that movement along the surface counts, which
 the surface distance does not see.
 """
 
@@ -16,13 +16,12 @@ from numpy.typing import ArrayLike
 from face3d.errors import RegistrationError
 from face3d.geometry.mesh import scan_normals, vertex_normals
 from face3d.geometry.rays import RayScene
-from face3d.geometry.rigid import laid_on
 from face3d.scan import FaceScan, Floats
 from face3d.template.fit import TemplateFit
-from face3d.values import Value, locked
+from face3d.values import Value
 
-#: mm. The weights' scale does not fall below this: what a fit of a symmetric face leaves.
-FLOOR = 0.3
+#: Share of the template that must be supported on both sides: below it there is nothing to compare.
+LEAST_BOTH = 0.1
 #: mm: an input vertex further from the fitted template, or further beyond its rim, is not on it.
 OFF_SURFACE, BEYOND_RIM = 4.0, 1.5
 
@@ -43,21 +42,13 @@ class AsymmetryMap(Value):
 
     `vectors_mm` (N, 3): from the mirrored opposite place to this one: lateral (to the left), vertical, depth; NaN where
     either place is not supported by the scan. At a vertex and its opposite the magnitude is the same. `normal_mm` (N,)
-    the part along the surface's normal (signed), `tangential_mm` (N,) the size of the rest. `superimposed_on` says on
-    what the mirror image was laid; `weights` (N,) how much each vertex counted there, `rms_mm` the weighted RMS.
+    the part along the surface's normal (signed), `tangential_mm` (N,) the size of the rest.
     """
 
     fit: TemplateFit
     vectors_mm: Floats
     normal_mm: Floats
     tangential_mm: Floats
-    superimposed_on: str
-    weights: Floats
-    rms_mm: float
-
-    def __post_init__(self) -> None:
-        for name in ("vectors_mm", "normal_mm", "tangential_mm", "weights"):
-            object.__setattr__(self, name, locked(getattr(self, name)))
 
     @property
     def magnitude_mm(self) -> Floats:
@@ -65,34 +56,25 @@ class AsymmetryMap(Value):
         return np.linalg.norm(self.vectors_mm, axis=1)
 
 
-def asymmetry_map(fit: TemplateFit, expression: str | None = None) -> AsymmetryMap:
-    """The asymmetry of a fitted face. The mirror image is superimposed on the region that stays still in `expression`
-    (names as in an exam; "rest": everything), or, if None, on everything; in either case robustly.
+def asymmetry_map(fit: TemplateFit) -> AsymmetryMap:
+    """The asymmetry of a fitted face about x = 0 of the fit's head frame: put it in the frame of the face's symmetry
+    plane (`template.midplane`) first.
 
     Raises `RegistrationError` when less than a tenth of the face has both sides.
     """
     t = fit.template
-    both = np.asarray(fit.valid & fit.valid[t.opposite])
-    if both.mean() < 0.1:
+    both = fit.both
+    if both.mean() < LEAST_BOTH:
         raise RegistrationError(
-            f"only {both.mean():.0%} of the template is supported by the scan on both sides, 10% are needed: "
-            "there is nothing to compare"
+            f"only {both.mean():.0%} of the template is supported by the scan on both sides, {LEAST_BOTH:.0%} are "
+            "needed: there is nothing to compare"
         )
-    where = np.ones(len(both)) if expression is None else t.stable(expression)
-    where = t.area * both * where
-    if where.sum() < 0.05 * t.area.sum():
-        where, expression = t.area * both, None
-    here, there = fit.vertices_mm, t.reflected(fit.vertices_mm)
-    laid, weights, rms = _superimposed(here, there, where)
-    vectors = here - laid
-    # The mean of "mirror on face" and "face on mirror": exactly opposite at opposite vertices.
-    vectors = (vectors - t.reflected(vectors)) / 2
+    vectors = fit.vertices_mm - t.reflected(fit.vertices_mm)
     vectors[~both] = np.nan
-    normals = vertex_normals(here, t.faces)
+    normals = vertex_normals(fit.vertices_mm, t.faces)
     along = np.einsum("ni,ni->n", vectors, normals)
     across = np.linalg.norm(vectors - along[:, None] * normals, axis=1)
-    on = "the whole face, robustly" if expression is None else f"the region stable in {expression}, robustly"
-    return AsymmetryMap(fit, vectors, along, across, on, weights / max(weights.max(), 1e-12), rms)
+    return AsymmetryMap(fit, vectors, along, across)
 
 
 def carried(fit: TemplateFit, scan: FaceScan, values: ArrayLike) -> tuple[Floats, np.ndarray]:
@@ -162,20 +144,3 @@ def components(maps: Sequence[AsymmetryMap], rng: np.random.Generator, permutati
     for array in (mean, fluctuating, total, p):
         array[few] = np.nan
     return Components(mean, fluctuating, total, p, len(maps))
-
-
-def _superimposed(here: Floats, there: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
-    """`there` (N, 3) laid rigidly on `here`, re-weighted (Geman-McClure at 1.5 times the median distance) until it
-    rests; the final weights and the weighted RMS."""
-    use = weight > 0
-    w = weight.copy()
-    laid = there
-    for _ in range(50):
-        now = laid_on(there, here, w).apply(there)
-        moved, laid = float(np.abs(now - laid).max()), now
-        distance = np.linalg.norm(here - laid, axis=1)
-        scale = max(FLOOR, 1.5 * float(np.median(distance[use])))
-        w = weight / (1.0 + (distance / scale) ** 2) ** 2
-        if moved < 1e-6:
-            break
-    return laid, w, float(np.sqrt(np.average(distance**2, weights=w)))

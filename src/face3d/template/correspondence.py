@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
-from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import RegistrationError
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.template.action_units import action_units
 from face3d.template.asymmetry import CLEANED, REASONS, REJECTED, AsymmetryMap, asymmetry_map, carried
-from face3d.template.fit import TemplateFit, fit_template
-from face3d.template.quality import FitQuality, fit_quality
+from face3d.template.fit import TemplateFit
+from face3d.template.quality import FitQuality
 from face3d.values import Value, locked
 
 if TYPE_CHECKING:
@@ -61,28 +58,17 @@ class Correspondence(Value):
         return {reason: int(n) for reason, n in zip(REASONS[1:], counts[1:], strict=True) if n}
 
 
-def correspond(
-    scan: FaceScan,
-    landmarks: Mapping[str, ArrayLike],
-    head: RigidTransform,
-    confidence: Mapping[str, float] | None = None,
-    dense: ArrayLike | None = None,
-    rest: TemplateFit | None = None,
-    expression: str | None = None,
-) -> Correspondence:
-    """Lay the template on a scan and measure through it; `head` takes scan coordinates to the canonical head frame.
+def correspond(scan: FaceScan, fit: TemplateFit, quality: FitQuality) -> Correspondence:
+    """Measure a scan through the template laid on it; x = 0 of the fit's head frame is the face's symmetry plane.
 
-    Arguments as in `fit_template` and `asymmetry_map`. Raises `RegistrationError` when
-    there are too few landmarks to start from; a fit that starts and fails comes back rejected, with NaN.
+    A fit that is red, or has too little of both sides, comes back rejected, with NaN.
     """
-    fit = fit_template(scan, landmarks, confidence, dense, rest).in_frame(head)
-    quality = fit_quality(fit)
     units = action_units(fit)
     count = len(scan.vertices)
     found = None
     if quality.light != "red":
         try:
-            found = asymmetry_map(fit, expression)
+            found = asymmetry_map(fit)
         except RegistrationError as error:
             quality = replace(quality, light="red", reasons=(*quality.reasons, str(error)))
     if found is None:

@@ -72,6 +72,11 @@ class TemplateFit(Value):
         object.__setattr__(self, "valid", locked(self.valid, bool))
         object.__setattr__(self, "tone", None if self.tone is None else locked(self.tone))
 
+    @property
+    def both(self) -> np.ndarray:
+        """(N,) bool: the scan supports the vertex and its opposite."""
+        return self.valid & self.valid[self.template.opposite]
+
     def in_frame(self, to_head: RigidTransform) -> TemplateFit:
         """The same fit in another head frame; `to_head` takes scan coordinates there."""
         same = {f.name: getattr(self, f.name) for f in fields(self)}

@@ -24,22 +24,6 @@ from face3d.values import Value, locked
 #: What is fitted: "a" the ARKit-named movement units, "b" those of an independent author, "ab" both.
 MOVEMENTS = ("a", "b", "ab")
 
-#: Parts of the face that an expression moves; the rest of the face is its stable region.
-_MOVED: Mapping[str, tuple[str, ...]] = {
-    "rest": (),
-    "brow_raise": ("forehead", "brow", "upper_lid", "temple"),
-    "gentle_eye_closure": ("upper_lid", "lower_lid", "brow"),
-    "tight_eye_closure": ("upper_lid", "lower_lid", "brow", "forehead", "cheek", "nasolabial", "nose", "temple"),
-    "closed_smile": (
-        "upper_lip", "lower_lip", "commissure", "nasolabial", "cheek", "chin", "jaw", "lower_lid", "nose",
-    ),
-    "snarl": ("upper_lip", "nose", "nasolabial", "cheek", "brow", "lower_lid", "upper_lid", "commissure"),
-    "lip_pucker": ("upper_lip", "lower_lip", "commissure", "nasolabial", "chin", "cheek", "jaw"),
-    "lower_lip_depression": ("lower_lip", "commissure", "chin", "jaw", "nasolabial", "upper_lip"),
-    "cheek_puff": ("upper_lip", "lower_lip", "commissure", "nasolabial", "chin", "cheek", "jaw"),
-}  # fmt: skip
-_SAME = {"open_smile": "closed_smile"}
-
 
 @dataclass(frozen=True, eq=False, repr=False)
 class FaceTemplate(Value):
@@ -104,18 +88,6 @@ class FaceTemplate(Value):
         """Landmark -> (3,) mm on the given positions (N, 3) of the template's vertices."""
         v = np.asarray(vertices, np.float64)
         return {name: weights @ v[ids] for name, (ids, weights) in self.landmarks.items()}
-
-    def stable(self, expression: str) -> np.ndarray:
-        """(N,) weights 0..1: what stays still in an expression of `face3d.exam`, or in "rest". An unknown expression
-        has only the upper face's bony parts: temple, and the nose's root."""
-        moved = _MOVED.get(_SAME.get(expression, expression))
-        weight = np.ones(len(self.vertices))
-        if moved is None:
-            moved = tuple({name.rsplit("_", 1)[0] for name in self.regions} - {"temple", "nose"})
-        for part in moved:
-            for side in ("left", "right"):
-                weight -= self.regions[f"{part}_{side}"]
-        return np.clip(weight, 0.0, 1.0)
 
     @cached_property
     def edges(self) -> Ints:
