@@ -44,7 +44,7 @@ def test_fine_and_coarse_triangles_side_by_side():
 
 
 def test_a_real_gap_stays_open():
-    """Two rims (a mouth, an eyelid) 0.02 mm apart, at edges of 2 mm, are two; inner vertices are never joined at all."""
+    """Two rims (a mouth, an eyelid) 0.02 mm apart, at edges of 2 mm, are two; inner vertices are never joined."""
     vertices, faces = sheet()
     gap = 0.02
     assert gap > 2 * TOLERANCE * 2.0
