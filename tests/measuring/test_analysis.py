@@ -8,10 +8,12 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 import face3d
 from analytic_face import face, motion
+from face3d.errors import LandmarkError
 from face3d.geometry.distance import CLEANED, RIM, mirror_distance
 from face3d.geometry.rigid import laid_on
 from face3d.geometry.superimpose import SymmetryPlane, superimpose_mirror
 from face3d.landmarking import placing
+from face3d.landmarks import relabelled
 from face3d.scan import FaceScan
 from face3d.simulate import HeadModel, draw_healthy, scan_face
 
@@ -143,6 +145,17 @@ def test_a_surface_and_corresponding_places_that_disagree_are_a_loud_note(plante
     assert b.midplane.surface.angle_to(b.midplane.corresponding) == pytest.approx(4.0, abs=0.3)
     assert b.midplane.corresponding.angle_to(a.midplane.corresponding) < 0.05
     assert not any("DOUBT" in note for note in a.notes)
+
+
+def test_without_mediapipe_given_landmarks_are_checked_among_themselves(planted, monkeypatch):
+    def missing(*_):
+        raise ModuleNotFoundError(name="mediapipe")
+
+    monkeypatch.setattr(placing, "face_of", missing)
+    scan, _ = planted
+    exchanged = relabelled({k: scan.landmarks[k] for k in ("en_left", "en_right", "ex_left", "ch_left", "ch_right")})
+    with pytest.raises(LandmarkError, match="left and right are exchanged"):
+        face3d.analyze(scan.replace(landmarks=exchanged))
 
 
 def test_result_is_frozen(planted):

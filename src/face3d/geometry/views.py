@@ -122,6 +122,11 @@ class Surface:
         normals[hit] = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
         return Seen(grid + depth[..., None] * view.axes[2], normals, depth, face, weights, inside)
 
+    def distance(self, points: ArrayLike) -> Floats:
+        """(N,) mm from each point (N, 3) to the closest point of the surface."""
+        points = np.asarray(points, np.float64)
+        return np.linalg.norm(points - self._scene.closest(points).points, axis=1)
+
     def interpolate(self, seen: Seen, values: ArrayLike) -> Floats:
         """Per-vertex `values` (V, C) at every pixel, (H, W, C); NaN where nothing was hit."""
         values = np.asarray(values, np.float64)

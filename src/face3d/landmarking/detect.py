@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
 
@@ -20,9 +21,22 @@ from face3d.errors import NoFaceError
 from face3d.geometry.meshing import surface_of
 from face3d.geometry.views import Seen, Surface, View, blurred, lifted, mended, shaded
 from face3d.landmarking.face_landmarker import Detector, model_facts
-from face3d.landmarking.face_search import LIGHT, contact_sheet, directions, find_face, head_view
+from face3d.landmarking.face_search import (
+    LEAST_MM,
+    LIGHT,
+    coarse_views,
+    contact_sheet,
+    directions,
+    find_face,
+    head_view,
+    settle,
+    true_size,
+)
+from face3d.landmarking.given import among_themselves, compared, elsewhere
 from face3d.landmarking.half_face import foremost, marked, settled
 from face3d.landmarking.pose import head_frame
+from face3d.landmarking.size import in_other_units, way_out
+from face3d.landmarks import NAMES
 from face3d.scan import FaceScan, Floats
 from face3d.values import Value, locked
 
@@ -77,25 +91,23 @@ class Detection(Value):
 def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detection:
     """The landmarks of one face scan, whatever its pose, textured or not; a point cloud is meshed for this.
 
-    Landmarks that the scan already carries are kept exactly, with confidence 1. Raises `NoFaceError` when no face
-    is found; a picture of all views tried is then written to `debug_picture`, where that is given.
+    Landmarks that the scan already carries are kept exactly, with confidence 1; `LandmarkError` when they cannot be
+    right (`landmarking.given`). Raises `NoFaceError` when no face is found; a picture of all views tried is then
+    written to `debug_picture`, where that is given.
     """
     notes: list[str] = []
+    odd: list[Floats] = []
     surface = surface_of(scan, notes)
     with Detector() as detector:
-        to_head, blur = find_face(detector, surface)
-        if to_head is None:  # wound the wrong way round, its outside looks like an inside
-            turned = Surface(surface.vertices, surface.faces[:, ::-1])
-            to_head, blur = find_face(detector, turned)
-            if to_head is not None:
-                surface = turned
-                if len(scan.faces):
-                    notes.append("the faces are wound clockwise seen from outside: turned round to look for landmarks")
-        if to_head is None and len(scan.landmarks) >= 4:
+        surface, to_head, blur = _face_of(scan, detector, surface, odd, notes)
+        by_hand = to_head is None and sum(k in NAMES for k in scan.landmarks) >= 4
+        if by_hand:
+            notes += among_themselves(scan.name, scan.landmarks, surface.vertices, surface.normals)
             to_head = head_frame(scan.landmarks)
             notes.append("the detector found no face; the view was set by the landmarks given by hand")
         if to_head is None:
-            raise no_face(scan, f"from {len(directions()) + 2} directions at 4 rolls each", debug_picture)
+            tried = f"from {len(directions()) + 2} directions at 4 rolls each"
+            raise no_face(scan, tried, debug_picture, _size_hint(scan, detector, surface, odd))
         count, points, trust = _vote(detector, surface, to_head, blur)
     landmarks, confidence = named_points(points, trust)
     precise = settled(marked(surface, to_head, face_scale(points), landmarks), landmarks)
@@ -104,11 +116,36 @@ def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detec
     if "prn" in landmarks and (tip := foremost(surface, head_frame(landmarks), landmarks["prn"])) is not None:
         # Two degrees of pitch move it by a third of a millimetre: good, but not like the corner of an eye.
         landmarks["prn"], confidence["prn"] = tip, 0.8
-    for name, point in scan.landmarks.items():
-        landmarks[name], confidence[name] = np.asarray(point), 1.0
     if scan.landmarks:
-        notes.append(f"given by hand and kept: {', '.join(sorted(scan.landmarks))}; the others were detected")
+        if not by_hand:
+            skin = surface.distance(np.array(list(scan.landmarks.values())))
+            notes += compared(scan.name, scan.landmarks, landmarks, confidence, skin)
+        landmarks.update(scan.landmarks)
+        confidence.update(dict.fromkeys(scan.landmarks, 1.0))
     return Detection(landmarks, confidence, points, trust, to_head, count, tuple(notes))
+
+
+def _face_of(
+    scan: FaceScan, detector: Detector, surface: Surface, odd: list[Floats], notes: list[str]
+) -> tuple[Surface, RigidTransform | None, float]:
+    """The surface with its outside outside, and what `find_face` finds on it, by preference at the landmarks given by
+    hand."""
+    to_head, blur = find_face(detector, surface, odd=odd)
+    if to_head is None:  # wound the wrong way round, its outside looks like an inside
+        turned = Surface(surface.vertices, surface.faces[:, ::-1])
+        to_head, blur = find_face(detector, turned, odd=odd)
+        if to_head is None:
+            return surface, None, blur
+        surface = turned
+        if len(scan.faces):
+            notes.append("the faces are wound clockwise seen from outside: turned round to look for landmarks")
+    given = elsewhere(scan.landmarks, to_head)
+    if given is not None:
+        there = settle(detector, surface, given.inv().apply(model_facts()[1]), blur, odd)
+        if there is not None and elsewhere(scan.landmarks, there) is None:
+            notes.append("another face was found first: the one at the landmarks given by hand was taken")
+            to_head = there
+    return surface, to_head, blur
 
 
 def face_scale(points: Floats) -> float:
@@ -137,18 +174,36 @@ def named_points(points: Floats, trust: Floats) -> tuple[dict[str, Floats], dict
     return landmarks, confidence
 
 
-def no_face(scan: FaceScan, tried: str, debug_picture: Path | None) -> NoFaceError:
+def size_hint(scan: FaceScan, views: int) -> str:
+    """What size may have to do with it that no face was found: the scan is looked at as a whole, from likely views."""
+    surface, odd = surface_of(scan, []), []
+    with Detector() as detector:
+        find_face(detector, surface, islice(coarse_views(surface), views), odd=odd)
+        return _size_hint(scan, detector, surface, odd)
+
+
+def _size_hint(scan: FaceScan, detector: Detector, surface: Surface, odd: list[Floats]) -> str:
+    """What to do about a size that is nobody's, or nothing."""
+    size = true_size(detector, surface, odd)
+    if size is not None:
+        return f"There is a face of {size:.2g} times an adult's size: {way_out(size, scan.units_note)}"
+    longest = float(np.ptp(surface.vertices, axis=0).max())
+    return in_other_units(longest, scan.units_note) if longest < LEAST_MM else ""
+
+
+def no_face(scan: FaceScan, tried: str, debug_picture: Path | None, hint: str = "") -> NoFaceError:
     """The error that says how to go on where no face was found as `tried`; draws `debug_picture`, if that is given."""
     shown = "`face3d analyze --out DIR` (in Python `debug_picture=PATH`) draws what was looked at"
     if debug_picture is not None:
         contact_sheet(surface_of(scan, []), debug_picture)
         shown = f"what was looked at is drawn in {debug_picture}"
     extent = " x ".join(f"{d:.0f}" for d in np.ptp(scan.vertices, axis=0))
-    return NoFaceError(
-        f"{scan.name}: no face found {tried} (V = {len(scan.vertices)}, extent {extent} mm). If there is one, crop the "
-        "scan to the head and neck, check its unit (--units), or give landmarks by hand (--landmarks FILE; at least "
-        f"en_left, en_right, ch_left, ch_right and prn); {shown}"
+    advice = hint or (
+        "If there is one, crop the scan to the head and neck, check its unit (--units), or give landmarks by hand "
+        "(--landmarks FILE; at least en_left, en_right, ch_left, ch_right and prn)"
     )
+    counted = f"V = {len(scan.vertices)}, extent {extent} mm"
+    return NoFaceError(f"{scan.name}: no face found {tried} ({counted}). {advice}; {shown}")
 
 
 # --- finding the face -------------------------------------------------------------------------------------------------

@@ -20,8 +20,10 @@ _COARSE_PIXELS = 256  # the network inside looks at 256 x 256 of the face's surr
 LIGHT = (0.0, 0.5, 1.0)  # from in front and above: the light of photographs; straight on, brows and lids go flat
 _BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
 _NOISY_BLUR_MM = 2.5  # where no face is found: depth cameras make waves as wide as lips
+# A face half or double the canonical one is not in millimetres; so many of these are looked at again.
+_SMALLEST, _LARGEST, _ODD = 0.5, 2.0, 4
 # No face is smaller, however it is cropped; a scan in another unit is, and blurring it by millimetres takes minutes.
-_LEAST_MM = 60.0
+LEAST_MM = 60.0
 
 
 @functools.cache
@@ -58,11 +60,17 @@ def coarse_views(surface: Surface, among: Floats | None = None, pixels: int = _C
 
 
 def find_face(
-    detector: Detector, surface: Surface, views: Iterable[View] | None = None, rolls: int = 4
+    detector: Detector,
+    surface: Surface,
+    views: Iterable[View] | None = None,
+    rolls: int = 4,
+    odd: list[Floats] | None = None,
 ) -> tuple[RigidTransform | None, float]:
     """Scan coordinates -> head frame of the first face that holds when looked at again, or None, and the blur (mm) with
-    which it was seen. `views`: where from, `coarse_views` if not given; each is turned by quarters, `rolls` of them."""
-    if np.ptp(surface.vertices, axis=0).max() < _LEAST_MM:
+    which it was seen. `views`: where from, `coarse_views` if not given; each is turned by quarters, `rolls` of them.
+    The 478 points of what looks like a face, but not in millimetres, are appended to `odd`."""
+    odd = [] if odd is None else odd
+    if np.ptp(surface.vertices, axis=0).max() < LEAST_MM:
         return None, _BLUR_MM
     for view in coarse_views(surface) if views is None else views:
         seen = mended(surface.see(view), view)
@@ -70,7 +78,7 @@ def find_face(
             continue
         for blur in (_BLUR_MM, _NOISY_BLUR_MM):
             for points in _candidates(detector, blurred(seen, view, blur), view, rolls):
-                to_head = _settle(detector, surface, points, blur)
+                to_head = settle(detector, surface, points, blur, odd)
                 if to_head is not None:
                     return to_head, blur
     return None, _BLUR_MM
@@ -95,8 +103,32 @@ def _unturned(pixels: Floats, quarters: int, size: int) -> Floats:
     return np.stack([x, y], axis=1)
 
 
-def _head_frame(points: Floats) -> RigidTransform | None:
-    """Scan coordinates -> head frame by the canonical face (similarity, twice re-weighted), or None if not a face."""
+def true_size(detector: Detector, surface: Surface, odd: list[Floats]) -> float | None:
+    """How many times as large as an adult's face the one is of which `find_face` saw the points `odd`; None if it does
+    not hold when it is looked at in a person's size."""
+    for points in odd[:_ODD]:
+        laid = _laid(points)
+        if laid is not None:
+            size = laid[1]
+            to_scale = Surface(surface.vertices / size, surface.faces)
+            if settle(detector, to_scale, points / size, _BLUR_MM, []) is not None:
+                return size
+    return None
+
+
+def _head_frame(points: Floats, odd: list[Floats]) -> RigidTransform | None:
+    """Scan coordinates -> head frame, or None if not a face in millimetres; one in another size goes to `odd`."""
+    laid = _laid(points)
+    if laid is not None and _SMALLEST < laid[1] < _LARGEST:
+        return laid[0]
+    if laid is not None:
+        odd.append(points)
+    return None
+
+
+def _laid(points: Floats) -> tuple[RigidTransform, float] | None:
+    """Scan coordinates -> head frame by the canonical face (similarity, re-weighted), and the face's size over that
+    one's; None if not a face."""
     canonical = model_facts()[1]
     known = np.isfinite(points[:468]).all(axis=1)
     if known.sum() < 150:
@@ -110,7 +142,7 @@ def _head_frame(points: Floats) -> RigidTransform | None:
         turn = Rotation.align_vectors(b - cb, a - ca, weights=weight)[0]
         moved = turn.apply(a - ca)
         scale = float((weight @ (moved * (b - cb)).sum(axis=1)) / (weight @ ((a - ca) ** 2).sum(axis=1)))
-        if not 0.5 < scale < 2.0:  # a face half or double the canonical one is not in millimetres
+        if not 0.0 < scale < np.inf:
             return None
         error = np.linalg.norm(scale * moved - (b - cb), axis=1)
         weight = 1.0 / (1.0 + (error / 5.0) ** 2)
@@ -118,7 +150,7 @@ def _head_frame(points: Floats) -> RigidTransform | None:
         origin = ca + turn.inv().apply((eyes - cb) / scale)
     if np.median(error) > 10.0:  # a seen face lies 2-5 mm from the canonical one
         return None
-    return RigidTransform.from_components(-turn.apply(origin), turn)
+    return RigidTransform.from_components(-turn.apply(origin), turn), 1.0 / scale
 
 
 def _is_face(points: Floats, to_head: RigidTransform) -> bool:
@@ -136,9 +168,11 @@ def head_view(to_head: RigidTransform, yaw: float, pitch: float, pixels: int) ->
     return View(turn.as_matrix().T, centre, _FACE_WIDTH_MM, (pixels, pixels))
 
 
-def _settle(detector: Detector, surface: Surface, points: Floats, blur_mm: float) -> RigidTransform | None:
-    """Looks again from the front until the frame stays; None when that is no face."""
-    to_head = _head_frame(points)
+def settle(
+    detector: Detector, surface: Surface, points: Floats, blur_mm: float, odd: list[Floats]
+) -> RigidTransform | None:
+    """Looks again from the front until the frame stays; None when that is no face. `odd` as in `find_face`."""
+    to_head = _head_frame(points, odd)
     for _ in range(6):
         if to_head is None or not _is_face(points, to_head):
             return None
@@ -149,7 +183,7 @@ def _settle(detector: Detector, surface: Surface, points: Floats, blur_mm: float
         if not both:
             return None
         points = lifted(np.mean(both, axis=0), seen)
-        new = _head_frame(points)
+        new = _head_frame(points, odd)
         if new is None:
             return None
         change = new * to_head.inv()

@@ -9,10 +9,13 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform
 
 from face3d.geometry.clean import Cleaned, clean
+from face3d.geometry.mesh import scan_normals
 from face3d.geometry.superimpose import Superimposition, superimpose_mirror
 from face3d.landmarking.detect import POINTS, Detection
+from face3d.landmarking.given import among_themselves
 from face3d.landmarking.pose import refined_frame
 from face3d.landmarking.scene import face_of
+from face3d.landmarking.size import size_notes
 from face3d.scan import FaceScan
 from face3d.values import Value
 
@@ -46,18 +49,26 @@ class Placed(Value):
 def placed(scan: FaceScan, debug_picture: Path | None = None) -> Placed:
     """A scan cleaned, with its landmarks; those that it carries win. What shows more than a head is cropped to it.
 
-    Raises `ScanError` when nothing measurable is left after cleaning, `NoFaceError` when no face is found and no
-    landmarks are given; a picture of where it was looked for is then written to `debug_picture`, where that is given.
+    Raises `ScanError` when nothing measurable is left after cleaning or nobody has a face of that size, `LandmarkError`
+    when the landmarks that it carries cannot be right, `NoFaceError` when no face is found and no landmarks are given;
+    a picture of where it was looked for is then written to `debug_picture`, where that is given.
     """
-    cleaned = clean(scan)
+    cleaned, found = _found(clean(scan), debug_picture)
+    notes = size_notes(scan.name, found.landmarks, scan.units_note)
+    return Placed(cleaned, replace(found, notes=(*found.notes, *notes)))
+
+
+def _found(cleaned: Cleaned, debug_picture: Path | None) -> tuple[Cleaned, Detection]:
+    scan = cleaned.scan
     try:
-        return Placed(*face_of(cleaned, debug_picture))
+        return face_of(cleaned, debug_picture)
     except ModuleNotFoundError as error:  # a light install measures with the landmarks that it is given
         if (error.name or "").partition(".")[0] != "mediapipe" or not scan.landmarks:
             raise
         given = dict(scan.landmarks)
-        found = Detection(
+        notes = ["MediaPipe is not installed: only the landmarks given by hand were used"]
+        notes += among_themselves(scan.name, given, scan.vertices, scan_normals(scan))
+        return cleaned, Detection(
             given, dict.fromkeys(given, 1.0), np.full((POINTS, 3), np.nan), np.zeros(POINTS),
-            RigidTransform.identity(), 0, ("MediaPipe is not installed: only the landmarks given by hand were used",),
+            RigidTransform.identity(), 0, tuple(notes),
         )  # fmt: skip
-        return Placed(cleaned, found)

@@ -67,6 +67,16 @@ def head_frame(landmarks: Mapping[str, ArrayLike], confidence: Mapping[str, floa
     return _centred(frame, dict(zip(names, here, strict=True)), np.array([1.0, 0.0, 0.0]), 0.0)
 
 
+def average_laid_on(landmarks: Mapping[str, ArrayLike]) -> dict[str, Floats]:
+    """name -> (3,) mm: all landmarks of the average face, in its size, laid over those of a scan (in its coordinates).
+
+    Gross errors do not count. Raises as `head_frame` does, but for exchanged sides.
+    """
+    _, here, there, weight = _matched(landmarks, None)
+    scale, turn, shift, _ = _robust_similarity(here, there, weight)
+    return {name: turn.inv().apply((point - shift) / scale) for name, point in average_landmarks().items()}
+
+
 def refined_frame(
     frame: RigidTransform, landmarks: Mapping[str, ArrayLike], normal: ArrayLike, point: ArrayLike
 ) -> RigidTransform:
@@ -129,6 +139,9 @@ def _robust_similarity(here: Floats, there: Floats, weight: Floats) -> tuple[flo
     cost = np.minimum(rest / _TOO_FAR, 1.0) @ weight
     cost[~np.isfinite(cost)] = np.inf
     best = int(np.argmin(cost))
+    if (rest[best] > _TOO_FAR).mean() > 0.25:  # upside down by the eyes alone, say: what moves has its vote as well
+        even = np.minimum(rest / _TOO_FAR, 1.0).mean(axis=1)
+        best = int(np.argmin(np.where(np.isfinite(cost), even, np.inf)))
     if not np.isfinite(cost[best]):
         raise LandmarkError(
             "no three landmarks lie as on a face: they are on a line or one spot, or the unit is not millimetres"

@@ -14,7 +14,7 @@ from face3d.errors import NoFaceError
 from face3d.geometry.clean import Cleaned, clean, crop
 from face3d.geometry.mesh import scan_normals
 from face3d.geometry.views import Surface, View, looking
-from face3d.landmarking.detect import Detection, detect_landmarks, no_face
+from face3d.landmarking.detect import Detection, detect_landmarks, no_face, size_hint
 from face3d.landmarking.face_landmarker import Detector
 from face3d.landmarking.face_search import coarse_views, directions, find_face
 from face3d.landmarking.places import APART, HEAD, head_places, thinned
@@ -30,6 +30,7 @@ LOOK, KEPT = 200.0, 230.0
 MIDDLE = (0.0, -30.0, -60.0)
 #: mm. What is nearer to the middle of a head than this is of no other.
 OWN = 95.0
+_LIKELY = 8  # views of the whole, for a face of another size
 _PIXELS = 160  # the detector looks for faces at 128 x 128
 _CELL = 4.0  # mm
 _TURNS = (0.0, 60.0, -60.0, 120.0, -120.0, 180.0)  # degrees
@@ -58,7 +59,8 @@ def face_of(cleaned: Cleaned, debug_picture: Path | None = None) -> tuple[Cleane
     places = head_places(scan.vertices, None if known is None else _middle(known))
     faces = _faces(scan, places, known)
     if not faces:
-        raise missed or no_face(scan, f"in {len(places)} places where a head may be", debug_picture)
+        tried = f"in {len(places)} places where a head may be"
+        raise missed or no_face(scan, tried, debug_picture, size_hint(scan, _LIKELY))
     if found is not None and len(faces) == 1:
         return cleaned, found
     middles = np.array([_middle(face) for face in faces])

@@ -174,8 +174,9 @@ class Analysis(Value):
 def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
     """Measure one face scan, whatever its pose, crop or triangulation.
 
-    Raises `ScanError` when nothing measurable is left after cleaning, `NoFaceError` when no face is found and no
-    landmarks are given, `RegistrationError` when the mirror image cannot be laid over the face. Where no face is found,
+    Raises `ScanError` when nothing measurable is left after cleaning or nobody has a face of that size, `LandmarkError`
+    when the landmarks that it carries cannot be right, `NoFaceError` when no face is found and no landmarks are given,
+    `RegistrationError` when the mirror image cannot be laid over the face. Where no face is found,
     a picture of where it was looked for is written to `debug_picture`, if that is given.
     """
     at = placed(scan, debug_picture).superimposed()

@@ -180,8 +180,11 @@ def fit_rest(seen: SeenScan) -> Fitted:
 
 def fit_expression(seen: SeenScan, rest: Fitted) -> Fitted:
     """The template laid on a scan in expression, from rest on. Raises `AnotherPersonError` and `RegistrationError`."""
+    from face3d.landmarking.size import another_size
     from face3d.template.fit import fit_template
 
+    if wrong := another_size(rest.found.landmarks, seen.found.landmarks):
+        raise AnotherPersonError(f"{seen.surfels.name}: {wrong}")
     landmarks, dense = _as_at_rest(seen.found, rest)
     fit = fit_template(seen.surfels, landmarks, seen.found.confidence, dense, rest.fit)
     same_person(rest.fit, fit, seen.surfels.name)
