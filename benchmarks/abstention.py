@@ -71,8 +71,9 @@ def scanned(subject: int, seed: int, change: Callable[[FaceScan], FaceScan], onl
     patient, _ = patient_of(seed, subject)
     scans = {}
     for k, e in enumerate(SHORT):
-        scan = scan_face(patient.model, patient.vertices(e), np.random.default_rng([seed, subject, k]), pose=False,
-                         points=15_000).scan  # fmt: skip
+        scan = scan_face(
+            patient.model, patient.vertices(e), np.random.default_rng([seed, subject, k]), pose=False, points=15_000
+        ).scan
         scans[e] = change(scan) if only in (None, e) else scan
     return Exam("test", scans)
 

@@ -45,8 +45,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
 EXPRESSIONS = (
-    "open_smile", "brow_raise", "tight_eye_closure", "snarl", "lip_pucker", "lower_lip_depression", "closed_smile",
-)  # fmt: skip
+    "open_smile",
+    "brow_raise",
+    "tight_eye_closure",
+    "snarl",
+    "lip_pucker",
+    "lower_lip_depression",
+    "closed_smile",
+)
 PARTS = {"mouth": ("commissure",), "brow": ("brow",), "lids": ("upper_lid", "lower_lid")}
 NOT_FACE = ("ear", "neck", "scalp", "eyeball", "mouth_inside")
 TRUE = SymmetryPlane(np.array([1.0, 0, 0]), np.zeros(3))
@@ -125,8 +131,11 @@ def meshmonk(scan: FaceScan) -> tuple[Floats, float]:
     found = meshmonk.pyramid_register(
         floating_features=meshmonk.features_from_vertices(mirror, turned),
         target_features=meshmonk.features_from_vertices(v, f),
-        floating_faces=turned, target_faces=f, floating_flags=ones, target_flags=ones,
-    )  # fmt: skip
+        floating_faces=turned,
+        target_faces=f,
+        floating_flags=ones,
+        target_flags=ones,
+    )
     # Vertex i of the mirror image is vertex i, mirrored; where it lands is the opposite place of i.
     landed = found.aligned_features[:, :3].astype(np.float64)
     return np.linalg.norm(landed - mirror, axis=1), time.process_time() - start
@@ -134,9 +143,11 @@ def meshmonk(scan: FaceScan) -> tuple[Floats, float]:
 
 def simulated(kind: str, faces: int, seed: int, peers: int) -> None:
     titles = {
-        "a": "(a) the fitted movements", "b": "(b) another author's movements", "w": "(w) Waters muscles",
+        "a": "(a) the fitted movements",
+        "b": "(b) another author's movements",
+        "w": "(w) Waters muscles",
         "s": "(s) Waters muscles on faces of another model",
-    }  # fmt: skip
+    }
     colored = ", with vertex colours" if kind.endswith("+") else ""
     print(f"\n{titles[kind[0]]}{colored}: {faces} palsied faces, {max(faces // 2, 2)} healthy; median")
     print(f"{'method':<16}{'error':>7}{'r':>7}{'slope':>7}{'mouth':>7}{'brow':>7}{'lids':>7}{'false':>7}{'CPU s':>7}")
@@ -169,9 +180,10 @@ def compared(found: Floats, true: Floats, masks: dict[str, np.ndarray], sick: bo
         return {"false": float(found[known].mean())}
     f, t = found[known], true[known]
     out = {
-        "error": float(np.abs(f - t).mean()), "r": float(np.corrcoef(f, t)[0, 1]),
+        "error": float(np.abs(f - t).mean()),
+        "r": float(np.corrcoef(f, t)[0, 1]),
         "slope": float((f * t).sum() / (t * t).sum()),
-    }  # fmt: skip
+    }
     for name in PARTS:
         at = known & masks[name] & (true > 2.0)
         if at.sum() > 30:
@@ -191,14 +203,17 @@ def natural(faces: int, seed: int) -> None:
                 _, middle, _ = laid(scan.scan)
                 assert middle.corresponding is not None
                 for name, plane in (
-                    ("surface", middle.surface), ("corresponding", middle.corresponding), ("used", middle.plane)
-                ):  # fmt: skip
+                    ("surface", middle.surface),
+                    ("corresponding", middle.corresponding),
+                    ("used", middle.plane),
+                ):
                     off[name].append((plane.angle_to(TRUE), abs(float(plane.height(chin)))))
             numbers = {name: np.array(pairs) for name, pairs in off.items()}
             cells = (
                 f"{name} {np.median(x[:, 0]):.2f}, {x[:, 0].max():.2f} deg; {np.median(x[:, 1]):.2f}, "
-                f"{x[:, 1].max():.2f} mm" for name, x in numbers.items()
-            )  # fmt: skip
+                f"{x[:, 1].max():.2f} mm"
+                for name, x in numbers.items()
+            )
             print(f"{kind}, {'palsied' if sick else 'healthy'}: {' | '.join(cells)}", flush=True)
 
 
@@ -223,16 +238,21 @@ def repeated(people: int, seed: int) -> None:
         change.append(one - two)
         at.append(one)
         apart.append(float(np.nanmedian(np.linalg.norm(places[0] - places[1], axis=1))))
-    print(f"\n(r) {people} faces scanned twice: whole-face RMS asymmetry (median {np.median(at):.2f} mm) differs by SD "
-          f"{np.sqrt(np.mean(np.square(change))):.3f} mm; the same place lies {np.median(apart):.2f} mm apart (median; "
-          f"worst face {max(apart):.2f})")  # fmt: skip
+    print(
+        f"\n(r) {people} faces scanned twice: whole-face RMS asymmetry (median {np.median(at):.2f} mm) differs by SD "
+        f"{np.sqrt(np.mean(np.square(change))):.3f} mm; the same place lies {np.median(apart):.2f} mm apart (median; "
+        f"worst face {max(apart):.2f})"
+    )
 
 
 #: movement of set "b" -> the fitted units that show it
 MAPPED = {
-    "eyebrows-up": ("browInnerUp", "browOuterUp"), "eye-closure": ("eyeBlink",), "nose-elevation": ("noseSneer",),
-    "mouth-corner-puller": ("mouthSmile",), "mouth-pursing": ("mouthPucker",),
-}  # fmt: skip
+    "eyebrows-up": ("browInnerUp", "browOuterUp"),
+    "eye-closure": ("eyeBlink",),
+    "nose-elevation": ("noseSneer",),
+    "mouth-corner-puller": ("mouthSmile",),
+    "mouth-pursing": ("mouthPucker",),
+}
 _MAIN = ("browInnerUp", "browOuterUp", "eyeBlink", "noseSneer", "mouthSmile", "mouthPucker", "mouthLowerDown")
 
 
@@ -266,9 +286,12 @@ def units(people: int, seed: int) -> None:
             cross.append(float(table.loc[list(wanted[unit]), "right"].mean()) / max(moved, 0.1))
         r = {u: float(np.corrcoef(np.array(p).T)[0, 1]) for u, p in pairs.items() if np.std([t for t, _ in p]) > 0.05}
         every = np.concatenate([np.array(p) for p in pairs.values()])
-        print(f"\n(u) units, movements of set {kind}, {people} people: r over all {np.corrcoef(every.T)[0, 1]:.2f}; "
-              f"{', '.join(f'{u} {x:.2f}' for u, x in r.items())}; the still side shows {np.median(cross):.3f} of the "
-              "moved one (median)", flush=True)  # fmt: skip
+        print(
+            f"\n(u) units, movements of set {kind}, {people} people: r over all {np.corrcoef(every.T)[0, 1]:.2f}; "
+            f"{', '.join(f'{u} {x:.2f}' for u, x in r.items())}; the still side shows {np.median(cross):.3f} of the "
+            "moved one (median)",
+            flush=True,
+        )
 
 
 def _fit_of(shape: Floats, model: HeadModel, rng: np.random.Generator, rest: Fitted | None) -> Fitted:
@@ -304,8 +327,10 @@ def real() -> None:
                 off.append(np.linalg.norm(there - target, axis=1)[code == 0])
     if off:
         every = np.concatenate(off)
-        print(f"simpop pairs, distance to the shared topology's own correspondence: median {np.median(every):.2f} mm, "
-              f"p95 {np.quantile(every, 0.95):.2f} mm")  # fmt: skip
+        print(
+            f"simpop pairs, distance to the shared topology's own correspondence: median {np.median(every):.2f} mm, "
+            f"p95 {np.quantile(every, 0.95):.2f} mm"
+        )
 
 
 def main() -> None:

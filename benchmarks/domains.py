@@ -33,9 +33,14 @@ DOMAINS: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "men": lambda f: f["male"] > 0.5,
 }
 CONFIG = TrainConfig(
-    data=("domain",), epochs=12, patience=99, rate=3e-3, seed=3, folds=10,
+    data=("domain",),
+    epochs=12,
+    patience=99,
+    rate=3e-3,
+    seed=3,
+    folds=10,
     augmentation=Augmentation(turn_deg=0.15, shift_mm=0.05, mark_mm=0.2),
-)  # fmt: skip
+)
 SIMULATED, AS_OFTEN = 730, 2
 COLUMNS = ("exact", "kappa", "mae", "severity_sd")
 

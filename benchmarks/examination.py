@@ -32,10 +32,13 @@ from seen_exams import make as see
 SEED = 2
 #: measure, expression, limit that 95 % must keep, unit
 LIMITS = (
-    ("commissure_excursion", "open_smile", 0.5, "mm"), ("commissure_angle_frontal", "open_smile", 3.0, "deg"),
-    ("commissure_angle_horizontal", "open_smile", 3.0, "deg"), ("fissure_height", "rest", 0.5, "mm"),
-    ("closure_gap", "gentle_eye_closure", 0.5, "mm"), ("brow_raise", "brow_raise", 0.6, "mm"),
-)  # fmt: skip
+    ("commissure_excursion", "open_smile", 0.5, "mm"),
+    ("commissure_angle_frontal", "open_smile", 3.0, "deg"),
+    ("commissure_angle_horizontal", "open_smile", 3.0, "deg"),
+    ("fissure_height", "rest", 0.5, "mm"),
+    ("closure_gap", "gentle_eye_closure", 0.5, "mm"),
+    ("brow_raise", "brow_raise", 0.6, "mm"),
+)
 RATIOS = ("commissure_excursion_ratio", "brow_raise_ratio", "closure_ratio")
 UNASKED = (("open_smile", "eye"), ("lip_pucker", "eye"), ("gentle_eye_closure", "mouth"))
 
@@ -77,9 +80,10 @@ class Score:
             self.sunnybrook.append(e.sunnybrook.composite - t.sunnybrook.composite)
         if not healthy:
             self.unasked += [
-                (given.synkinesis[k], true.synkinesis[k]) for k in UNASKED
+                (given.synkinesis[k], true.synkinesis[k])
+                for k in UNASKED
                 if np.isfinite(given.synkinesis.get(k, np.nan)) and k in true.synkinesis
-            ]  # fmt: skip
+            ]
 
     def report(self, title: str) -> None:
         """Prints the table."""
@@ -89,20 +93,26 @@ class Score:
             d = np.array(self.errors.get((measure, expression), []))
             if len(d):
                 size = np.abs(d)
-                print(f"{f'{measure} ({expression}), {unit}':<46}{len(d):>5}{d.mean():>8.2f}{np.median(size):>12.2f}"
-                      f"{np.quantile(size, 0.95):>10.2f}{limit:>8}")  # fmt: skip
+                print(
+                    f"{f'{measure} ({expression}), {unit}':<46}{len(d):>5}{d.mean():>8.2f}{np.median(size):>12.2f}"
+                    f"{np.quantile(size, 0.95):>10.2f}{limit:>8}"
+                )
         of_regions = {k: float(np.nanmean(np.abs(v))) for k, v in self.functions.items()}
         parts = ", ".join(f"{k} {v:.3f}" for k, v in of_regions.items())
-        rows = [("ratio affected/healthy, MAE", _mean_size(self.ratios), "<= 0.05"),
-                ("region function, MAE", float(np.mean(list(of_regions.values()))), f"<= 0.06 ({parts})"),
-                ("side right, grade III to VI", np.mean(self.sides) if self.sides else np.nan, ">= 0.995"),
-                ("Sunnybrook composite, MAE", _mean_size(self.sunnybrook), "<= 6")]  # fmt: skip
+        rows = [
+            ("ratio affected/healthy, MAE", _mean_size(self.ratios), "<= 0.05"),
+            ("region function, MAE", float(np.mean(list(of_regions.values()))), f"<= 0.06 ({parts})"),
+            ("side right, grade III to VI", np.mean(self.sides) if self.sides else np.nan, ">= 0.995"),
+            ("Sunnybrook composite, MAE", _mean_size(self.sunnybrook), "<= 6"),
+        ]
         if len(self.grades) > 2:
             g = np.array(self.grades)
             kappa = weighted_kappa(g[:, 0], g[:, 1], range(1, 7))
-            rows += [("House-Brackmann by rule, quadratic kappa", kappa.value, ">= 0.93"),
-                     ("House-Brackmann by rule, exact", (g[:, 0] == g[:, 1]).mean(), ""),
-                     ("House-Brackmann by rule, MAE", np.abs(g[:, 0] - g[:, 1]).mean(), "")]  # fmt: skip
+            rows += [
+                ("House-Brackmann by rule, quadratic kappa", kappa.value, ">= 0.93"),
+                ("House-Brackmann by rule, exact", (g[:, 0] == g[:, 1]).mean(), ""),
+                ("House-Brackmann by rule, MAE", np.abs(g[:, 0] - g[:, 1]).mean(), ""),
+            ]
         if self.unasked:
             u = np.array(self.unasked)
             rows.append(("synkinesis (true share >= 0.15), ROC-AUC", auc(u[:, 0], u[:, 1] >= 0.15), ">= 0.97"))

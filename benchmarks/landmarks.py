@@ -26,9 +26,14 @@ from face3d.simulate.head import HeadModel
 from face3d.simulate.scanners import scan_stereophotogrammetry
 
 GROUPS = {
-    "lids": ("ps", "pi"), "canthi": ("en", "ex"), "commissures": ("ch",), "nose": ("n", "prn", "c", "sn", "al", "ac"),
-    "lips": ("ls", "sto", "li", "cph"), "brows": ("mb", "sci", "lb"), "chin": ("sl", "pg", "gn"),
-}  # fmt: skip
+    "lids": ("ps", "pi"),
+    "canthi": ("en", "ex"),
+    "commissures": ("ch",),
+    "nose": ("n", "prn", "c", "sn", "al", "ac"),
+    "lips": ("ls", "sto", "li", "cph"),
+    "brows": ("mb", "sci", "lb"),
+    "chin": ("sl", "pg", "gn"),
+}
 EXPRESSIONS: dict[str, dict[str, float]] = {
     "rest": {},
     "brow raise": {"eyebrows-up": 1.0},
@@ -41,8 +46,20 @@ EXPRESSIONS: dict[str, dict[str, float]] = {
 }
 #: Hand-placed points of james.ljson that are landmarks of ours as well. Its order is the file's own: outline, right
 #: eye ("leye", the picture's left), left eye, right brow, nose, left brow, mouth.
-JAMES = {"ex_right": 17, "en_right": 20, "en_left": 23, "ex_left": 26, "prn": 37, "sn": 40, "ch_right": 48,
-         "ch_left": 54, "ls": 51, "li": 57, "mb_right": 33, "mb_left": 43}  # fmt: skip
+JAMES = {
+    "ex_right": 17,
+    "en_right": 20,
+    "en_left": 23,
+    "ex_left": 26,
+    "prn": 37,
+    "sn": 40,
+    "ch_right": 48,
+    "ch_left": 54,
+    "ls": 51,
+    "li": 57,
+    "mb_right": 33,
+    "mb_left": 43,
+}
 #: demoface_landmarks.csv: its first two points lie at the inner corners of the eyes.
 DEMOFACE = ("en_right", "en_left", "prn", "ch_right", "ch_left")
 
@@ -91,8 +108,10 @@ def against_truth(count: int, seed: int) -> None:
             for name, point in here.items():
                 errors[who].setdefault(name.split("_")[0], []).append(point - true[name])
             corners[who].append((corner_difference(true), corner_difference(here)))
-    print(f"\n{count} palsied faces in expression (unseen movements), {lost} not found, "
-          f"median {np.median(seconds):.2f} CPU s a scan")  # fmt: skip
+    print(
+        f"\n{count} palsied faces in expression (unseen movements), {lost} not found, "
+        f"median {np.median(seconds):.2f} CPU s a scan"
+    )
     print("median |error| mm in x / y / z, and 90th percentile of the distance")
     for group, codes in GROUPS.items():
         row = f"{group:12s}"
@@ -110,8 +129,10 @@ def against_truth(count: int, seed: int) -> None:
         large = np.linalg.norm(true, axis=1) > 2.0
         share = (true * kept).sum(axis=1) / (true**2).sum(axis=1)
         for what, which in (("in smiles", large & smiling), ("in all expressions", large)):
-            print(f"corner difference kept {what}, {who}: median {np.median(share[which]):.0%}, 10th percentile "
-                  f"{np.quantile(share[which], 0.1):.0%} ({which.sum()} faces with more than 2 mm)")  # fmt: skip
+            print(
+                f"corner difference kept {what}, {who}: median {np.median(share[which]):.0%}, 10th percentile "
+                f"{np.quantile(share[which], 0.1):.0%} ({which.sum()} faces with more than 2 mm)"
+            )
 
 
 def in_any_pose(scans: list[Path], rotations: int, seed: int) -> None:
@@ -135,8 +156,10 @@ def in_any_pose(scans: list[Path], rotations: int, seed: int) -> None:
             turn_error.append(float(np.degrees(change.rotation.magnitude())))
             shift_error.append(float(np.linalg.norm(change.translation)))
             worst.append(max(float(np.linalg.norm(back[n] - p)) for n, p in own.landmarks.items()))
-        print(f"{path.stem:18s} frame {max(turn_error):.2f} degrees, {max(shift_error):.2f} mm; landmarks "
-              f"{max(worst):.2f} mm (median of the largest {np.median(worst):.2f}); not found {failed}")  # fmt: skip
+        print(
+            f"{path.stem:18s} frame {max(turn_error):.2f} degrees, {max(shift_error):.2f} mm; landmarks "
+            f"{max(worst):.2f} mm (median of the largest {np.median(worst):.2f}); not found {failed}"
+        )
 
 
 def against_hand(scans: Path) -> None:

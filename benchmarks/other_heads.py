@@ -53,10 +53,17 @@ def other_head(name: str) -> HeadModel:
     points = {k: p + (fit.vertices_mm - t.vertices)[b] for (k, p), b in zip(points.items(), beside, strict=True)}
     still = np.zeros((len(average.units), *v.shape))
     return HeadModel(
-        vertices=symmetric, faces=scan.faces, opposite=opposite, identity=np.zeros((1, *v.shape)),
-        asymmetry=(v - symmetric)[None], units=average.units, left=still, right=still, regions=regions,
+        vertices=symmetric,
+        faces=scan.faces,
+        opposite=opposite,
+        identity=np.zeros((1, *v.shape)),
+        asymmetry=(v - symmetric)[None],
+        units=average.units,
+        left=still,
+        right=still,
+        regions=regions,
         landmarks=_landmarks(points | t.landmark_points(fit.vertices_mm), at, opposite),
-    )  # fmt: skip
+    )
 
 
 def with_muscles(name: str, rng: np.random.Generator) -> HeadModel:
@@ -65,11 +72,16 @@ def with_muscles(name: str, rng: np.random.Generator) -> HeadModel:
     finer = loop_subdivision(head.faces, len(head.vertices), head.opposite)
     left = finer.apply(head.left)
     return replace(
-        head, vertices=finer.apply(head.vertices), faces=finer.faces, opposite=finer.opposite,
-        identity=finer.apply(head.identity), asymmetry=finer.apply(head.asymmetry), left=left,
+        head,
+        vertices=finer.apply(head.vertices),
+        faces=finer.faces,
+        opposite=finer.opposite,
+        identity=finer.apply(head.identity),
+        asymmetry=finer.apply(head.asymmetry),
+        left=left,
         right=reflected(left, finer.opposite),
         regions={k: finer.apply(w[:, None])[:, 0] for k, w in head.regions.items()},
-    )  # fmt: skip
+    )
 
 
 def _on_its_plane(v: Floats, opposite: Ints) -> Floats:

@@ -82,8 +82,10 @@ def main() -> None:
         for path in files(Path(folder), scan):
             ours, peer = best(lambda p=path: read_scan(p)), best(lambda p=path: theirs(p))
             expected = scan.vertices[scan.faces].reshape(-1, 3) if path.suffix == ".stl" else scan.vertices
-            kept = [v.shape == expected.shape and np.allclose(v, expected, atol=1e-4)
-                    for v in (read_scan(path).vertices, theirs(path))]  # fmt: skip
+            kept = [
+                v.shape == expected.shape and np.allclose(v, expected, atol=1e-4)
+                for v in (read_scan(path).vertices, theirs(path))
+            ]
             size = path.stat().st_size / 1e6
             words = ", ".join("yes" if k else "no" for k in kept)
             print(f"{path.name:22}{size:7.1f}{ours:10.3f}{peer:11.3f}{peer / ours:7.2f}  {words}")

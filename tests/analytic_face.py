@@ -19,10 +19,16 @@ def height(x, y):
 
     nose = 22.0 * np.exp(-0.5 * (x / 10.0) ** 2) * np.exp(-0.5 * ((y + 27.0) / np.where(y > -27.0, 14.0, 6.0)) ** 2)
     return (
-        dome + nose
-        + bump(31, 0, 10, 6, -7) + bump(35, 20, 18, 6, 4) + bump(38, -30, 14, 14, 5)  # orbits, brows, cheekbones
-        + bump(0, -62, 16, 4, 5) + bump(0, -74, 15, 4, 5) + bump(0, -98, 14, 9, 6) + bump(16, -36, 5, 5, 6)
-    )  # fmt: skip
+        dome
+        + nose
+        + bump(31, 0, 10, 6, -7)
+        + bump(35, 20, 18, 6, 4)
+        + bump(38, -30, 14, 14, 5)  # orbits, brows, cheekbones
+        + bump(0, -62, 16, 4, 5)
+        + bump(0, -74, 15, 4, 5)
+        + bump(0, -98, 14, 9, 6)
+        + bump(16, -36, 5, 5, 6)
+    )
 
 
 def face(seed=0, count=9000, noise=0.0, palsy=0.0, keep=None):

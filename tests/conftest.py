@@ -59,7 +59,14 @@ def dome() -> Analysis:
     plane = SymmetryPlane(np.array([1.0, 0.0, 0.0]), np.zeros(3))
     laid = Superimposition(plane, identity, scan.vertices, np.ones(len(flat)), 0.01, 0.15, 1.0, 0.9, 0.01)
     return Analysis(
-        scan, scan.landmarks, dict.fromkeys(scan.landmarks, 1.0), identity, laid, Midplane(plane, plane),
+        scan,
+        scan.landmarks,
+        dict.fromkeys(scan.landmarks, 1.0),
+        identity,
+        laid,
+        Midplane(plane, plane),
         mirror_distance(scan, plane),
-        tuple(landmark_regions(scan.vertices, scan.landmarks)), vertex_areas(scan), ("made by hand",),
-    )  # fmt: skip
+        tuple(landmark_regions(scan.vertices, scan.landmarks)),
+        vertex_areas(scan),
+        ("made by hand",),
+    )

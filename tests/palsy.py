@@ -32,9 +32,14 @@ def units(model: HeadModel, expression: str, size: float = 1.0) -> Floats:
 
 
 def face(
-    model: HeadModel, rng: np.random.Generator, function: float = 1.0, affected: str = "left",
-    synkinesis: float = 0.0, natural_asymmetry: float = 0.0, posed: bool = True,
-) -> tuple[Floats, dict[str, Floats]]:  # fmt: skip
+    model: HeadModel,
+    rng: np.random.Generator,
+    function: float = 1.0,
+    affected: str = "left",
+    synkinesis: float = 0.0,
+    natural_asymmetry: float = 0.0,
+    posed: bool = True,
+) -> tuple[Floats, dict[str, Floats]]:
     """Rest (V, 3) and expressions of one person; `function` 0..1 of the affected side, `synkinesis` as intensity of
     the eye closing with smiles and the mouth with eye closure. `posed`: each expression in a head pose of its own."""
     identity = 0.7 * rng.normal(size=len(model.identity))
@@ -53,6 +58,6 @@ def face(
         if posed:
             pose = RigidTransform.from_components(
                 rng.normal(size=3) * 5, Rotation.from_rotvec(rng.normal(size=3) * 0.1)
-            )  # fmt: skip
+            )
         out[expression] = pose.apply(moved)
     return rest, out

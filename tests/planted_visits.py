@@ -14,10 +14,18 @@ def planted(people: int = 60, error: float = 0.5, change: float = 2.0, seed: int
         for side in ("left", "right"):
             true = rng.normal(8, 2)
             for visit, more in (("a", 0.0), ("b", 0.0), ("c", change)):
-                rows.append({
-                    "subject": f"s{i}", "visit": visit, "measure": "brow_raise", "expression": "brow_raise",
-                    "region": "brow", "side": side, "value": true + more + rng.normal(0, error), "unit": "mm",
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "subject": f"s{i}",
+                        "visit": visit,
+                        "measure": "brow_raise",
+                        "expression": "brow_raise",
+                        "region": "brow",
+                        "side": side,
+                        "value": true + more + rng.normal(0, error),
+                        "unit": "mm",
+                    }
+                )
     return pd.DataFrame(rows)
 
 

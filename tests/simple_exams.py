@@ -27,10 +27,12 @@ def _parts() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     units = [template.units.index(UNITS[name]) for name in MOVEMENTS]
     sides = np.stack([template.left[units], template.right[units]], axis=1)  # (E, 2, V, 3)
     nodes = np.stack([[grid().means(s) for s in pair] for pair in sides])
-    marks = np.array([
-        [[weights @ side[ids] for ids, weights in (template.landmarks[m] for m in MARKS)] for side in pair]
-        for pair in sides
-    ])  # fmt: skip
+    marks = np.array(
+        [
+            [[weights @ side[ids] for ids, weights in (template.landmarks[m] for m in MARKS)] for side in pair]
+            for pair in sides
+        ]
+    )
     return nodes, marks, sides
 
 
@@ -55,14 +57,29 @@ def simple_exam(number: int, side: str = "left", function: float = 0.5, noise: f
     lost = 0.0 if side == "none" else 1.0 - function
     grade = 1 + sum(lost > cut for cut in (0.03, 0.25, 0.5, 0.75, 0.97))
     labels = Labels(
-        grade, side, lost, (1.0 - lost,) * 5, (0.0, 0.0, 0.0), (1 + 4 * (1 - lost),) * 5, (0.0,) * 5,
+        grade,
+        side,
+        lost,
+        (1.0 - lost,) * 5,
+        (0.0, 0.0, 0.0),
+        (1 + 4 * (1 - lost),) * 5,
+        (0.0,) * 5,
         20 * (1 + 4 * (1 - lost)),
-    )  # fmt: skip
+    )
     example = Example(
-        grid().positions, np.tile([0.0, 0.0, 1.0], (len(grid().nodes), 1)), moves, np.array([at[m] for m in MARKS]),
-        mark_moves, units, np.full_like(units, 0.05), np.zeros((len(SCANS), 6)), points, {}, labels,
+        grid().positions,
+        np.tile([0.0, 0.0, 1.0], (len(grid().nodes), 1)),
+        moves,
+        np.array([at[m] for m in MARKS]),
+        mark_moves,
+        units,
+        np.full_like(units, 0.05),
+        np.zeros((len(SCANS), 6)),
+        points,
+        {},
+        labels,
         {"subject": f"s{number:03d}"},
-    )  # fmt: skip
+    )
     return replace(example, **{k: getattr(example, k).astype(np.float32) for k in ("moves", "mark_moves", "points")})
 
 

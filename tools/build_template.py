@@ -167,26 +167,38 @@ def main() -> None:
     path = DATA / "template.npz"
     np.savez_compressed(
         path,
-        step=STEP, midline=middle, vertices=x[:half], faces=faces.astype(np.uint16),
+        step=STEP,
+        midline=middle,
+        vertices=x[:half],
+        faces=faces.astype(np.uint16),
         identity=np.rint(head.identity[:, chosen[:half]] / STEP).astype(np.int16),
         asymmetry=np.rint(head.asymmetry[:, chosen[:half]] / STEP).astype(np.int16),
-        units=np.array(names), left=np.rint(moves / STEP).astype(np.int16), whole=jaw,
-        even=even[:half].astype(np.float16), odd=odd[:half].astype(np.float16),
-        even_roots=even_roots, odd_roots=odd_roots,
+        units=np.array(names),
+        left=np.rint(moves / STEP).astype(np.int16),
+        whole=jaw,
+        even=even[:half].astype(np.float16),
+        odd=odd[:half].astype(np.float16),
+        even_roots=even_roots,
+        odd_roots=odd_roots,
         region_names=np.array([k.removesuffix("_left") for k in wanted]),
         regions=np.array([np.rint(255 * head.regions[k][chosen]) for k in wanted]).astype(np.uint8),
         landmark_names=np.array([k for k, o in zip(points, on, strict=True) if o]),
         landmark_ids=faces[hit.faces][on].astype(np.uint16),
         landmark_weights=hit.weights[on],
-        dense_ids=dense_ids.astype(np.uint16), dense_weights=dense_weights, dense_spread=dense_spread,
-    )  # fmt: skip
+        dense_ids=dense_ids.astype(np.uint16),
+        dense_weights=dense_weights,
+        dense_spread=dense_spread,
+    )
     facts = {
         "what": "Symmetric template of the face skin with identity shapes, per-side movements and smooth modes",
         "made_by": "tools/build_template.py",
         "from": "src/face3d/data/head.npz, sha256 " + hashlib.sha256((DATA / "head.npz").read_bytes()).hexdigest(),
         "licence": "CC0-1.0, as the head model",
-        "vertices": n, "faces": len(faces), "units": names, "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
-    }  # fmt: skip
+        "vertices": n,
+        "faces": len(faces),
+        "units": names,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
+    }
     (DATA / "template.json").write_text(json.dumps(facts, indent=1) + "\n")
     print(
         f"{n} vertices, {len(faces)} faces, {path.stat().st_size / 1e6:.1f} MB, {np.isfinite(dense_spread).sum()} dense"

@@ -78,10 +78,14 @@ def truth(seed: int | None, exam: SeenExam) -> dict[str, Any]:
     if abs(known.severity - exam.facts["severity"]) > 1e-3:
         raise SystemExit(f"subject {exam.subject} of seed {seed} is another one than was seen; see the exams anew")
     return {
-        **exam.facts, "house_brackmann": known.house_brackmann, "severity": known.severity,
-        "region_function": dict(known.region_function), "sunnybrook": asdict(known.scales.sunnybrook),
-        "composite": known.scales.sunnybrook.composite, "eface": asdict(known.scales.eface),
-    }  # fmt: skip
+        **exam.facts,
+        "house_brackmann": known.house_brackmann,
+        "severity": known.severity,
+        "region_function": dict(known.region_function),
+        "sunnybrook": asdict(known.scales.sunnybrook),
+        "composite": known.scales.sunnybrook.composite,
+        "eface": asdict(known.scales.eface),
+    }
 
 
 def _write(file: Path, found: FittedExam, exam: SeenExam) -> None:

@@ -28,9 +28,12 @@ def main(path: str) -> None:
     content = {
         "what": "Simulated examinations of facial palsy",
         "regenerate": "face3d simulate --frozen face3d-bench-v1 --out DIR",
-        "definition": asdict(V1), "truth_table_sha256": sums, "face3d": face3d.__version__, "numpy": np.__version__,
+        "definition": asdict(V1),
+        "truth_table_sha256": sums,
+        "face3d": face3d.__version__,
+        "numpy": np.__version__,
         "licence": "CC0-1.0",
-    }  # fmt: skip
+    }
     Path(path).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"{path}: {sums[str(V1.subjects)]}")
 

@@ -27,14 +27,20 @@ SHIFT_MM, TURN_DEGREES, SCALE_SD = 3.0, 5.0, 0.05  # how far the detector's roug
 
 #: What patients are asked for: unit of the first movement set -> the range of its strength.
 EXAMINED = (
-    {"mouthSmile": (0.5, 1.2), "cheekSquint": (0, 0.6), "jawOpen": (-0.4, 0.4), "mouthUpperUp": (-0.5, 0.6),
-     "mouthStretch": (-0.5, 0.5), "mouthDimple": (-0.5, 0.5)},
+    {
+        "mouthSmile": (0.5, 1.2),
+        "cheekSquint": (0, 0.6),
+        "jawOpen": (-0.4, 0.4),
+        "mouthUpperUp": (-0.5, 0.6),
+        "mouthStretch": (-0.5, 0.5),
+        "mouthDimple": (-0.5, 0.5),
+    },
     {"mouthPucker": (0.5, 1.1), "mouthFunnel": (-0.7, 0.7)},
     {"noseSneer": (0.5, 1.1), "mouthUpperUp": (0, 0.8), "browDown": (0, 0.6)},
     {"mouthLowerDown": (0.5, 1.1), "mouthStretch": (0, 0.8), "mouthFrown": (-0.6, 0.6), "jawOpen": (-0.4, 0.4)},
     {"eyeBlink": (0.4, 1.0), "eyeSquint": (0, 0.8), "browDown": (0, 0.6)},
     {"browInnerUp": (0.4, 1.1), "browOuterUp": (0.4, 1.1)},
-)  # fmt: skip
+)
 OFTEN = (0.4, 0.15, 0.1, 0.15, 0.1, 0.1)  # the corner of a smiling mouth is the hardest to find, and matters most
 
 

@@ -15,15 +15,35 @@ from head_mesh import Cut
 Mark = tuple[list[int], list[float]]
 
 VERTEX = {
-    "tr": 983, "g": 234, "n": 132, "prn": 297, "c": 307, "sn": 317, "ls": 455, "li": 492, "sl": 724, "pg": 5162,
-    "gn": 5296, "en_left": 6850, "ex_left": 6805, "ps_left": 6785, "ch_left": 7249, "cph_left": 7215, "al_left": 11669,
-}  # fmt: skip
+    "tr": 983,
+    "g": 234,
+    "n": 132,
+    "prn": 297,
+    "c": 307,
+    "sn": 317,
+    "ls": 455,
+    "li": 492,
+    "sl": 724,
+    "pg": 5162,
+    "gn": 5296,
+    "en_left": 6850,
+    "ex_left": 6805,
+    "ps_left": 6785,
+    "ch_left": 7249,
+    "cph_left": 7215,
+    "al_left": 11669,
+}
 BETWEEN = {"sto": (474, 494)}  # the lips' facing edges: half way
 POINT = {
-    "mb_left": (12.0, 743.0, 150.0), "sci_left": (34.0, 747.5, 143.0), "lb_left": (50.0, 741.0, 128.0),
-    "ac_left": (17.5, 685.0, 148.0), "t_left": (70.0, 712.0, 40.0), "go_left": (58.0, 655.0, 60.0),
-    "zy_left": (66.0, 708.0, 80.0), "ft_left": (56.0, 765.0, 105.0),
-}  # fmt: skip
+    "mb_left": (12.0, 743.0, 150.0),
+    "sci_left": (34.0, 747.5, 143.0),
+    "lb_left": (50.0, 741.0, 128.0),
+    "ac_left": (17.5, 685.0, 148.0),
+    "t_left": (70.0, 712.0, 40.0),
+    "go_left": (58.0, 655.0, 60.0),
+    "zy_left": (66.0, 708.0, 80.0),
+    "ft_left": (56.0, 765.0, 105.0),
+}
 LOWER_LID = 13370  # lower lid's edge, middle row, under the pupil
 
 

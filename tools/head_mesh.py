@@ -69,8 +69,10 @@ class _Builder:
 
     def sealed(self, upper: list[int], lower: list[int], rows: int) -> tuple[list[int], list[tuple[int, int, int]]]:
         """A surface between two chains of vertices with the same ends (or, at the start, a shared midline)."""
-        length = [np.r_[0, np.cumsum([np.linalg.norm(self.at(c[i + 1]) - self.at(c[i])) for i in range(len(c) - 1)])]
-                  for c in (upper, lower)]  # fmt: skip
+        length = [
+            np.r_[0, np.cumsum([np.linalg.norm(self.at(c[i + 1]) - self.at(c[i])) for i in range(len(c) - 1)])]
+            for c in (upper, lower)
+        ]
         share = length[0] / length[0][-1] * length[1][-1]
         below: list[dict[int, float]] = []
         for s in share:

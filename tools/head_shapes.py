@@ -14,8 +14,18 @@ from head_source import MPFB, UNITS_A, UNITS_B, Source
 TARGETS = MPFB + "targets/"
 ANCESTRIES = ("african", "asian", "caucasian")
 # How far the local shapes reach, as a share of the artist's extremes (which are caricatures): one standard deviation.
-LOCAL_SD = {"head": 0.18, "nose": 0.22, "mouth": 0.2, "eyes": 0.2, "cheek": 0.25, "chin": 0.22, "forehead": 0.25,
-            "eyebrows": 0.25, "ears": 0.25, "neck": 0.2}  # fmt: skip
+LOCAL_SD = {
+    "head": 0.18,
+    "nose": 0.22,
+    "mouth": 0.2,
+    "eyes": 0.2,
+    "cheek": 0.25,
+    "chin": 0.22,
+    "forehead": 0.25,
+    "eyebrows": 0.25,
+    "ears": 0.25,
+    "neck": 0.2,
+}
 # Shapes that move the face about as a whole, or that only caricatures have.
 LEFT_OUT = re.compile(r"head-(trans|back|angle)|ear-shape|neck-(back|trans)|measure-|invertedtriangular|head-diamond")
 HEIGHT_SD = 0.06  # of the height targets, which blow the head up with the body
@@ -125,9 +135,14 @@ def sample_people(source: Source, pick: Ints, count: int, rng: np.random.Generat
             shape += abs(amount) * (greater if amount > 0 else lesser)
         shapes[i] = shape * np.interp(years, ages, sizes)
         traits[i] = (
-            np.clip((25 - years) / 20, 0, 1), np.clip((years - 25) / 60, 0, 1), male, ancestry[0], ancestry[1],
-            muscle, weight,
-        )  # fmt: skip
+            np.clip((25 - years) / 20, 0, 1),
+            np.clip((years - 25) / 60, 0, 1),
+            male,
+            ancestry[0],
+            ancestry[1],
+            muscle,
+            weight,
+        )
     return People(shapes, traits)
 
 

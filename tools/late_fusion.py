@@ -25,9 +25,12 @@ from face3d.learn.training import TrainConfig, train
 
 PARTS, OUTER = 3, 5
 CHOICES = {
-    "networks, cut points learned anew": (), "+ clinical": ("networks", "clinical"), "+ rules": ("networks", "rules"),
-    "+ measures": ("networks", "measures"), "+ rules, measures, clinical": (*GROUPS,),
-}  # fmt: skip
+    "networks, cut points learned anew": (),
+    "+ clinical": ("networks", "clinical"),
+    "+ rules": ("networks", "rules"),
+    "+ measures": ("networks", "measures"),
+    "+ rules, measures, clinical": (*GROUPS,),
+}
 
 
 def together(parts: list[Predictions], rows: list[np.ndarray]) -> Predictions:

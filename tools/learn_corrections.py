@@ -166,7 +166,7 @@ def learn_gains(exams: Iterable[StoredFit], anchors: dict[str, float]) -> dict[s
         gains[region] = {
             "shared": gain(shared, fit_shared, kinds[region]),
             "differing": gain(differing, fit_differing, kinds[region]),
-        }  # fmt: skip
+        }
         print(region, gains[region], f"n {len(rows)}, r {np.corrcoef(differing, fit_differing)[0, 1]:.3f}")
     return gains
 
@@ -237,8 +237,9 @@ def learn_repeatability(
     for e, like in LIKE.items():
         out += [
             replace(one, expression=e, source=f"{one.source}; that of {like}")
-            for one in out if one.expression == like and (one.measure, e, one.region) not in known
-        ]  # fmt: skip
+            for one in out
+            if one.expression == like and (one.measure, e, one.region) not in known
+        ]
     return out
 
 

@@ -41,9 +41,19 @@ def raw_example(scans: Mapping[str, Any], labels: Labels, facts: Mapping[str, An
     nothing, units = np.full((n, 3), np.nan), np.full((len(SCANS), u, 2), np.nan)
     quality = np.where(np.isfinite(points[:, 0, :1]), 0.0, np.nan) * np.ones(6)
     return Example(
-        nothing, nothing, np.full((len(MOVEMENTS), n, 3), np.nan), marks[0], marks[1:] - marks[0], units, units,
-        quality, points, {}, labels, dict(facts),
-    )  # fmt: skip
+        nothing,
+        nothing,
+        np.full((len(MOVEMENTS), n, 3), np.nan),
+        marks[0],
+        marks[1:] - marks[0],
+        units,
+        units,
+        quality,
+        points,
+        {},
+        labels,
+        dict(facts),
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +113,7 @@ def make(true: Path, out: Path, detector: Detector) -> None:
     write_example(file, replace(made, facts={**example.facts, "scanner": f"like {scanner}"}))
 
 
-def scanned(
-    example: Example, detector: Detector, which: int, rng: np.random.Generator
-) -> dict[str, SimpleNamespace]:  # fmt: skip
+def scanned(example: Example, detector: Detector, which: int, rng: np.random.Generator) -> dict[str, SimpleNamespace]:
     """expression -> what `points_of` takes, from a true example."""
     found = detector.find(example.marks, np.nan_to_num(example.mark_moves), which, float(rng.uniform(0.8, 1.2)))
     scanner = str(detector.scanners[which])
@@ -128,9 +136,10 @@ def scanned(
         for _ in range(rng.integers(0, 3)):
             keep &= ((at - at[rng.integers(len(at))]) ** 2).sum(axis=1) > rng.uniform(4, 9) ** 2
         out[name] = SimpleNamespace(
-            surfels=SimpleNamespace(points=at[keep], normals=normals[keep]), head=about,
+            surfels=SimpleNamespace(points=at[keep], normals=normals[keep]),
+            head=about,
             found=SimpleNamespace(landmarks=dict(zip(MARKS, found[k], strict=True)), confidence={}),
-        )  # fmt: skip
+        )
     return out
 
 

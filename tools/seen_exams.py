@@ -63,9 +63,15 @@ def patient_of(seed: int, subject: int) -> tuple[Patient, str]:
 
 
 def make(
-    out: Path, seed: int, subject: int, scan: int, expressions: Sequence[str] = tuple(EXPRESSIONS),
-    scanner: str | None = None, points: int = 20_000, treatment: str | None = None,
-) -> Path:  # fmt: skip
+    out: Path,
+    seed: int,
+    subject: int,
+    scan: int,
+    expressions: Sequence[str] = tuple(EXPRESSIONS),
+    scanner: str | None = None,
+    points: int = 20_000,
+    treatment: str | None = None,
+) -> Path:
     """Draws, treats, scans, looks at and stores one exam; a scan that cannot be used is left out and said in the
     facts."""
     file = out / f"{subject:04d}_{scan}.npz"
@@ -84,13 +90,23 @@ def make(
     truth = truth_of(patient)
     assert truth.scales.sunnybrook is not None
     facts: dict[str, Any] = {
-        "kind": kind, "scanner": drawn, "treatment": treatment, "side": truth.side, "state": truth.state,
+        "kind": kind,
+        "scanner": drawn,
+        "treatment": treatment,
+        "side": truth.side,
+        "state": truth.state,
         "age_years": patient.years,
-        "male": patient.male, "house_brackmann": truth.house_brackmann, "severity": truth.severity,
-        "region_function": dict(truth.region_function), "branches": dict(truth.branches),
-        "sunnybrook": asdict(truth.scales.sunnybrook), "composite": truth.scales.sunnybrook.composite,
-        "eface": asdict(truth.scales.eface), "synkinesis": asdict(patient.synkinesis), "left_out": {},
-    }  # fmt: skip
+        "male": patient.male,
+        "house_brackmann": truth.house_brackmann,
+        "severity": truth.severity,
+        "region_function": dict(truth.region_function),
+        "branches": dict(truth.branches),
+        "sunnybrook": asdict(truth.scales.sunnybrook),
+        "composite": truth.scales.sunnybrook.composite,
+        "eface": asdict(truth.scales.eface),
+        "synkinesis": asdict(patient.synkinesis),
+        "left_out": {},
+    }
     arrays: dict[str, Any] = {}
     for e in expressions:
         vertices = patient.vertices(e)
@@ -112,11 +128,16 @@ def make(
 def _packed(seen: SeenScan) -> dict[str, Any]:
     found = seen.found
     arrays = {
-        "points": seen.surfels.points.astype(np.float32), "normals": seen.surfels.normals.astype(np.float16),
-        "names": np.array(list(found.landmarks)), "marks": np.array(list(found.landmarks.values())),
-        "trust": np.array([found.confidence[k] for k in found.landmarks]), "dense": found.dense,
-        "dense_trust": found.dense_confidence, "to_head": found.to_head.as_matrix(), "views": np.array(found.views),
-    }  # fmt: skip
+        "points": seen.surfels.points.astype(np.float32),
+        "normals": seen.surfels.normals.astype(np.float16),
+        "names": np.array(list(found.landmarks)),
+        "marks": np.array(list(found.landmarks.values())),
+        "trust": np.array([found.confidence[k] for k in found.landmarks]),
+        "dense": found.dense,
+        "dense_trust": found.dense_confidence,
+        "to_head": found.to_head.as_matrix(),
+        "views": np.array(found.views),
+    }
     if seen.head is not None:
         arrays["head"] = seen.head.as_matrix()
     return arrays
@@ -127,9 +148,13 @@ def _unpacked(arrays: Mapping[str, Any], name: str) -> SeenScan:
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     names = arrays["names"].tolist()
     found = Detection(
-        dict(zip(names, arrays["marks"], strict=True)), dict(zip(names, arrays["trust"].tolist(), strict=True)),
-        arrays["dense"], arrays["dense_trust"], RigidTransform.from_matrix(arrays["to_head"]), int(arrays["views"]),
-    )  # fmt: skip
+        dict(zip(names, arrays["marks"], strict=True)),
+        dict(zip(names, arrays["trust"].tolist(), strict=True)),
+        arrays["dense"],
+        arrays["dense_trust"],
+        RigidTransform.from_matrix(arrays["to_head"]),
+        int(arrays["views"]),
+    )
     head = RigidTransform.from_matrix(arrays["head"]) if "head" in arrays else None
     return SeenScan(Surfels(points, normals, KDTree(points), name), found, head)
 

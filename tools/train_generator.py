@@ -253,16 +253,21 @@ def main() -> None:
     tensors = train((seen.fields - mean) @ basis.T, seen.conditions, basis.shape[1] // 3, options.seed)
     stored = {k: v.astype(np.float32) for k, v in tensors.items() if k.startswith("decoder")}
     stored |= {
-        "mean": mean.astype(np.float32), "basis": np.rint(basis / step).astype(np.int16),
+        "mean": mean.astype(np.float32),
+        "basis": np.rint(basis / step).astype(np.int16),
         "basis_step": np.array([step]),
-    }  # fmt: skip
+    }
     generator = Generator.of(stored)
     report = {
         "what": "Conditional variational autoencoder of palsied expressions; trained on simulated patients, set a",
-        "made_by": "tools/train_generator.py", "licence": "CC0-1.0",
-        "subjects": options.subjects, "held_out": options.held_out, "seed": options.seed,
-        **measure(generator, tensors, seen, new), **help_a_grader(generator, seen, {"a": new, "b": other}),
-    }  # fmt: skip
+        "made_by": "tools/train_generator.py",
+        "licence": "CC0-1.0",
+        "subjects": options.subjects,
+        "held_out": options.held_out,
+        "seed": options.seed,
+        **measure(generator, tensors, seen, new),
+        **help_a_grader(generator, seen, {"a": new, "b": other}),
+    }
     save_file(stored, options.out)
     report["bytes"] = options.out.stat().st_size
     report["sha256"] = hashlib.sha256(options.out.read_bytes()).hexdigest()

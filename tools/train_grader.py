@@ -47,9 +47,13 @@ TRAIN_SUBJECTS, TEST_SUBJECTS, TRUE_SUBJECTS = 180, 143, 1500
 AGAIN = 730
 FIRST = TrainConfig(data=("true",), epochs=30, patience=30, rate=3e-3, folds=10)
 THEN = replace(
-    FIRST, data=("true", "train"), epochs=14, rate=2e-3, folds=5,
+    FIRST,
+    data=("true", "train"),
+    epochs=14,
+    rate=2e-3,
+    folds=5,
     augmentation=Augmentation(turn_deg=0.15, shift_mm=0.05, mark_mm=0.2),
-)  # fmt: skip
+)
 #: How often a fitted exam is seen for once that a simulated one is.
 AS_OFTEN = 3
 #: Figures of an evaluation that the card tells for groups.
@@ -60,8 +64,9 @@ def make_data(work: Path, workers: int) -> None:
     """Step 1."""
     for name, subjects, seed in (("train", TRAIN_SUBJECTS, 11), ("test", TEST_SUBJECTS, 12)):
         _tool("seen_exams.py", workers, "--out", work / name, "--subjects", subjects, "--seed", seed)
-        _tool("fitted_exams.py", workers, "--seen", work / name, "--examples", work / f"examples_{name}",
-              "--seed", seed)  # fmt: skip
+        _tool(
+            "fitted_exams.py", workers, "--seen", work / name, "--examples", work / f"examples_{name}", "--seed", seed
+        )
     _tool("true_examples.py", 1, "--out", work / "examples_true", "--subjects", TRUE_SUBJECTS)
     _tool("true_examples.py", 1, "--seen", work / "train", "--out", work / "true_of_train")
 
@@ -104,7 +109,9 @@ def publish(work: Path, members: Sequence[Path], out: Path) -> None:
     cards = [read_card(m) for m in members]
     training = [read_example(f) for f in sorted((work / "examples_train").glob("*.npz"))]
     card: dict[str, Any] = {
-        "name": "face3d grader", "architecture": cards[0]["architecture"], "size": cards[0]["size"],
+        "name": "face3d grader",
+        "architecture": cards[0]["architecture"],
+        "size": cards[0]["size"],
         "intended_use": "Research on facial palsy from 3D scans. Not a medical device; no clinical decision.",
         "data": {
             "what": "simulated patients, scanned by simulated scanners and fitted from raw scans; no real person",
@@ -121,7 +128,7 @@ def publish(work: Path, members: Sequence[Path], out: Path) -> None:
             "Bands of grades I and VI are 3 % wide, narrower than the error of severity.",
             "One side only: of palsy on both sides it says nothing that may be believed.",
         ],
-    }  # fmt: skip
+    }
     save_grader(out, [load_grader(m)[0] for m in members], card)
 
 
@@ -133,13 +140,15 @@ def tell(work: Path, out: Path) -> None:
     model = "shipped" if out == DATA / SHIPPED else str(out)
     evaluation = evaluate_examples(model, tests)[0].to_dict()
     test = {
-        "subjects": evaluation["subjects"], "seed": 12, "figures": evaluation["figures"],
+        "subjects": evaluation["subjects"],
+        "seed": 12,
+        "figures": evaluation["figures"],
         "confusion": evaluation["confusion"],
         "groups": {
             group: {value: {k: row[k] for k in OF_GROUPS if k in row} for value, row in rows.items()}
             for group, rows in evaluation["groups"].items()
         },
-    }  # fmt: skip
+    }
     save_grader(out, load_grader(out), read_card(out) | {"test": test})
     _say(json.dumps(test["figures"], indent=1))
 

@@ -32,10 +32,19 @@ class Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         parts = {
-            "stem1": (5, 16, 3, 2), "stem2": (16, 16, 3, 1), "down1": (16, 32, 3, 2), "down2": (32, 32, 3, 1),
-            "deep1": (32, 64, 3, 2), "deep2": (64, 64, 3, 1), "deep3": (64, 64, 3, 1), "up1": (64, 32, 1, 1),
-            "up2": (32, 32, 3, 1), "skip": (16, 24, 1, 1), "up3": (32, 24, 1, 1), "up4": (24, 24, 3, 1),
-        }  # fmt: skip
+            "stem1": (5, 16, 3, 2),
+            "stem2": (16, 16, 3, 1),
+            "down1": (16, 32, 3, 2),
+            "down2": (32, 32, 3, 1),
+            "deep1": (32, 64, 3, 2),
+            "deep2": (64, 64, 3, 1),
+            "deep3": (64, 64, 3, 1),
+            "up1": (64, 32, 1, 1),
+            "up2": (32, 32, 3, 1),
+            "skip": (16, 24, 1, 1),
+            "up3": (32, 24, 1, 1),
+            "up4": (24, 24, 3, 1),
+        }
         self.conv = nn.ModuleDict(
             {k: nn.Conv2d(i, o, size, stride, size // 2, bias=False) for k, (i, o, size, stride) in parts.items()}
         )
@@ -263,9 +272,12 @@ def main() -> None:
         "what": "Marks landmarks on the depth of half a face; see face3d.landmarking.half_face",
         "made_by": "tools/half_face_data.py, tools/train_half_face.py",
         "trained_on": "simulated faces of face3d.simulate.HeadModel (MakeHuman, CC0), movement set a",
-        "half_faces": len(depth), "steps": len(history), "seed": args.seed, "licence": "Apache-2.0, as face3d",
+        "half_faces": len(depth),
+        "steps": len(history),
+        "seed": args.seed,
+        "licence": "Apache-2.0, as face3d",
         "sha256": hashlib.sha256((args.out / "half_face.npz").read_bytes()).hexdigest(),
-    }  # fmt: skip
+    }
     (args.out / "half_face.json").write_text(json.dumps(note, indent=1) + "\n")
 
 

@@ -128,9 +128,10 @@ def alarms(e: Example, namer: Namer) -> list[str]:
     from face3d.grading.doubts import SWAPPED
 
     return [
-        label for label, (looks, p) in expressions_shown(e, namer).items()
+        label
+        for label, (looks, p) in expressions_shown(e, namer).items()
         if looks != label and p >= SWAPPED and {looks, label} not in ALIKE
-    ]  # fmt: skip
+    ]
 
 
 def main() -> None:
@@ -158,8 +159,9 @@ def main() -> None:
     by_fold = [trained(x_all[part != f], y_all[part != f]) for f in range(6)]
     rest_right = [
         by_fold[f].probabilities(x_all[(part == f) & (of_all < 0)]).argmax(axis=1) == 0
-        for f in range(6) if ((part == f) & (of_all < 0)).any()
-    ]  # fmt: skip
+        for f in range(6)
+        if ((part == f) & (of_all < 0)).any()
+    ]
     figures = report(examples, [by_fold[f] for f in fold])
     figures["rest scanned again named rest"] = float(np.concatenate(rest_right).mean())
     for name, value in figures.items():

@@ -37,11 +37,23 @@ FIRST, OTHERS = "pointnet2", ("pointnet", "dgcnn", "point_transformer")
 #: How many simulated exams, and how often a scanned one is seen for once that one of these is.
 SIMULATED, AS_OFTEN = 400, 2
 CONFIG = TrainConfig(
-    data=("raw_sim", "raw_train"), network=FIRST, folds=5, epochs=18, patience=18, rate=3e-3,
+    data=("raw_sim", "raw_train"),
+    network=FIRST,
+    folds=5,
+    epochs=18,
+    patience=18,
+    rate=3e-3,
     augmentation=Augmentation(
-        amplitude=0.0, turn_deg=0.1, shift_mm=0.05, mark_mm=0.3, blind=0.03, frame_deg=0.15, frame_mm=0.1, point_mm=0.1,
+        amplitude=0.0,
+        turn_deg=0.1,
+        shift_mm=0.05,
+        mark_mm=0.3,
+        blind=0.03,
+        frame_deg=0.15,
+        frame_mm=0.1,
+        point_mm=0.1,
     ),
-)  # fmt: skip
+)
 #: Of those that go on from the first.
 THEN = replace(CONFIG, epochs=6, patience=6, rate=2e-3)
 FIGURES = ("exact", "within_one", "kappa", "mae", "auc", "side", "severity_sd")
@@ -51,8 +63,18 @@ def make_data(work: Path) -> None:
     """Step 1, and the test subjects for step 4."""
     for name, seed in (("train", 11), ("test", 12)):
         _raw("--seen", work / name, "--seed", seed, "--out", work / f"raw_{name}")
-    _raw("--true", work / "examples_true", "--like", work / "raw_train", "--truth", work / "true_of_train",
-         "--out", work / "raw_sim", "--most", SIMULATED)  # fmt: skip
+    _raw(
+        "--true",
+        work / "examples_true",
+        "--like",
+        work / "raw_train",
+        "--truth",
+        work / "true_of_train",
+        "--out",
+        work / "raw_sim",
+        "--most",
+        SIMULATED,
+    )
 
 
 def _raw(*arguments: object) -> None:
@@ -104,8 +126,10 @@ def main() -> None:
     truth = truth_of(tests)
     for name, path in weights.items():
         found = evaluate(by_model(str(path), tests), truth, np.random.default_rng(0), names=FIGURES).figures
-        _say(f"{name} on {len(tests)} subjects: " + ", ".join(
-            f"{k} {v.value:.3f} [{v.low:.3f}, {v.high:.3f}]" for k, v in found.items()))  # fmt: skip
+        _say(
+            f"{name} on {len(tests)} subjects: "
+            + ", ".join(f"{k} {v.value:.3f} [{v.low:.3f}, {v.high:.3f}]" for k, v in found.items())
+        )
 
 
 if __name__ == "__main__":

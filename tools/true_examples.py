@@ -111,15 +111,26 @@ def make(out: Path, seed: int, subject: int) -> None:
     patient, kind = patient_of(seed, subject)
     truth = truth_of(patient)
     assert truth.scales.sunnybrook is not None
-    labels = labels_from_truth({
-        "house_brackmann": truth.house_brackmann, "side": truth.side, "severity": truth.severity,
-        "region_function": truth.region_function, "sunnybrook": asdict(truth.scales.sunnybrook),
-        "composite": truth.scales.sunnybrook.composite, "eface": asdict(truth.scales.eface),
-    })  # fmt: skip
+    labels = labels_from_truth(
+        {
+            "house_brackmann": truth.house_brackmann,
+            "side": truth.side,
+            "severity": truth.severity,
+            "region_function": truth.region_function,
+            "sunnybrook": asdict(truth.scales.sunnybrook),
+            "composite": truth.scales.sunnybrook.composite,
+            "eface": asdict(truth.scales.eface),
+        }
+    )
     facts = {
-        "subject": f"true-{seed}-{subject:05d}", "kind": kind, "scanner": "none", "state": truth.state,
-        "age_years": patient.years, "male": patient.male, "branches": dict(truth.branches),
-    }  # fmt: skip
+        "subject": f"true-{seed}-{subject:05d}",
+        "kind": kind,
+        "scanner": "none",
+        "state": truth.state,
+        "age_years": patient.years,
+        "male": patient.male,
+        "branches": dict(truth.branches),
+    }
     vertices = {name: patient.vertices(name) for name in EXPRESSIONS}
     write_example(file, true_example(vertices, labels, facts, np.random.default_rng([seed, subject, 1])))
 

@@ -19,12 +19,20 @@ from face3d.scan import FaceScan
 from face3d.values import Value
 
 #: The protocol, in the order in which it is asked for; names as in manifests. `rest` is the one that cannot be missing.
-EXPRESSIONS: Mapping[str, str] = MappingProxyType({
-    "rest": "face at rest", "brow_raise": "raise the brows", "gentle_eye_closure": "close the eyes gently",
-    "tight_eye_closure": "close the eyes tightly", "closed_smile": "smile with closed lips",
-    "open_smile": "full smile showing teeth", "snarl": "wrinkle the nose", "lip_pucker": "pucker the lips",
-    "lower_lip_depression": "show the lower teeth, as in a long E", "cheek_puff": "puff the cheeks",
-})  # fmt: skip
+EXPRESSIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "rest": "face at rest",
+        "brow_raise": "raise the brows",
+        "gentle_eye_closure": "close the eyes gently",
+        "tight_eye_closure": "close the eyes tightly",
+        "closed_smile": "smile with closed lips",
+        "open_smile": "full smile showing teeth",
+        "snarl": "wrinkle the nose",
+        "lip_pucker": "pucker the lips",
+        "lower_lip_depression": "show the lower teeth, as in a long E",
+        "cheek_puff": "puff the cheeks",
+    }
+)
 
 #: Who is ill: a side, or neither of them.
 AFFECTED = ("left", "right", "both", "none")

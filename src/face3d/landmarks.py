@@ -10,20 +10,38 @@ from typing import TypeVar
 
 #: On the symmetry plane of a symmetric face, top to bottom.
 MIDLINE: Mapping[str, str] = {
-    "tr": "trichion", "g": "glabella", "n": "nasion", "prn": "pronasale", "c": "columella apex", "sn": "subnasale",
-    "ls": "labiale superius", "sto": "stomion", "li": "labiale inferius", "sl": "sublabiale", "pg": "pogonion",
+    "tr": "trichion",
+    "g": "glabella",
+    "n": "nasion",
+    "prn": "pronasale",
+    "c": "columella apex",
+    "sn": "subnasale",
+    "ls": "labiale superius",
+    "sto": "stomion",
+    "li": "labiale inferius",
+    "sl": "sublabiale",
+    "pg": "pogonion",
     "gn": "gnathion",
-}  # fmt: skip
+}
 
 #: One on each side.
 PAIRED: Mapping[str, str] = {
-    "en": "endocanthion, inner eye corner", "ex": "exocanthion, outer eye corner",
+    "en": "endocanthion, inner eye corner",
+    "ex": "exocanthion, outer eye corner",
     "ps": "palpebrale superius, highest point of the upper lid's edge",
     "pi": "palpebrale inferius, lowest point of the lower lid's edge",
-    "mb": "medial end of the brow", "sci": "superciliare, highest point of the brow", "lb": "lateral end of the brow",
-    "al": "alare", "ac": "alar curvature point", "ch": "cheilion, mouth corner", "cph": "crista philtri",
-    "t": "tragion", "go": "gonion", "zy": "zygion", "ft": "frontotemporale",
-}  # fmt: skip
+    "mb": "medial end of the brow",
+    "sci": "superciliare, highest point of the brow",
+    "lb": "lateral end of the brow",
+    "al": "alare",
+    "ac": "alar curvature point",
+    "ch": "cheilion, mouth corner",
+    "cph": "crista philtri",
+    "t": "tragion",
+    "go": "gonion",
+    "zy": "zygion",
+    "ft": "frontotemporale",
+}
 
 SIDES = ("left", "right")
 

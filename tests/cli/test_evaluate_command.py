@@ -25,10 +25,20 @@ def example(k: int, grade: int | None, by_rule: int | None) -> Example:
     rules = {"house_brackmann": by_rule, "severity": None if by_rule is None else (by_rule - 1) / 5, "side": side}
     severity = np.nan if grade is None else (grade - 1) / 5
     return Example(
-        np.zeros((n, 3)), np.zeros((n, 3)), np.zeros((9, n, 3)), np.zeros((marks, 3)), np.zeros((9, marks, 3)),
-        np.zeros((10, 4, 2)), np.zeros((10, 4, 2)), np.zeros((10, 6)), np.zeros((10, POINTS, 6)), {},
-        Labels(grade, side, severity), {"subject": f"s{k}", "scanner": "x", "male": float(k % 2)}, rules,
-    )  # fmt: skip
+        np.zeros((n, 3)),
+        np.zeros((n, 3)),
+        np.zeros((9, n, 3)),
+        np.zeros((marks, 3)),
+        np.zeros((9, marks, 3)),
+        np.zeros((10, 4, 2)),
+        np.zeros((10, 4, 2)),
+        np.zeros((10, 6)),
+        np.zeros((10, POINTS, 6)),
+        {},
+        Labels(grade, side, severity),
+        {"subject": f"s{k}", "scanner": "x", "male": float(k % 2)},
+        rules,
+    )
 
 
 def test_rules_on_stored_examples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

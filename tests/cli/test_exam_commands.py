@@ -83,10 +83,18 @@ def test_stored_results_of_two_people_are_refused(tmp_path: Path, capsys: pytest
 
 def test_norms_from_a_table(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
-    table = pd.DataFrame({
-        "subject": [f"s{i}" for i in range(20)], "visit": "", "measure": "brow_raise", "expression": "brow_raise",
-        "region": "brow", "side": "left", "value": rng.normal(9, 2, 20), "unit": "mm",
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "subject": [f"s{i}" for i in range(20)],
+            "visit": "",
+            "measure": "brow_raise",
+            "expression": "brow_raise",
+            "region": "brow",
+            "side": "left",
+            "value": rng.normal(9, 2, 20),
+            "unit": "mm",
+        }
+    )
     table.to_csv(tmp_path / "measures.csv", index=False)
     arguments = [
         "norms",
@@ -184,11 +192,17 @@ def test_the_other_command_is_named(
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["analyze", "study/p0/rest.ply"], ["exam", "study/p0"], ["compare", "study/p0", "study/p1"], ["study", "study"],
-        ["simulate"], ["train", "none.json"], ["evaluate", "rules", "study"], ["demo"],
+        ["analyze", "study/p0/rest.ply"],
+        ["exam", "study/p0"],
+        ["compare", "study/p0", "study/p1"],
+        ["study", "study"],
+        ["simulate"],
+        ["train", "none.json"],
+        ["evaluate", "rules", "study"],
+        ["demo"],
         ["norms", "measures.csv", "--population", "p", "--source", "s"],
     ],
-)  # fmt: skip
+)
 def test_a_place_that_cannot_be_written_is_told_before_measuring(
     tmp_path: Path, arguments: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

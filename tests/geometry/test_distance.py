@@ -33,8 +33,10 @@ def sphere(radius, n=60):
     faces = np.concatenate([np.c_[a, a + 1, b + 1], np.c_[a, b + 1, b]])
     top, bottom, ring = len(points), len(points) + 1, np.arange(rows)
     ahead = (ring + 1) % rows
-    caps = [np.c_[np.full(rows, top), ring * columns, ahead * columns],
-            np.c_[np.full(rows, bottom), ahead * columns + columns - 1, ring * columns + columns - 1]]  # fmt: skip
+    caps = [
+        np.c_[np.full(rows, top), ring * columns, ahead * columns],
+        np.c_[np.full(rows, bottom), ahead * columns + columns - 1, ring * columns + columns - 1],
+    ]
     return FaceScan(np.vstack([points, [[0, 0, radius], [0, 0, -radius]]]), np.concatenate([faces, *caps]))
 
 

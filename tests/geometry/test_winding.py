@@ -57,8 +57,10 @@ def test_what_no_winding_can_satisfy_keeps_its_seam():
     """A Moebius strip, and a face with a twisted strip from lip to lip: no region is turned for their sake."""
     n = 60
     t = np.linspace(0, 2 * np.pi, n, endpoint=False)
-    rim = [np.stack([(50 + s * np.cos(t / 2)) * np.cos(t), (50 + s * np.cos(t / 2)) * np.sin(t), s * np.sin(t / 2)], 1)
-           for s in (-10.0, 10.0)]  # fmt: skip
+    rim = [
+        np.stack([(50 + s * np.cos(t / 2)) * np.cos(t), (50 + s * np.cos(t / 2)) * np.sin(t), s * np.sin(t / 2)], 1)
+        for s in (-10.0, 10.0)
+    ]
     k = np.arange(n - 1)
     strip = np.concatenate([np.stack([k, k + 1, k + n], 1), np.stack([k + 1, k + 1 + n, k + n], 1)])
     twist = [[n - 1, n, 2 * n - 1], [n, 0, 2 * n - 1]]  # the last joins the first turned over

@@ -39,8 +39,16 @@ class LeftBrow(torch.nn.Module):
 
         up = batch["moves"][:, MOVEMENTS.index("brow_raise"), : GRID.pairs, 1]
         b = len(up)
-        return Outputs(torch.zeros(b, 6), 1 - 0.05 * (up**2).mean(1), torch.zeros(b, 3), torch.zeros(b, 2, 5),
-                       torch.zeros(b, 3), torch.zeros(b, 5), torch.zeros(b, 5), torch.zeros(b, 15))  # fmt: skip
+        return Outputs(
+            torch.zeros(b, 6),
+            1 - 0.05 * (up**2).mean(1),
+            torch.zeros(b, 3),
+            torch.zeros(b, 2, 5),
+            torch.zeros(b, 3),
+            torch.zeros(b, 5),
+            torch.zeros(b, 5),
+            torch.zeros(b, 15),
+        )
 
 
 def test_parts_add_up_and_lie_where_the_network_looks() -> None:

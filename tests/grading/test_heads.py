@@ -19,9 +19,15 @@ from face3d.reference.scales import house_brackmann_from_movement
 
 def said(**known: torch.Tensor) -> Outputs:
     values = Outputs(
-        torch.full((1, 6), 1 / 6), torch.tensor([0.5]), torch.zeros(1, 3), torch.full((1, 2, 5), 0.5),
-        torch.zeros(1, 3), torch.full((1, 5), 5.0), torch.zeros(1, 5), torch.full((1, 15), 100.0),
-    )  # fmt: skip
+        torch.full((1, 6), 1 / 6),
+        torch.tensor([0.5]),
+        torch.zeros(1, 3),
+        torch.full((1, 2, 5), 0.5),
+        torch.zeros(1, 3),
+        torch.full((1, 5), 5.0),
+        torch.zeros(1, 5),
+        torch.full((1, 15), 100.0),
+    )
     return values._replace(**known)
 
 

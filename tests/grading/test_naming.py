@@ -27,11 +27,16 @@ def grid(template: FaceTemplate) -> Grid:
 
 #: expression -> movement units by part of their names, of the ARKit-named set
 _MOVED = {
-    "brow_raise": ("browOuterUp", "browInnerUp"), "gentle_eye_closure": ("eyeBlink",),
-    "tight_eye_closure": ("eyeBlink", "eyeSquint", "cheekSquint"), "closed_smile": ("mouthSmile",),
-    "open_smile": ("mouthSmile", "mouthUpperUp"), "snarl": ("noseSneer",), "lip_pucker": ("mouthPucker",),
-    "lower_lip_depression": ("mouthLowerDown", "mouthStretch"), "cheek_puff": ("cheekPuff",),
-}  # fmt: skip
+    "brow_raise": ("browOuterUp", "browInnerUp"),
+    "gentle_eye_closure": ("eyeBlink",),
+    "tight_eye_closure": ("eyeBlink", "eyeSquint", "cheekSquint"),
+    "closed_smile": ("mouthSmile",),
+    "open_smile": ("mouthSmile", "mouthUpperUp"),
+    "snarl": ("noseSneer",),
+    "lip_pucker": ("mouthPucker",),
+    "lower_lip_depression": ("mouthLowerDown", "mouthStretch"),
+    "cheek_puff": ("cheekPuff",),
+}
 
 
 def patient(template: FaceTemplate, grid: Grid, ill: float = 1.0, seed: int = 0) -> Example:
@@ -45,9 +50,17 @@ def patient(template: FaceTemplate, grid: Grid, ill: float = 1.0, seed: int = 0)
     at_nodes = np.stack([grid.means(m) for m in moves]) + rng.normal(0, 0.2, (9, len(grid.nodes), 3))
     n, marks = len(grid.nodes), len(MARKS)
     return Example(
-        grid.positions, np.zeros((n, 3)), at_nodes, np.zeros((marks, 3)), np.zeros((9, marks, 3)),
-        np.zeros((10, 4, 2)), np.zeros((10, 4, 2)), np.zeros((10, 6)), np.zeros((10, POINTS, 6)), {},
-    )  # fmt: skip
+        grid.positions,
+        np.zeros((n, 3)),
+        at_nodes,
+        np.zeros((marks, 3)),
+        np.zeros((9, marks, 3)),
+        np.zeros((10, 4, 2)),
+        np.zeros((10, 4, 2)),
+        np.zeros((10, 6)),
+        np.zeros((10, POINTS, 6)),
+        {},
+    )
 
 
 def swapped(e: Example, a: int, b: int) -> Example:

@@ -47,10 +47,23 @@ def test_text_with_decimal_commas(tmp_path, gap):
 
 @pytest.mark.parametrize(
     "head",
-    ["x y z\n", "X,Y,Z\n", '"x";"y";"z"\n', "//X Y Z\n", "# x y z\n", "# a scan\n\n// of a sheet\n", "63\n",
-     " 63 \r\n\r\n", "# 63 points\n", "Points:0,Points:1,Points:2\n", "X [mm], Y [mm], Z [mm]\n", "63\nx y z\n",
-     "\ufeff", "\ufeffx y z\n"],
-)  # fmt: skip
+    [
+        "x y z\n",
+        "X,Y,Z\n",
+        '"x";"y";"z"\n',
+        "//X Y Z\n",
+        "# x y z\n",
+        "# a scan\n\n// of a sheet\n",
+        "63\n",
+        " 63 \r\n\r\n",
+        "# 63 points\n",
+        "Points:0,Points:1,Points:2\n",
+        "X [mm], Y [mm], Z [mm]\n",
+        "63\nx y z\n",
+        "\ufeff",
+        "\ufeffx y z\n",
+    ],
+)
 def test_text_with_what_may_stand_before_the_points(tmp_path, head):
     check(save(tmp_path, "a.xyz", head + rows(POINTS)))
     check(save(tmp_path, "a.xyz", head + rows(POINTS).replace("\n", " # point\n", 3) + "\n\n\0"), note="padding")
@@ -60,11 +73,15 @@ def test_text_columns(tmp_path):
     """Colours and normals by what stands in the columns, or by their names; the rest is left out."""
     weak = np.linspace(0, 400, 63).round(1)
     for columns, note in (
-        ((POINTS, RGB, NORMALS), None), ((POINTS, NORMALS, RGB), None), ((POINTS, RGB / 255), None),
-        ((POINTS, RGB, np.full(63, 255)), "left out: 7"), ((POINTS, weak, RGB), "left out: 4"),
-        ((POINTS, NORMALS, weak, RGB), "left out: 7"), ((np.arange(63), POINTS, RGB), "left out: 1"),
+        ((POINTS, RGB, NORMALS), None),
+        ((POINTS, NORMALS, RGB), None),
+        ((POINTS, RGB / 255), None),
+        ((POINTS, RGB, np.full(63, 255)), "left out: 7"),
+        ((POINTS, weak, RGB), "left out: 4"),
+        ((POINTS, NORMALS, weak, RGB), "left out: 7"),
+        ((np.arange(63), POINTS, RGB), "left out: 1"),
         ((np.arange(1, 64), POINTS, NORMALS, RGB), "left out: 1"),
-    ):  # fmt: skip
+    ):
         check(save(tmp_path, "a.xyz", rows(*columns)), colors=True, note=note)
     check(save(tmp_path, "a.xyz", rows(POINTS, weak)), note="left out: 4")
     check(save(tmp_path, "a.xyz", rows(POINTS, NORMALS)))
@@ -97,10 +114,14 @@ def test_text_of_counted_blocks(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "said"),
-    [("1 2\n", "line 64: 2 numbers"), ("1 2 3 4\n", "line 64: 4 numbers"),
-     ("1 two 3\n", "line 64: '1 two 3' is not all numbers"),
-     ("1 nan 3\n", "vertex 63 .* not finite"), ("inf 1 1\n", "vertex 63 .* not finite")],
-)  # fmt: skip
+    [
+        ("1 2\n", "line 64: 2 numbers"),
+        ("1 2 3 4\n", "line 64: 4 numbers"),
+        ("1 two 3\n", "line 64: '1 two 3' is not all numbers"),
+        ("1 nan 3\n", "vertex 63 .* not finite"),
+        ("inf 1 1\n", "vertex 63 .* not finite"),
+    ],
+)
 def test_text_that_is_damaged(tmp_path, line, said):
     with pytest.raises(ScanError, match=said):
         read_scan(save(tmp_path, "a.xyz", rows(POINTS) + line))
@@ -191,14 +212,16 @@ def test_pcd(tmp_path, kind):
     )
     check(save(tmp_path, "a.pcd", pcd_header("ascii", **head) + text), colors=True)
     for data in (
-        binary + table.tobytes()[:-1], squeezed + packed[:-1], pcd_header("ascii", **head) + text[:-30] + "\n",
+        binary + table.tobytes()[:-1],
+        squeezed + packed[:-1],
+        pcd_header("ascii", **head) + text[:-30] + "\n",
         squeezed[:-8] + struct.pack("<II", len(packed), len(apart) + 4) + packed,
         squeezed + b"\xff\xff\xff" + packed[3:],
         pcd_header("ascii", **head) + text + "1 2 3 0 0 0 0 0\n",
         binary + table.tobytes() + table[:1].tobytes()[:-1] + b"x",
         binary.replace(b"FIELDS x", b"FIELDS w") + table.tobytes(),
         binary.replace(b"WIDTH 7", b"WIDTH 8") + table.tobytes(),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ScanError):
             read_scan(save(tmp_path, "a.pcd", data))
 
@@ -252,13 +275,19 @@ def test_vtk_polydata(tmp_path, binary):
         note=None if binary else "padding",
     )
     more = [
-        ("FIELD FieldData 1\ntime 1 1 double", np.array([0.5])), points,
+        ("FIELD FieldData 1\ntime 1 1 double", np.array([0.5])),
+        points,
         ("METADATA\nINFORMATION 1\nNAME x\nDATA 1\n", None),
-        (f"VERTICES 1 {1 + 4}", np.array([4, 0, 1, 2, 3], "i4")), ("LINES 1 3", np.array([2, 0, 1], "i4")), polygons,
-        (f"CELL_DATA {len(FACES)}", None), ("NORMALS n float", np.zeros((len(FACES), 3), "f4")),
-        (f"POINT_DATA {len(POINTS)}", None), ("FIELD FieldData 1\nheight 1 63 double", POINTS[:, 2].copy()), shades,
+        (f"VERTICES 1 {1 + 4}", np.array([4, 0, 1, 2, 3], "i4")),
+        ("LINES 1 3", np.array([2, 0, 1], "i4")),
+        polygons,
+        (f"CELL_DATA {len(FACES)}", None),
+        ("NORMALS n float", np.zeros((len(FACES), 3), "f4")),
+        (f"POINT_DATA {len(POINTS)}", None),
+        ("FIELD FieldData 1\nheight 1 63 double", POINTS[:, 2].copy()),
+        shades,
         ("SOMETHING unknown", None),
-    ]  # fmt: skip
+    ]
     check(save(tmp_path, "a.vtk", vtk(binary, more)), colors=True, faces=96)
     corners = FACES.ravel().astype("i8")
     ends = np.arange(0, 3 * len(FACES) + 1, 3)
@@ -281,14 +310,20 @@ def test_vtk_polydata(tmp_path, binary):
     assert scan.faces.tolist() == [[0, 1, 8], [0, 8, 7], [1, 2, 8]] and "2 faces of 1 or 2 corners" in scan.notes[0]
     whole = vtk(binary, [points, polygons])
     for data in (
-        whole[: len(whole) // 2], whole[:-40], whole.replace(b"POLYGONS 96", b"POLYGONS 97"),
-        whole.replace(b"POLYDATA", b"UNSTRUCTURED_GRID"), whole.replace(b"POLYGONS", b"POLYGOMS"),
-        whole.replace(b"POINTS 63", b"POINTS 64"), whole.replace(b"POINTS 63", b"POINTS 9999999999"),
+        whole[: len(whole) // 2],
+        whole[:-40],
+        whole.replace(b"POLYGONS 96", b"POLYGONS 97"),
+        whole.replace(b"POLYDATA", b"UNSTRUCTURED_GRID"),
+        whole.replace(b"POLYGONS", b"POLYGOMS"),
+        whole.replace(b"POINTS 63", b"POINTS 64"),
+        whole.replace(b"POINTS 63", b"POINTS 9999999999"),
         vtk(binary, [points, ("POLYGONS 1 4", np.array([3, 0, 1, 63], "i4"))]),
         vtk(binary, [points, ("POLYGONS 1 4", np.array([3, 0, 1, -1], "i4"))]),
-        vtk(binary, [points, ("POLYGONS 1 1", np.array([0], "i4"))]), vtk(binary, []),
-        vtk(binary, [newer[0], newer[1]]), vtk(binary, [points, newer[1], ("CONNECTIVITY vtktypeint64", corners + 60)]),
-    ):  # fmt: skip
+        vtk(binary, [points, ("POLYGONS 1 1", np.array([0], "i4"))]),
+        vtk(binary, []),
+        vtk(binary, [newer[0], newer[1]]),
+        vtk(binary, [points, newer[1], ("CONNECTIVITY vtktypeint64", corners + 60)]),
+    ):
         with pytest.raises(ScanError):
             read_scan(save(tmp_path, "a.vtk", data), units="mm")
 

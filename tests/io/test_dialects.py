@@ -192,9 +192,15 @@ def colored(columns: np.ndarray, pattern: str) -> str:
 
 @pytest.mark.parametrize(
     ("unit", "alpha", "pattern"),
-    [(1, None, "%d %d %d"), (255, None, "%.6f %.6f %.6f"), (1, 255, "%d %d %d %d"), (255, 1, "%.6f %.6f %.6f %.1f"),
-     (1, 1, "%d %d %d %.1f"), (255, 0.5, "%.6f %.6f %.6f %.2f")],
-)  # fmt: skip
+    [
+        (1, None, "%d %d %d"),
+        (255, None, "%.6f %.6f %.6f"),
+        (1, 255, "%d %d %d %d"),
+        (255, 1, "%.6f %.6f %.6f %.1f"),
+        (1, 1, "%d %d %d %.1f"),
+        (255, 0.5, "%.6f %.6f %.6f %.2f"),
+    ],
+)
 def test_obj_colors_with_and_without_alpha(tmp_path, unit, alpha, pattern):
     columns = RGB / unit if alpha is None else np.column_stack([RGB / unit, np.full(63, alpha)])
     scan = read_scan(save(tmp_path, "a.obj", colored(columns, pattern)))
@@ -307,10 +313,16 @@ def reflowed(text: str, width: int) -> str:
 
 @pytest.mark.parametrize(
     "body",
-    [reflowed(ROWS + TRIANGLES, 10), reflowed(ROWS + TRIANGLES, 1), reflowed(ROWS + TRIANGLES, 10**6),
-     reflowed(ROWS, 2) + TRIANGLES, ROWS + TRIANGLES.replace("3 ", "3\n"), reflowed(ROWS, 7) + reflowed(TRIANGLES, 3)],
+    [
+        reflowed(ROWS + TRIANGLES, 10),
+        reflowed(ROWS + TRIANGLES, 1),
+        reflowed(ROWS + TRIANGLES, 10**6),
+        reflowed(ROWS, 2) + TRIANGLES,
+        ROWS + TRIANGLES.replace("3 ", "3\n"),
+        reflowed(ROWS, 7) + reflowed(TRIANGLES, 3),
+    ],
     ids=["ten a line", "one a line", "one line", "rows of two", "count apart", "seven and three"],
-)  # fmt: skip
+)
 def test_ply_ascii_wrapped_over_lines(tmp_path, body):
     check(save(tmp_path, "a.ply", header("ascii") + body), "wrapped")
     for count in (62, 64):  # a wrong count is no wrapping

@@ -41,18 +41,24 @@ def test_smallest_form(tmp_path: Path) -> None:
 
 def test_full_form_keeps_everything_and_orders_expressions(tmp_path: Path) -> None:
     manifest = {
-        "subject": "p1", "visit": "post", "date": "2024-05-06", "units": "cm", "affected_side": "left",
+        "subject": "p1",
+        "visit": "post",
+        "date": "2024-05-06",
+        "units": "cm",
+        "affected_side": "left",
         "device": "3dMD",
         "scans": {"open_smile": {"path": "s.ply", "units": "m", "landmarks": "s.csv"}, "rest": "r.ply", "snarl": None},
         "landmarks": {"rest": "r.csv"},
         "sequences": {"open_smile": {"path": "frames", "fps": 60}},
         "grades": {
-            "house_brackmann": 4, "rater": "A",
+            "house_brackmann": 4,
+            "rater": "A",
             "sunnybrook": {"eye": 1, "nasolabial": 1, "mouth": 0, "voluntary": [3, 4, 3, 2, 3]},
             "eface": {"brow_raise": 60},
         },
-        "clinical": {"age_years": 44.0, "cause": "Bell"}, "ward": "B2",
-    }  # fmt: skip
+        "clinical": {"age_years": 44.0, "cause": "Bell"},
+        "ward": "B2",
+    }
     folder = folder_with(tmp_path, manifest, "s.ply", "s.csv", "r.ply", "r.csv", "frames/0.ply")
     exam = read_exam(folder)
     assert exam.expressions == ("rest", "open_smile")
@@ -114,7 +120,7 @@ def test_full_form_keeps_everything_and_orders_expressions(tmp_path: Path) -> No
         ({"date": "2024-02-30"}, "no day of the calendar"),
         ({"date": 0}, "date: 0 is no date as YYYY-MM-DD"),
     ],
-)  # fmt: skip
+)
 def test_faults_name_the_field(tmp_path: Path, change: dict, field: str) -> None:
     manifest = {"subject": "p", "scans": {"rest": "rest.ply"}} | change
     folder = folder_with(tmp_path / "exam", manifest, "rest.ply")
@@ -152,8 +158,14 @@ def test_all_faults_of_a_manifest_are_told(tmp_path: Path) -> None:
     manifest = {"scans": scans, "units": "inch", "clinical": {"age_years": "thirty"}, "date": "1.2.2024"}
     found = reading(folder_with(tmp_path, manifest, "rest.ply"))
     assert {f.field for f in found.faults} == {
-        "scans.open_smyle", "scans.snarl", "scans.cheek_puff", "units", "clinical", "date", "subject",
-    }  # fmt: skip
+        "scans.open_smyle",
+        "scans.snarl",
+        "scans.cheek_puff",
+        "units",
+        "clinical",
+        "date",
+        "subject",
+    }
     assert list(found.scans) == ["rest"]
     with pytest.raises(SchemaError, match=r"and 6 more: face3d validate"):
         read_exam(tmp_path)
@@ -170,15 +182,24 @@ def test_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("stem", "expression"),
     [
-        ("rest", "rest"), ("p017_Open-Smile", "open_smile"), ("closed_smile", "closed_smile"), ("smile", "open_smile"),
-        ("sub-01_ses-2_task-lipPucker_face", "lip_pucker"), ("p_neutral", "rest"),
+        ("rest", "rest"),
+        ("p017_Open-Smile", "open_smile"),
+        ("closed_smile", "closed_smile"),
+        ("smile", "open_smile"),
+        ("sub-01_ses-2_task-lipPucker_face", "lip_pucker"),
+        ("p_neutral", "rest"),
         ("tight_eye_closure", "tight_eye_closure"),
-        ("03 cheek puff", "cheek_puff"), ("textured", None), ("sub-01_task-jump_face", None),
-        ("closedMouthSmile", "closed_smile"), ("p1_close_smile", "closed_smile"), ("open_smyle", None),
-        ("tight_eyes_closed", "tight_eye_closure"), ("forced_eye_closure", "tight_eye_closure"),
+        ("03 cheek puff", "cheek_puff"),
+        ("textured", None),
+        ("sub-01_task-jump_face", None),
+        ("closedMouthSmile", "closed_smile"),
+        ("p1_close_smile", "closed_smile"),
+        ("open_smyle", None),
+        ("tight_eyes_closed", "tight_eye_closure"),
+        ("forced_eye_closure", "tight_eye_closure"),
         ("eyes_closed", "gentle_eye_closure"),
     ],
-)  # fmt: skip
+)
 def test_expression_from_file_name(stem: str, expression: str | None) -> None:
     assert expression_of(stem) == expression
 

@@ -18,9 +18,30 @@ from face3d.scan import FaceScan
 
 #: What a mutation may put in place of a number or a few bytes: the values at which readers go wrong.
 _WORDS = (
-    b"-1", b"0", b"4294967295", b"2147483648", b"99999999999999999999", b"nan", b"inf", b"1e999", b"-", b"", b"\0",
-    b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\0", b"../../x", b"<", b"]", b'"', b"{", b"\n", b" ", b"\r", b"/",
-)  # fmt: skip
+    b"-1",
+    b"0",
+    b"4294967295",
+    b"2147483648",
+    b"99999999999999999999",
+    b"nan",
+    b"inf",
+    b"1e999",
+    b"-",
+    b"",
+    b"\0",
+    b"\xff\xff\xff\xff",
+    b"\xff\xff\xff\x7f",
+    b"\0\0\0\0",
+    b"../../x",
+    b"<",
+    b"]",
+    b'"',
+    b"{",
+    b"\n",
+    b" ",
+    b"\r",
+    b"/",
+)
 
 
 def seeds(folder: Path) -> dict[str, bytes]:
@@ -48,23 +69,31 @@ def seeds(folder: Path) -> dict[str, bytes]:
         + mixed
     )
     out["_uv.obj"] = (
-        "mtllib a.mtl\n" + "".join(f"v {r}\n" for r in rows.splitlines()) + "vt 0 0\nvt 1 0\nvt 1 1 # corner\n"
+        "mtllib a.mtl\n"
+        + "".join(f"v {r}\n" for r in rows.splitlines())
+        + "vt 0 0\nvt 1 0\nvt 1 1 # corner\n"
         + "".join(f"f {a + 1}/1/1 {b + 1}/2/1 {c - 25}/3/1\n" for a, b, c in faces.tolist())
-    ).encode()  # fmt: skip
+    ).encode()
     facet = "facet normal 0 0 1\nouter loop\n{}endloop\nendfacet\n"
     corners = ("".join(f"vertex {a} {b} {c}\n" for a, b, c in points[f].tolist()) for f in faces)
     out["_ascii.stl"] = ("solid a\n" + "".join(facet.format(c) for c in corners) + "endsolid a\n").encode()
     binary = points.astype("<f4").tobytes() + faces.astype("<u2").tobytes()
     document = {
-        "asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": [0]}],
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0]}],
         "nodes": [{"mesh": 0, "matrix": [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 5, 0, 0, 1]}],
         "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
-        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 25, "type": "VEC3"},
-                      {"bufferView": 1, "componentType": 5123, "count": faces.size, "type": "SCALAR"}],
-        "bufferViews": [{"buffer": 0, "byteLength": 300},
-                        {"buffer": 0, "byteOffset": 300, "byteLength": 2 * faces.size}],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": 25, "type": "VEC3"},
+            {"bufferView": 1, "componentType": 5123, "count": faces.size, "type": "SCALAR"},
+        ],
+        "bufferViews": [
+            {"buffer": 0, "byteLength": 300},
+            {"buffer": 0, "byteOffset": 300, "byteLength": 2 * faces.size},
+        ],
         "buffers": [{"byteLength": len(binary)}],
-    }  # fmt: skip
+    }
     text = json.dumps(document).encode()
     text += b" " * (-len(text) % 4)
     chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
@@ -109,36 +138,44 @@ def dialects(points: np.ndarray, faces: np.ndarray) -> dict[str, bytes]:
     polygons = np.column_stack([np.full(32, 3), faces])
     for name, binary in ((".vtk", False), ("_binary.vtk", True)):
         sections = [
-            ("POINTS 25 float", points.astype("f4")), ("POLYGONS 32 128", polygons.astype("i4")),
+            ("POINTS 25 float", points.astype("f4")),
+            ("POLYGONS 32 128", polygons.astype("i4")),
             ("POINT_DATA 25\nSCALARS rgb unsigned_char 3\nLOOKUP_TABLE default", shades.astype("u1")),
-        ]  # fmt: skip
+        ]
         out[name] = vtk(binary, sections)
     corners = faces.ravel().astype("i8")
     ends = np.arange(0, 97, 3)
     out["_5.vtk"] = vtk(
         True,
-        [("POINTS 25 double", points), (f"POLYGONS {len(ends)} {len(corners)}\nOFFSETS vtktypeint64", ends),
-         ("CONNECTIVITY vtktypeint64", corners)],
-    )  # fmt: skip
+        [
+            ("POINTS 25 double", points),
+            (f"POLYGONS {len(ends)} {len(corners)}\nOFFSETS vtktypeint64", ends),
+            ("CONNECTIVITY vtktypeint64", corners),
+        ],
+    )
     xyz = "property float x\nproperty float y\nproperty float z\n"
     at = np.arange(25).reshape(5, 5)
     strips = [i for row in range(4) for i in (*np.column_stack([at[row + 1], at[row]]).ravel().tolist(), -1)]
     out["_strips.ply"] = (
-        f"ply\nformat binary_little_endian 1.0\nelement vertex 25\n{xyz}element tristrips 1\n"
-        "property list int int vertex_indices\nend_header\n"
-    ).encode() + points.astype("<f4").tobytes() + np.array([len(strips), *strips], "<i4").tobytes()  # fmt: skip
+        (
+            f"ply\nformat binary_little_endian 1.0\nelement vertex 25\n{xyz}element tristrips 1\n"
+            "property list int int vertex_indices\nend_header\n"
+        ).encode()
+        + points.astype("<f4").tobytes()
+        + np.array([len(strips), *strips], "<i4").tobytes()
+    )
     lists = "property list uchar uint seen\nproperty uchar red\nproperty uchar green\nproperty uchar blue\n"
     out["_cloud.ply"] = (
         f"ply\nformat binary_big_endian 1.0\nelement vertex 25\n{xyz}{lists}end_header\n".encode()
         + b"".join(struct.pack(f">3fB{i}I3B", *p, i, *range(i), 1, 2, 3) for i, p in enumerate(points.tolist()))
-    )  # fmt: skip
+    )
     words = " ".join(f"{a} {b} {c}" for a, b, c in points.tolist()).split()
     words += " ".join(f"3 {a} {b} {c}" for a, b, c in faces.tolist()).split()
     out["_wrapped.ply"] = (
         f"ply \nformat ascii 1.0\nelement vertex 25\n{xyz}element face 32\n"
         "property list uchar int vertex_indices\nend_header\n"
         + "".join(" ".join(words[i : i + 10]) + "\n" for i in range(0, len(words), 10))
-    ).encode()  # fmt: skip
+    ).encode()
     facets = ("".join(f" vertex {a} {b} {c}" for a, b, c in points[f].tolist()) for f in faces)
     out["_lines.stl"] = (
         "\nsolid a\n" + "".join(f"facet normal 0 0 1 outer loop{c}\n" for c in facets) + "endsolid\n"
@@ -155,9 +192,10 @@ def rigged(points: np.ndarray, faces: np.ndarray) -> bytes:
     file = Glb(points, faces)
     document = file.document
     document["accessors"][0]["sparse"] = {
-        "count": 2, "indices": {"bufferView": file.view(np.array([1, 3]), "u1"), "componentType": 5121},
+        "count": 2,
+        "indices": {"bufferView": file.view(np.array([1, 3]), "u1"), "componentType": 5121},
         "values": {"bufferView": file.view(points[[1, 3]] + 1, "f4")},
-    }  # fmt: skip
+    }
     file.primitive["targets"] = [{"POSITION": file.add(points * 0.1, "f4")}]
     document["meshes"][0]["weights"] = [0.5]
     document["nodes"] = [{"mesh": 0, "skin": 0}, {"scale": [2, 2, 2]}, {"translation": [0, 0, 4]}]
@@ -167,7 +205,7 @@ def rigged(points: np.ndarray, faces: np.ndarray) -> bytes:
     file.primitive["attributes"] |= {
         "JOINTS_0": file.add(np.tile([0, 1, 0, 0], (25, 1)), "u1"),
         "WEIGHTS_0": file.add(np.tile([0.5, 0.5, 0, 0], (25, 1)), "f4"),
-    }  # fmt: skip
+    }
     return file.data()
 
 

@@ -25,10 +25,13 @@ class Glb:
     def __init__(self, points: np.ndarray = SQUARE, faces: np.ndarray = TRIANGLES) -> None:
         self.binary = b""
         self.document: dict[str, Any] = {
-            "asset": {"version": "2.0"}, "scenes": [{"nodes": [0]}], "nodes": [{"mesh": 0}],
+            "asset": {"version": "2.0"},
+            "scenes": [{"nodes": [0]}],
+            "nodes": [{"mesh": 0}],
             "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1}]}],
-            "accessors": [], "bufferViews": [],
-        }  # fmt: skip
+            "accessors": [],
+            "bufferViews": [],
+        }
         self.add(points, "f4")
         self.add(faces.reshape(-1, 1), "u2")
         self.primitive = self.document["meshes"][0]["primitives"][0]
@@ -42,8 +45,12 @@ class Glb:
 
     def add(self, values: Any, kind: str, **more: Any) -> int:
         array = np.atleast_2d(np.asarray(values))
-        entry = {"bufferView": self.view(array, kind), "componentType": _CODES[kind], "count": len(array),
-                 "type": _TYPES[array.shape[1]]}  # fmt: skip
+        entry = {
+            "bufferView": self.view(array, kind),
+            "componentType": _CODES[kind],
+            "count": len(array),
+            "type": _TYPES[array.shape[1]],
+        }
         self.document["accessors"].append(entry | more)
         return len(self.document["accessors"]) - 1
 
@@ -88,17 +95,22 @@ def test_a_file_padded_behind_its_end(tmp_path):
 
 def test_sparse_positions(tmp_path):
     file = Glb()
-    sparse = {"count": 2, "indices": {"bufferView": file.view(np.array([1, 3]), "u1"), "componentType": 5121},
-              "values": {"bufferView": file.view(np.array([[1, 2, 3], [4, 5, 6]]), "f4")}}  # fmt: skip
+    sparse = {
+        "count": 2,
+        "indices": {"bufferView": file.view(np.array([1, 3]), "u1"), "componentType": 5121},
+        "values": {"bufferView": file.view(np.array([[1, 2, 3], [4, 5, 6]]), "f4")},
+    }
     file.document["accessors"][0]["sparse"] = sparse
     assert file.read(tmp_path).vertices.tolist() == [[0, 0, 0], [1, 2, 3], [100, 100, 0], [4, 5, 6]]
     del file.document["accessors"][0]["bufferView"]  # the rest is zero
     assert file.read(tmp_path).vertices.tolist() == [[0, 0, 0], [1, 2, 3], [0, 0, 0], [4, 5, 6]]
     for change in (
-        {"count": 5}, {"count": 3}, {"indices": {"bufferView": 2, "componentType": 5126}},
+        {"count": 5},
+        {"count": 3},
+        {"indices": {"bufferView": 2, "componentType": 5126}},
         {"indices": {"bufferView": file.view(np.array([1, 4]), "u1"), "componentType": 5121}},
         {"values": {"bufferView": 99}},
-    ):  # fmt: skip
+    ):
         file.document["accessors"][0]["sparse"] = sparse | change
         with pytest.raises(ScanError):
             file.read(tmp_path)
@@ -193,11 +205,16 @@ def test_skins_that_are_damaged(tmp_path):
     zero = np.zeros((4, 4))
     assert skinned(zero, one).read(tmp_path)
     for file, said in (
-        (skinned(zero + 2, one), "joint"), (skinned(zero, -one), "joint"), (skinned(zero, one * np.nan), "joint"),
-        (skinned(zero, zero), "hangs on no joint"), (skinned(zero[:3], one), "of 4"), (skinned(None, None), "JOINTS_0"),
-        (skinned(zero, one, {"joints": [7]}), "does not show"), (skinned(zero, one, {"joints": []}), "joints"),
+        (skinned(zero + 2, one), "joint"),
+        (skinned(zero, -one), "joint"),
+        (skinned(zero, one * np.nan), "joint"),
+        (skinned(zero, zero), "hangs on no joint"),
+        (skinned(zero[:3], one), "of 4"),
+        (skinned(None, None), "JOINTS_0"),
+        (skinned(zero, one, {"joints": [7]}), "does not show"),
+        (skinned(zero, one, {"joints": []}), "joints"),
         (skinned(zero, one, {"joints": [1, 2], "inverseBindMatrices": 0}), "MAT4"),
-    ):  # fmt: skip
+    ):
         with pytest.raises(ScanError, match=said):
             file.read(tmp_path)
 
@@ -210,8 +227,11 @@ def test_extensions_of_pictures_only(tmp_path, name):
     uv = file.add(np.zeros((4, 2)), "f4")
     file.primitive |= {"material": 0}
     file.primitive["attributes"]["TEXCOORD_0"] = uv
-    file.document |= {"materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
-                      "textures": [{"extensions": {name: {"source": 0}}}], "images": [{"uri": "a.webp"}]}  # fmt: skip
+    file.document |= {
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+        "textures": [{"extensions": {name: {"source": 0}}}],
+        "images": [{"uri": "a.webp"}],
+    }
     assert not file.read(tmp_path).notes
     scan = file.read(tmp_path, texture=True)
     assert scan.texture is None and [f"no texture: the picture is stored by {name}" in n for n in scan.notes] == [True]
@@ -257,8 +277,11 @@ def test_texture_coordinates_that_do_not_fit(tmp_path):
     file = Glb()
     file.primitive["material"] = 0
     file.primitive["attributes"]["TEXCOORD_0"] = file.add(np.zeros((3, 2)), "f4")
-    file.document |= {"materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
-                      "textures": [{"source": 0}], "images": [{"uri": "a.png"}]}  # fmt: skip
+    file.document |= {
+        "materials": [{"pbrMetallicRoughness": {"baseColorTexture": {"index": 0}}}],
+        "textures": [{"source": 0}],
+        "images": [{"uri": "a.png"}],
+    }
     assert not file.read(tmp_path).notes
     scan = file.read(tmp_path, texture=True)
     assert scan.texture is None and scan.notes == ("no texture: 3 texture coordinates for 4 vertices",)

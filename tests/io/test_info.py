@@ -92,9 +92,12 @@ def test_a_texture_that_is_there(tmp_path):
 def test_units_by_name_and_by_number(tmp_path, capsys):
     path = textured(tmp_path)
     for options, width in (
-        (["--units", "in"], 3810), (["--units", "cm"], 1500), (["--scale", "0.5"], 75), (["--units", "0.5"], 75),
+        (["--units", "in"], 3810),
+        (["--units", "cm"], 1500),
+        (["--scale", "0.5"], 75),
+        (["--units", "0.5"], 75),
         ([], 150),
-    ):  # fmt: skip
+    ):
         assert cli.run(["info", str(path), "--json", *options]) == 0
         assert json.loads(capsys.readouterr().out)["extent_mm"][0] == pytest.approx(width)
     for options in (

@@ -43,20 +43,57 @@ def test_names_of_the_scheme_are_their_own():
 @pytest.mark.parametrize(
     ("written", "name"),
     [
-        ("en_l", "en_left"), ("enL", "en_left"), ("en_R", "en_right"), ("l_en", "en_left"), ("left_en", "en_left"),
-        ("ex right", "ex_right"), ("ExR", "ex_right"), ("EX_LEFT", "ex_left"), ("enl", "en_left"), ("chr", "ch_right"),
-        ("Right Exocanthion", "ex_right"), ("endocanthion-left", "en_left"), ("Inner canthus (L)", "en_left"),
-        ("cheilion.r", "ch_right"), ("Cph-L", "cph_left"), ("leftCheilion", "ch_left"), ("al.l", "al_left"),
-        ("Pronasale", "prn"), ("nose tip", "prn"), ("PRN", "prn"), ("Sn", "sn"), ("sl", "sl"), ("tr", "tr"),
+        ("en_l", "en_left"),
+        ("enL", "en_left"),
+        ("en_R", "en_right"),
+        ("l_en", "en_left"),
+        ("left_en", "en_left"),
+        ("ex right", "ex_right"),
+        ("ExR", "ex_right"),
+        ("EX_LEFT", "ex_left"),
+        ("enl", "en_left"),
+        ("chr", "ch_right"),
+        ("Right Exocanthion", "ex_right"),
+        ("endocanthion-left", "en_left"),
+        ("Inner canthus (L)", "en_left"),
+        ("cheilion.r", "ch_right"),
+        ("Cph-L", "cph_left"),
+        ("leftCheilion", "ch_left"),
+        ("al.l", "al_left"),
+        ("Pronasale", "prn"),
+        ("nose tip", "prn"),
+        ("PRN", "prn"),
+        ("Sn", "sn"),
+        ("sl", "sl"),
+        ("tr", "tr"),
         ("TR", "tr"),
-        ("tR", "t_right"), ("t_r", "t_right"), ("tl", "t_left"), ("Pog", "pg"), ("stomion", "sto"), ("al", "al"),
-        ("mole left", "mole left"), ("prn_left", "prn_left"), ("S000", "S000"), ("", ""),
+        ("tR", "t_right"),
+        ("t_r", "t_right"),
+        ("tl", "t_left"),
+        ("Pog", "pg"),
+        ("stomion", "sto"),
+        ("al", "al"),
+        ("mole left", "mole left"),
+        ("prn_left", "prn_left"),
+        ("S000", "S000"),
+        ("", ""),
         # A prime marks the skin over a point of bone: a scan has nothing else.
-        ("n'", "n"), ("N\u2019", "n"), ("Pog\u2032", "pg"), ("gn\u00b4", "gn"), ("G`", "g"), ("n\u02b9", "n"),
-        ("go'_left", "go_left"), ("Go_L'", "go_left"), ("zy\u2019 r", "zy_right"), ("soft tissue Nasion", "n"),
-        ("Soft-tissue pogonion", "pg"), ("soft tissue gonion left", "go_left"), ("x'", "x'"), ("St. Jo's", "St. Jo's"),
+        ("n'", "n"),
+        ("N\u2019", "n"),
+        ("Pog\u2032", "pg"),
+        ("gn\u00b4", "gn"),
+        ("G`", "g"),
+        ("n\u02b9", "n"),
+        ("go'_left", "go_left"),
+        ("Go_L'", "go_left"),
+        ("zy\u2019 r", "zy_right"),
+        ("soft tissue Nasion", "n"),
+        ("Soft-tissue pogonion", "pg"),
+        ("soft tissue gonion left", "go_left"),
+        ("x'", "x'"),
+        ("St. Jo's", "St. Jo's"),
     ],
-)  # fmt: skip
+)
 def test_aliases(written, name):
     assert canonical_name(written) == name
 
@@ -107,10 +144,13 @@ def test_two_names_of_one_point(tmp_path):
 def test_slicer_frames(tmp_path, frame, sign):
     """RAS to LPS negates x and y; what is not defined was not placed."""
     markup = {
-        "type": "Fiducial", "coordinateSystem": frame,
-        "controlPoints": [{"label": "Prn", "position": [1, 2, 3]},
-                          {"label": "sn", "position": [0, 0, 0], "positionStatus": "undefined"}],
-    }  # fmt: skip
+        "type": "Fiducial",
+        "coordinateSystem": frame,
+        "controlPoints": [
+            {"label": "Prn", "position": [1, 2, 3]},
+            {"label": "sn", "position": [0, 0, 0], "positionStatus": "undefined"},
+        ],
+    }
     (tmp_path / "a.mrk.json").write_text(json.dumps({"markups": [markup]}))
     assert plain(read_landmarks(tmp_path / "a.mrk.json")) == {"prn": [sign, 2 * sign, 3]}
 
@@ -158,8 +198,22 @@ def ibug_face():
     eye = np.array([[18.0, 0, 8], [28, 5, 12], [38, 5, 10], [45, 0, 2], [38, -5, 10], [28, -5, 12]])
     nose = [[0.0, -10 * i, 20 + 6 * i] for i in range(4)] + [[-12.0 + 6 * i, -38, 22] for i in range(5)]
     up = [(-25, -70), (-15, -64), (-6, -62), (0, -63), (6, -62), (15, -64), (25, -70)]
-    lips = [*up, (15, -78), (6, -81), (0, -82), (-6, -81), (-15, -78), (-20, -70), (-6, -68), (0, -68), (6, -68),
-            (20, -70), (6, -72), (0, -72), (-6, -72)]  # fmt: skip
+    lips = [
+        *up,
+        (15, -78),
+        (6, -81),
+        (0, -82),
+        (-6, -81),
+        (-15, -78),
+        (-20, -70),
+        (-6, -68),
+        (0, -68),
+        (6, -68),
+        (20, -70),
+        (6, -72),
+        (0, -72),
+        (-6, -72),
+    ]
     mirror = np.array([-1.0, 1, 1])
     right_eye = eye[[3, 2, 1, 0, 5, 4]] * mirror
     mouth = [[x, y, 22.0 - abs(x) / 4] for x, y in lips]
@@ -177,15 +231,20 @@ def rows68(points, separator, head=""):
 @pytest.mark.parametrize(
     ("name", "write"),
     [
-        ("a.pts", pts68), ("a.txt", pts68), ("a.pts", lambda p: pts68(p).replace("{\n", "{").replace("\n}", "}")),
-        ("a.pts", lambda p: rows68(p, " ", "68\n")), ("a.txt", lambda p: rows68(p, " ")),
+        ("a.pts", pts68),
+        ("a.txt", pts68),
+        ("a.pts", lambda p: pts68(p).replace("{\n", "{").replace("\n}", "}")),
+        ("a.pts", lambda p: rows68(p, " ", "68\n")),
+        ("a.txt", lambda p: rows68(p, " ")),
         ("a.txt", lambda p: rows68(p, ", ")),
-        ("a.csv", lambda p: rows68(p, ";", "x;y;z\n").replace(".", ",")), ("a.csv", lambda p: rows68(p, ",")),
+        ("a.csv", lambda p: rows68(p, ";", "x;y;z\n").replace(".", ",")),
+        ("a.csv", lambda p: rows68(p, ",")),
         ("a.csv", lambda p: rows68([[i, *q] for i, q in enumerate(p.tolist())], ",")),
-        ("a.tps", lambda p: rows68(p, " ", "LM3=68\n")), ("a.npy", None),
+        ("a.tps", lambda p: rows68(p, " ", "LM3=68\n")),
+        ("a.npy", None),
         ("a.ljson", lambda p: json.dumps({"landmarks": {"points": p.tolist()}, "version": 1})),
     ],
-)  # fmt: skip
+)
 def test_68_points(tmp_path, name, write):
     """In whatever file and however the head is turned, 68 points without names become the landmarks they lie on."""
     face, path = ibug_face(), tmp_path / name
@@ -234,17 +293,24 @@ def test_named_rows_between_braces(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "what"),
     [
-        ("a", None, "is a folder"), ("a.csv", None, "is a folder"),
-        ("a.ply", b"ply\n", "a scan by its name"), ("a.obj.gz", b"\x1f\x8b", "a scan by its name"),
-        ("a.STL", b"solid a", "a scan by its name"), ("a.xlsx", b"PK\3\4", "save the table as CSV"),
-        ("a.doc", b"", "is no landmark file; use one of"), ("a.mrb", b"PK", "save the point list as .mrk.json"),
-        ("a.csv", b"ply\nformat ascii 1.0\n", "a PLY scan"), ("a.txt", b"v 0 0 0\nv 1 0 0\n", "an OBJ scan"),
-        ("a.pp", b'<VTKFile type="PolyData">', "a VTP scan"), ("a.pts", b"solid a\nfacet", "an STL scan"),
-        ("a.csv", b"PK\3\4" + bytes(30), "a zip file, perhaps a workbook"), ("a.csv", b"\x89PNG\r\n", "a PNG picture"),
+        ("a", None, "is a folder"),
+        ("a.csv", None, "is a folder"),
+        ("a.ply", b"ply\n", "a scan by its name"),
+        ("a.obj.gz", b"\x1f\x8b", "a scan by its name"),
+        ("a.STL", b"solid a", "a scan by its name"),
+        ("a.xlsx", b"PK\3\4", "save the table as CSV"),
+        ("a.doc", b"", "is no landmark file; use one of"),
+        ("a.mrb", b"PK", "save the point list as .mrk.json"),
+        ("a.csv", b"ply\nformat ascii 1.0\n", "a PLY scan"),
+        ("a.txt", b"v 0 0 0\nv 1 0 0\n", "an OBJ scan"),
+        ("a.pp", b'<VTKFile type="PolyData">', "a VTP scan"),
+        ("a.pts", b"solid a\nfacet", "an STL scan"),
+        ("a.csv", b"PK\3\4" + bytes(30), "a zip file, perhaps a workbook"),
+        ("a.csv", b"\x89PNG\r\n", "a PNG picture"),
         ("a.fcsv", b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
         ("a.csv", b"\x1f\x8b", "a gzip file; unpack it first"),
     ],
-)  # fmt: skip
+)
 def test_something_else_is_said_to_be_so(tmp_path, name, content, what):
     path = tmp_path / name
     path.mkdir() if content is None else path.write_bytes(content)
@@ -305,20 +371,35 @@ def test_ibug_points_of_a_real_scan(shared):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("a.csv", ""), ("a.csv", "prn,1,2\n"), ("a.csv", "prn,1,2,x\n"), ("a.csv", "prn,1,2,inf\n"), ("a.csv", '"' * 9),
-        ("a.csv", "prn,1,2,3\nprn,1,2,3\n"), ("a.csv", "prn,1,2,3\nsn,1,2,3,4\n"),
-        ("a.fcsv", "x\n"), ("a.fcsv", "# CoordinateSystem = IJK\n"),
-        ("a.mrk.json", "{"), ("a.mrk.json", "[" * 100_000), ("a.mrk.json", "[]"),
+        ("a.csv", ""),
+        ("a.csv", "prn,1,2\n"),
+        ("a.csv", "prn,1,2,x\n"),
+        ("a.csv", "prn,1,2,inf\n"),
+        ("a.csv", '"' * 9),
+        ("a.csv", "prn,1,2,3\nprn,1,2,3\n"),
+        ("a.csv", "prn,1,2,3\nsn,1,2,3,4\n"),
+        ("a.fcsv", "x\n"),
+        ("a.fcsv", "# CoordinateSystem = IJK\n"),
+        ("a.mrk.json", "{"),
+        ("a.mrk.json", "[" * 100_000),
+        ("a.mrk.json", "[]"),
         ("a.mrk.json", '{"markups": [1, {"controlPoints": [2]}]}'),
         ("a.mrk.json", '{"markups": [{"controlPoints": [{"label": "a", "position": [1, 2]}]}]}'),
         ("a.mrk.json", '{"markups": [{"controlPoints": [{"label": "a", "position": [1, 2, NaN]}]}]}'),
-        ("a.pp", "<PickedPoints>"), ("a.pp", "<PickedPoints><point/></PickedPoints>"), ("a.pts", "Version\n"),
-        ("a.pts", "Version 1\n2\nS0 1 2 3\n"), ("a.tps", "LM=1\n1 2\n"), ("a.tps", "LM3=1\n1 2 3\nLM3=1\n1 2 3\n"),
-        ("a.tps", "LM3=2\n1 2 3\n"), ("a.ljson", "3"), ("a.ljson", '{"groups": {}}'),
+        ("a.pp", "<PickedPoints>"),
+        ("a.pp", "<PickedPoints><point/></PickedPoints>"),
+        ("a.pts", "Version\n"),
+        ("a.pts", "Version 1\n2\nS0 1 2 3\n"),
+        ("a.tps", "LM=1\n1 2\n"),
+        ("a.tps", "LM3=1\n1 2 3\nLM3=1\n1 2 3\n"),
+        ("a.tps", "LM3=2\n1 2 3\n"),
+        ("a.ljson", "3"),
+        ("a.ljson", '{"groups": {}}'),
         ("a.ljson", '{"landmarks": {"points": [[1, 2]]}}'),
-        ("a.doc", "prn,1,2,3\n"), ("missing.csv", None),
+        ("a.doc", "prn,1,2,3\n"),
+        ("missing.csv", None),
     ],
-)  # fmt: skip
+)
 def test_faults_are_named(tmp_path, name, text):
     if text is not None:
         (tmp_path / name).write_text(text)

@@ -24,9 +24,17 @@ def head(step=2.0):
     quads = np.stack([at[:-1, :-1], at[:-1, 1:], at[1:, 1:], at[1:, :-1]], -1).reshape(-1, 4)
     vertices = np.column_stack([x.ravel(), y.ravel(), height(x, y).ravel()])
     names = {
-        "en_left": (17, 0), "en_right": (-17, 0), "ex_left": (46, -2), "ex_right": (-46, -2), "n": (0, 6),
-        "prn": (0, -36), "ch_left": (26, -68), "ch_right": (-26, -68), "gn": (0, -110), "sn": (0, -50),
-    }  # fmt: skip
+        "en_left": (17, 0),
+        "en_right": (-17, 0),
+        "ex_left": (46, -2),
+        "ex_right": (-46, -2),
+        "n": (0, 6),
+        "prn": (0, -36),
+        "ch_left": (26, -68),
+        "ch_right": (-26, -68),
+        "gn": (0, -110),
+        "sn": (0, -50),
+    }
     marks = {k: np.array([a, b, height(float(a), float(b))]) for k, (a, b) in names.items()}
     return FaceScan(vertices, np.concatenate([quads[:, :3], quads[:, [0, 2, 3]]])), marks
 

@@ -32,12 +32,23 @@ def plain(landmarks):
 @pytest.mark.parametrize(
     ("unit", "factor"),
     [
-        ("mm", 1), ("m", 1000), ("cm", 10), ("um", 1e-3), ("\u00b5m", 1e-3), ("MM", 1), ("millimeter", 1), ("", 1),
-        (None, 1), (["mm", "UCUM", "millimeter"], 1), (["m", "Length"], 1000), (["um", "UCUM", "micrometer"], 1e-3),
-        ({"CodeValue": "cm", "CodingSchemeDesignator": "UCUM", "CodeMeaning": "centimeter"}, 10), ({"unit": "m"}, 1000),
+        ("mm", 1),
+        ("m", 1000),
+        ("cm", 10),
+        ("um", 1e-3),
+        ("\u00b5m", 1e-3),
+        ("MM", 1),
+        ("millimeter", 1),
+        ("", 1),
+        (None, 1),
+        (["mm", "UCUM", "millimeter"], 1),
+        (["m", "Length"], 1000),
+        (["um", "UCUM", "micrometer"], 1e-3),
+        ({"CodeValue": "cm", "CodingSchemeDesignator": "UCUM", "CodeMeaning": "centimeter"}, 10),
+        ({"unit": "m"}, 1000),
         (["[in_i]", "UCUM", "inch"], 25.4),
     ],
-)  # fmt: skip
+)
 def test_units(tmp_path, unit, factor):
     found = marks(tmp_path, point_list(point("prn", 1, 2, 3), coordinateUnits=unit))
     assert np.allclose(found.points["prn"], np.array([1, 2, 3]) * factor, rtol=1e-12)
@@ -97,10 +108,16 @@ def test_points_that_were_not_placed(tmp_path, status):
 @pytest.mark.parametrize(
     "control",
     [
-        point("prn", 1, 2), point("prn", 1, 2, "3"), point("prn", 1, 2, True), {"label": "prn"},
-        point("prn", 1, 2, 3, positionStatus="lost"), point("prn", 1, 2, 10**400), point("", 1, 2, 3), 3,
+        point("prn", 1, 2),
+        point("prn", 1, 2, "3"),
+        point("prn", 1, 2, True),
+        {"label": "prn"},
+        point("prn", 1, 2, 3, positionStatus="lost"),
+        point("prn", 1, 2, 10**400),
+        point("", 1, 2, 3),
+        3,
     ],
-)  # fmt: skip
+)
 def test_faults_are_named(tmp_path, control):
     with pytest.raises(LandmarkError, match=r"a\.mrk\.json: "):
         marks(tmp_path, point_list(control))

@@ -57,14 +57,23 @@ def test_dialects(tmp_path, text):
 @pytest.mark.parametrize(
     ("head", "factor"),
     [
-        ("Landmark,X (mm),Y (mm),Z (mm)", 1), ("name,x [mm],y [mm],z [mm]", 1), ("name,x_mm,y_mm,z_mm", 1),
-        ("name,x,y,z", 1), ("name,X [cm],Y [cm],Z [cm]", 10), ("name,x_cm,y_cm,z_cm", 10), ("name,Xm,Ym,Zm", 1000),
-        ("name,x (m),y (m),z (m)", 1000), ("name,x in metres,y in metres,z in metres", 1000),
-        ("name,x [\u00b5m],y [\u03bcm],z [um]", 1e-3), ("name,x (inches),y (inches),z (inches)", 25.4),
-        ("name,PosX,PosY,PosZ", 1), ("name,X-Koordinate (cm),Y-Koordinate (cm),Z-Koordinate (cm)", 10),
-        ("name,x coordinate [cm],y coordinate,z coordinate", 10), ("name,coord.x,coord.y,coord.z", 1),
+        ("Landmark,X (mm),Y (mm),Z (mm)", 1),
+        ("name,x [mm],y [mm],z [mm]", 1),
+        ("name,x_mm,y_mm,z_mm", 1),
+        ("name,x,y,z", 1),
+        ("name,X [cm],Y [cm],Z [cm]", 10),
+        ("name,x_cm,y_cm,z_cm", 10),
+        ("name,Xm,Ym,Zm", 1000),
+        ("name,x (m),y (m),z (m)", 1000),
+        ("name,x in metres,y in metres,z in metres", 1000),
+        ("name,x [\u00b5m],y [\u03bcm],z [um]", 1e-3),
+        ("name,x (inches),y (inches),z (inches)", 25.4),
+        ("name,PosX,PosY,PosZ", 1),
+        ("name,X-Koordinate (cm),Y-Koordinate (cm),Z-Koordinate (cm)", 10),
+        ("name,x coordinate [cm],y coordinate,z coordinate", 10),
+        ("name,coord.x,coord.y,coord.z", 1),
     ],
-)  # fmt: skip
+)
 def test_units_of_the_header(tmp_path, head, factor):
     found = read(tmp_path, f"{head}\nen_left,1,2,3\n")
     assert np.allclose(found["en_left"], np.array([1, 2, 3]) * factor, rtol=1e-12)
@@ -127,7 +136,7 @@ def test_encodings(tmp_path, encoding):
         ("name,x,y,z\n0,1,2,3\nF-1,4,5,6\n", "none of the 2 landmarks has a known name: '0', 'F-1'; known are tr, g"),
         ("name,x,y,z\n" + "a" * 300 + ",1,2,3\n", "300 letters"),
     ],
-)  # fmt: skip
+)
 def test_faults_are_named(tmp_path, text, message):
     with pytest.raises(LandmarkError, match=message) as caught:
         read(tmp_path, text)
@@ -141,9 +150,12 @@ def test_arrays(tmp_path):
     with pytest.raises(LandmarkError, match="has no name"):
         read_landmarks(tmp_path / "a.npy")
     for array, message in (
-        (np.zeros((68, 2)), "of a picture"), (np.zeros(9), "shape"), (np.zeros((3, 68)), "shape"),
-        (np.array([["a", "b", "c"]]), "<U1"), (np.array([{}], object), "never Python objects"),
-    ):  # fmt: skip
+        (np.zeros((68, 2)), "of a picture"),
+        (np.zeros(9), "shape"),
+        (np.zeros((3, 68)), "shape"),
+        (np.array([["a", "b", "c"]]), "<U1"),
+        (np.array([{}], object), "never Python objects"),
+    ):
         np.save(tmp_path / "b.npy", array, allow_pickle=True)
         with pytest.raises(LandmarkError, match=message):
             read_landmarks(tmp_path / "b.npy")

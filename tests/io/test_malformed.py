@@ -17,12 +17,23 @@ from face3d.io import read_scan
 
 #: (V, F) of the files that are valid, though odd; every other one must be refused.
 VALID = {
-    "00_good.gltf": (4, 4), "00_good.obj": (4, 4), "00_good.ply": (4, 4), "00_good.stl": (12, 4),
-    "05_solidheader_binary.stl": (12, 4), "11_negative_rel_ok.obj": (4, 2), "12_nofaces.obj": (4, 0),
-    "13_utf16.obj": (4, 4), "13_utf8bom.obj": (4, 4), "14_crlf.obj": (4, 4), "15_wrongext_ply_as.obj": (4, 4),
-    "16_degenerate.obj": (4, 2), "16_nonmanifold.obj": (6, 6), "21_longline.obj": (4, 1_999_998),
-    "22_dup_vertices.obj": (8, 4), "22_metres.obj": (4, 4),
-}  # fmt: skip
+    "00_good.gltf": (4, 4),
+    "00_good.obj": (4, 4),
+    "00_good.ply": (4, 4),
+    "00_good.stl": (12, 4),
+    "05_solidheader_binary.stl": (12, 4),
+    "11_negative_rel_ok.obj": (4, 2),
+    "12_nofaces.obj": (4, 0),
+    "13_utf16.obj": (4, 4),
+    "13_utf8bom.obj": (4, 4),
+    "14_crlf.obj": (4, 4),
+    "15_wrongext_ply_as.obj": (4, 4),
+    "16_degenerate.obj": (4, 2),
+    "16_nonmanifold.obj": (6, 6),
+    "21_longline.obj": (4, 1_999_998),
+    "22_dup_vertices.obj": (8, 4),
+    "22_metres.obj": (4, 4),
+}
 
 
 def check(outcome: Outcome, folder: Path) -> None:
@@ -108,10 +119,16 @@ def hostile(folder: Path) -> None:
         "nothing.ply": ply_header(LITTLE, "element vertex 3900000", "element x 4000000000", *XYZ),
         "long_list.ply": ply_header(
             LITTLE, "element vertex 1", *XYZ, "element face 1", "property list uint int vertex_indices"
-        ) + bytes(12) + b"\xff\xff\xff\xff" + bytes(40),
+        )
+        + bytes(12)
+        + b"\xff\xff\xff\xff"
+        + bytes(40),
         "negative_list.ply": ply_header(
             LITTLE, "element vertex 1", *XYZ, "element face 1", "property list int int vertex_indices"
-        ) + bytes(12) + b"\xff\xff\xff\xff" + bytes(40),
+        )
+        + bytes(12)
+        + b"\xff\xff\xff\xff"
+        + bytes(40),
         "twice.ply": ply_header("format ascii 1.0", "element vertex 1", *XYZ, "property float x") + b"1 2 3 4\n",
         "rows.ply": ply_header("format ascii 1.0", "element vertex 3900000", *XYZ) + b"1 2 3\n" * 10,
         "nan.ply": ply_header(LITTLE, "element vertex 2", *XYZ) + struct.pack("<6f", 1, 2, 3, 4, float("nan"), 6),
@@ -129,10 +146,13 @@ def hostile(folder: Path) -> None:
         "deep.vtp": b"<VTKFile>" + b"<a>" * 500_000,
         "laughs.vtp": b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><VTKFile type="PolyData">&b;</VTKFile>',
         "entity.vtp": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/passwd">]><VTKFile type="PolyData">&a;</VTKFile>',
-        "word.obj": b"hello\n", "mistyped.obj": b"v 0 0 0\nv 1 0 0\nw 1 1 0\nv 0 1 0\nf 1 2 3\n",
+        "word.obj": b"hello\n",
+        "mistyped.obj": b"v 0 0 0\nv 1 0 0\nw 1 1 0\nv 0 1 0\nf 1 2 3\n",
         "glued.obj": b"v 0 0 0\nv 1 0 0\nv1 1 0\nv 0 1 0\nf 1 2 3\n",
-        "two.obj": b"v 0 0\n", "big.obj": b"v 0 0 1e300\n",
-        "hex.obj": b"v 0x10 0 0\n", "fraction.obj": TETRAHEDRON.encode() + b"f 1.5 2 3\n",
+        "two.obj": b"v 0 0\n",
+        "big.obj": b"v 0 0 1e300\n",
+        "hex.obj": b"v 0x10 0 0\n",
+        "fraction.obj": TETRAHEDRON.encode() + b"f 1.5 2 3\n",
         "overflow.obj": TETRAHEDRON.encode() + b"f 99999999999999999999 2 3\n",
         "slashes.obj": TETRAHEDRON.encode() + b"f 1/1/1/1 2 3\n",
         "empty_corner.obj": TETRAHEDRON.encode() + b"f /1 2 3\n",
@@ -142,19 +162,29 @@ def hostile(folder: Path) -> None:
         "claims_ascii.pcd": pcd_header("ascii", 3_900_000) + b"1 2 3 4\n",
         "many.pcd": pcd_header("binary", 4_000_000_000) + bytes(500),
         "no_z.pcd": pcd_header("ascii", 1).replace(b"x y z", b"x y w") + b"1 2 3 4\n",
-        "claims.vtk": VTK + b"POINTS 3900000 float\n" + bytes(500), "cut.vtk": VTK + b"POINTS 1 float\n" + bytes(11),
+        "claims.vtk": VTK + b"POINTS 3900000 float\n" + bytes(500),
+        "cut.vtk": VTK + b"POINTS 1 float\n" + bytes(11),
         "offsets.vtk": VTK + THREE + b"\nPOLYGONS 3900000 3900000\nOFFSETS vtktypeint64\n",
         "cells.vtk": VTK + THREE + b"\nPOLYGONS 2 8\n" + struct.pack(">8i", 3, 0, 1, 2, 9**9, 0, 1, 2),
         "grid.vtk": VTK.replace(b"POLYDATA", b"STRUCTURED_GRID") + b"DIMENSIONS 1 1 1\nPOINTS 1 float\n" + bytes(12),
-        "ragged.xyz": b"1 2 3\n4 5 6 7\n", "counted.pts": b"3\n1 2 3\n4 5 6\n", "wide.xyz": b"1 " * 40 + b"\n",
+        "ragged.xyz": b"1 2 3\n4 5 6 7\n",
+        "counted.pts": b"3\n1 2 3\n4 5 6\n",
+        "wide.xyz": b"1 " * 40 + b"\n",
         "strip.ply": ply_header(
             LITTLE, "element vertex 3", *XYZ, "element tristrips 1", "property list int int vertex_indices"
-        ) + bytes(36) + struct.pack("<6i", 5, 0, 1, 2, -1, 3),
+        )
+        + bytes(36)
+        + struct.pack("<6i", 5, 0, 1, 2, -1, 3),
         "wrapped.ply": ply_header("format ascii 1.0", "element vertex 2", *XYZ) + b"1 2 3 4 5\n",
-        "patient.tsb": b"3dMD", "patient.tom": b"Vectra", "patient.tsb.gz": b"3dMD",
-        "picture.obj": b"\x89PNG\r\n\x1a\n", "hdf.ply": b"\x89HDF\r\n", "legacy.vtp": b"# vtk DataFile Version 3.0\n",
-        "pickle.npz": pickle.dumps(_Bomb()), "script.obj": b"#!/bin/sh\nrm -r /\n",
-    }  # fmt: skip
+        "patient.tsb": b"3dMD",
+        "patient.tom": b"Vectra",
+        "patient.tsb.gz": b"3dMD",
+        "picture.obj": b"\x89PNG\r\n\x1a\n",
+        "hdf.ply": b"\x89HDF\r\n",
+        "legacy.vtp": b"# vtk DataFile Version 3.0\n",
+        "pickle.npz": pickle.dumps(_Bomb()),
+        "script.obj": b"#!/bin/sh\nrm -r /\n",
+    }
     for name, data in binary.items():
         (folder / name).write_bytes(data)
     vertices = npy("<f8", (1, 3), bytes(24))
@@ -171,11 +201,14 @@ def hostile(folder: Path) -> None:
 
 def gltf(uri: str, **changes: object) -> str:
     document = {
-        "asset": {"version": "2.0"}, "scenes": [{"nodes": [0]}], "nodes": [{"mesh": 0}],
+        "asset": {"version": "2.0"},
+        "scenes": [{"nodes": [0]}],
+        "nodes": [{"mesh": 0}],
         "meshes": [{"primitives": [{"attributes": {"POSITION": 0}}]}],
         "accessors": [{"bufferView": 0, "componentType": 5126, "count": 3, "type": "VEC3"}],
-        "bufferViews": [{"buffer": 0, "byteLength": 36}], "buffers": [{"uri": uri, "byteLength": 36}],
-    } | changes  # fmt: skip
+        "bufferViews": [{"buffer": 0, "byteLength": 36}],
+        "buffers": [{"uri": uri, "byteLength": 36}],
+    } | changes
     return json.dumps(document)
 
 
@@ -186,26 +219,42 @@ def test_hostile_files(tmp_path):
     secret = tmp_path / "secret.bin"
     secret.write_bytes(bytes(36))
     (folder / "link.bin").symlink_to(secret)
-    for i, uri in enumerate((
-        "../secret.bin", "%2e%2e/secret.bin", str(secret), f"file://{secret}", "link.bin", "..\\secret.bin",
-        "a/../../secret.bin",
-        "C:secret.bin", "http://example.org/x", "missing.bin", "pipe.obj", "", ".", "data:,xx", "data:;base64,$",
-    )):  # fmt: skip
+    for i, uri in enumerate(
+        (
+            "../secret.bin",
+            "%2e%2e/secret.bin",
+            str(secret),
+            f"file://{secret}",
+            "link.bin",
+            "..\\secret.bin",
+            "a/../../secret.bin",
+            "C:secret.bin",
+            "http://example.org/x",
+            "missing.bin",
+            "pipe.obj",
+            "",
+            ".",
+            "data:,xx",
+            "data:;base64,$",
+        )
+    ):
         (folder / f"uri_{i}.gltf").write_text(gltf(uri))
     good = "data:;base64," + "A" * 48
-    for i, changes in enumerate((
-        {"accessors": [{"bufferView": 0, "componentType": 5126, "count": 3_900_000, "type": "VEC3"}]},
-        {"accessors": [{"bufferView": 0, "componentType": 5126, "count": -1, "type": "VEC3"}]},
-        {"accessors": [{"bufferView": -1, "componentType": 5126, "count": 3, "type": "VEC3"}]},
-        {"accessors": [{"bufferView": 0, "byteOffset": 8, "componentType": 5126, "count": 3, "type": "VEC3"}]},
-        {"accessors": [{"componentType": 5126, "count": 3_900_000, "type": "VEC3"}]},
-        {"nodes": [{"mesh": 0, "children": [0]}]},
-        {"nodes": [{"mesh": 0, "scale": [1e999, 1, 1]}]},
-        {"scenes": [{"nodes": [0] * 5_000_000}]},
-        {"nodes": [{"mesh": 7}]},
-        {"extensionsRequired": ["KHR_draco_mesh_compression"]},
-        {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}}] * 200_000}]},
-    )):  # fmt: skip
+    for i, changes in enumerate(
+        (
+            {"accessors": [{"bufferView": 0, "componentType": 5126, "count": 3_900_000, "type": "VEC3"}]},
+            {"accessors": [{"bufferView": 0, "componentType": 5126, "count": -1, "type": "VEC3"}]},
+            {"accessors": [{"bufferView": -1, "componentType": 5126, "count": 3, "type": "VEC3"}]},
+            {"accessors": [{"bufferView": 0, "byteOffset": 8, "componentType": 5126, "count": 3, "type": "VEC3"}]},
+            {"accessors": [{"componentType": 5126, "count": 3_900_000, "type": "VEC3"}]},
+            {"nodes": [{"mesh": 0, "children": [0]}]},
+            {"nodes": [{"mesh": 0, "scale": [1e999, 1, 1]}]},
+            {"scenes": [{"nodes": [0] * 5_000_000}]},
+            {"nodes": [{"mesh": 7}]},
+            {"extensionsRequired": ["KHR_draco_mesh_compression"]},
+            {"meshes": [{"primitives": [{"attributes": {"POSITION": 0}}] * 200_000}]},
+        )
+    ):
         (folder / f"wrong_{i}.gltf").write_text(gltf(good, **changes))
     # Arrays of zeros that take no room in the file, over and over.
     part = {"bufferView": 0, "componentType": 5121}
@@ -215,9 +264,11 @@ def test_hostile_files(tmp_path):
     for i, (targets, attributes) in enumerate((([{"POSITION": 0}] * 999, {}), ([], sets))):
         shown = {"attributes": {"POSITION": 0} | attributes, "targets": targets}
         changes = {
-            "accessors": accessors, "meshes": [{"primitives": [shown], "weights": [1] * 999}],
-            "nodes": [{"mesh": 0, "skin": 0}], "skins": [{"joints": [0] * 9}],
-        }  # fmt: skip
+            "accessors": accessors,
+            "meshes": [{"primitives": [shown], "weights": [1] * 999}],
+            "nodes": [{"mesh": 0, "skin": 0}],
+            "skins": [{"joints": [0] * 9}],
+        }
         (folder / f"zeros_{i}.gltf").write_text(gltf(good, **changes))
     outcomes = read_limited(sorted(folder.iterdir()))
     assert len(outcomes) > 60

@@ -237,15 +237,22 @@ def test_gltf_nodes_strips_and_mirrors(tmp_path):
     """Two placings of one square: one moved and turned by 90 degrees about z, one mirrored, whose winding follows."""
     binary = SQUARE[[0, 1, 3, 2]].astype("<f4").tobytes() + np.array([0, 1, 2, 3], "<u2").tobytes()
     document = {
-        "asset": {"version": "2.0"}, "scene": 0, "scenes": [{"nodes": [0, 2]}],
-        "nodes": [{"translation": [0, 0, 10], "children": [1]}, {"mesh": 0, "rotation": [0, 0, 0.5**0.5, 0.5**0.5]},
-                  {"mesh": 0, "scale": [-1, 1, 1]}],
+        "asset": {"version": "2.0"},
+        "scene": 0,
+        "scenes": [{"nodes": [0, 2]}],
+        "nodes": [
+            {"translation": [0, 0, 10], "children": [1]},
+            {"mesh": 0, "rotation": [0, 0, 0.5**0.5, 0.5**0.5]},
+            {"mesh": 0, "scale": [-1, 1, 1]},
+        ],
         "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "mode": 5}]}],
-        "accessors": [{"bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3"},
-                      {"bufferView": 1, "componentType": 5123, "count": 4, "type": "SCALAR"}],
+        "accessors": [
+            {"bufferView": 0, "componentType": 5126, "count": 4, "type": "VEC3"},
+            {"bufferView": 1, "componentType": 5123, "count": 4, "type": "SCALAR"},
+        ],
         "bufferViews": [{"buffer": 0, "byteLength": 48}, {"buffer": 0, "byteOffset": 48, "byteLength": 8}],
         "buffers": [{"byteLength": 56}],
-    }  # fmt: skip
+    }
     scan = read_scan(save(tmp_path, "a.glb", glb(document, binary)))
     assert np.allclose(scan.vertices[:4], [[0, 0, 10], [0, 100, 10], [-100, 0, 10], [-100, 100, 10]], atol=1e-9)
     assert np.allclose(scan.vertices[4:], [[0, 0, 0], [-100, 0, 0], [0, 100, 0], [-100, 100, 0]], atol=1e-9)

@@ -18,9 +18,15 @@ from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
 
 SCANS = (
-    "demoface_10k.obj", "james.obj", "meshmonk_template.obj", "simpop_01.obj", "simpop_07.obj", "simpop_13.obj",
-    "simpop_22.obj", "simpop_36.obj",
-)  # fmt: skip
+    "demoface_10k.obj",
+    "james.obj",
+    "meshmonk_template.obj",
+    "simpop_01.obj",
+    "simpop_07.obj",
+    "simpop_13.obj",
+    "simpop_22.obj",
+    "simpop_36.obj",
+)
 
 
 @pytest.fixture(scope="module")

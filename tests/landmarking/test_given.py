@@ -274,8 +274,9 @@ def test_of_two_faces_the_one_with_the_landmarks_is_taken(demo):
     beside = frame.rotation.inv().apply([260.0, 0.0, 0.0])
     two = scan.replace(
         vertices=np.concatenate([scan.vertices, scan.vertices + beside]),
-        faces=np.concatenate([scan.faces, scan.faces + len(scan.vertices)]), colors=None,
-    )  # fmt: skip
+        faces=np.concatenate([scan.faces, scan.faces + len(scan.vertices)]),
+        colors=None,
+    )
     given = {k: found.landmarks[k] + beside for k in SETS["five"]}
     there = detect_landmarks(two.replace(landmarks=given))
     assert elsewhere(given, there.to_head) is None

@@ -43,12 +43,19 @@ def test_nobody_has_such_a_face(factor):
         size_notes("scan.ply", sized(factor))
 
 
-@pytest.mark.parametrize(("factor", "units_note", "unit"), [
-    (0.1, "taken as millimetres", "cm"), (0.001, "mm: as given", "m"), (1 / 25.4, "taken as millimetres", "in"),
-    (10.0, "cm: as given", "mm"), (1 / 2.54, "cm: inferred, since the longest extent is", "in"),
-    (1000.0, "m: as given", "mm"), (100.0, "m: inferred", "cm"),
-    (0.05, "0.5: as given, the millimetres in one unit of the file", "cm"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("factor", "units_note", "unit"),
+    [
+        (0.1, "taken as millimetres", "cm"),
+        (0.001, "mm: as given", "m"),
+        (1 / 25.4, "taken as millimetres", "in"),
+        (10.0, "cm: as given", "mm"),
+        (1 / 2.54, "cm: inferred, since the longest extent is", "in"),
+        (1000.0, "m: as given", "mm"),
+        (100.0, "m: inferred", "cm"),
+        (0.05, "0.5: as given, the millimetres in one unit of the file", "cm"),
+    ],
+)
 def test_the_unit_in_which_it_would_be_a_person_is_named(factor, units_note, unit):
     with pytest.raises(ScanError, match=rf"in {unit} it would be of human size: give --units {unit}$"):
         size_notes("scan.ply", sized(factor), units_note)

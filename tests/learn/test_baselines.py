@@ -36,10 +36,19 @@ def exam(k: int, severity: float, side: str = "left", seed: int = 0) -> Example:
     edges = [0.0, *CUTS]
     grade = int(sum(severity > c for c in edges[1:])) + 1
     return Example(
-        GRID.positions, np.zeros((n, 3)), moves + rng.normal(0, 0.1, moves.shape), np.zeros((marks, 3)),
-        np.zeros((9, marks, 3)), units, np.zeros((10, 4, 2)), np.zeros((10, 6)), np.zeros((10, POINTS, 6)), measures,
-        Labels(grade, "none" if grade == 1 else side, severity), {"subject": f"s{seed}-{k}"},
-    )  # fmt: skip
+        GRID.positions,
+        np.zeros((n, 3)),
+        moves + rng.normal(0, 0.1, moves.shape),
+        np.zeros((marks, 3)),
+        np.zeros((9, marks, 3)),
+        units,
+        np.zeros((10, 4, 2)),
+        np.zeros((10, 6)),
+        np.zeros((10, POINTS, 6)),
+        measures,
+        Labels(grade, "none" if grade == 1 else side, severity),
+        {"subject": f"s{seed}-{k}"},
+    )
 
 
 def exams(count: int, seed: int) -> list[Example]:

@@ -24,9 +24,12 @@ from face3d.learn.predictions import Predictions, Truth
 def truth(grades: list[float], **known: Any) -> Truth:
     n = len(grades)
     columns: dict[str, Any] = {
-        "subject": np.array([f"s{k}" for k in range(n)], object), "severity": np.full(n, np.nan),
-        "side": np.full(n, "", object), "function": np.full((n, 5), np.nan), "composite": np.full(n, np.nan),
-    }  # fmt: skip
+        "subject": np.array([f"s{k}" for k in range(n)], object),
+        "severity": np.full(n, np.nan),
+        "side": np.full(n, "", object),
+        "function": np.full((n, 5), np.nan),
+        "composite": np.full(n, np.nan),
+    }
     return Truth(**{**columns, "grade": np.array(grades, float), **known})
 
 
@@ -80,9 +83,15 @@ def test_the_auc_and_its_interval_against_pingouin() -> None:
     assert auc(p.severity, ill) == pytest.approx(pingouin.mwu(p.severity[ill], p.severity[~ill])["CLES"].item())
     ours = evaluate(p, t, np.random.default_rng(0), samples=4000, names=("auc",)).figures["auc"]
     theirs = pingouin.compute_bootci(
-        p.severity, ill.astype(float), func=lambda s, y: auc(s, y > 0), method="per", paired=True, n_boot=4000,
-        decimals=6, seed=1,
-    )  # fmt: skip
+        p.severity,
+        ill.astype(float),
+        func=lambda s, y: auc(s, y > 0),
+        method="per",
+        paired=True,
+        n_boot=4000,
+        decimals=6,
+        seed=1,
+    )
     assert ours.low < ours.value < ours.high
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.01)  # two draws of 4000
 

@@ -18,11 +18,20 @@ def exam(k: int, severity: float, measured: float, age: float | None) -> Example
     grade = 1 + int(np.searchsorted([0.03, 0.25, 0.5, 0.75, 0.97], severity, side="right"))
     measures = dict.fromkeys(RATIOS, 1 - measured)
     return Example(
-        np.zeros((N, 3)), np.zeros((N, 3)), np.zeros((9, N, 3)), np.zeros((M, 3)), np.zeros((9, M, 3)),
-        np.zeros((10, 4, 2)), np.zeros((10, 4, 2)), np.zeros((10, 6)), np.zeros((10, POINTS, 6)), measures,
-        Labels(grade, "left", severity), {"subject": f"s{k}", "age_years": age},
+        np.zeros((N, 3)),
+        np.zeros((N, 3)),
+        np.zeros((9, N, 3)),
+        np.zeros((M, 3)),
+        np.zeros((9, M, 3)),
+        np.zeros((10, 4, 2)),
+        np.zeros((10, 4, 2)),
+        np.zeros((10, 6)),
+        np.zeros((10, POINTS, 6)),
+        measures,
+        Labels(grade, "left", severity),
+        {"subject": f"s{k}", "age_years": age},
         {"severity": measured, "region_function": (1 - measured,) * 5},
-    )  # fmt: skip
+    )
 
 
 def data(count: int, seed: int, noise: float = 0.02) -> tuple[Predictions, list[Example]]:

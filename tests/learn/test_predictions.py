@@ -19,10 +19,20 @@ def exam(k: int, rules: dict | None = None, **facts: object) -> Example:
     grid, rng = grid_of(template), np.random.default_rng(k)
     n, m, u = len(grid.nodes), len(MARKS), len(template.units)
     return Example(
-        grid.positions, np.tile([0.0, 0.0, 1.0], (n, 1)), rng.normal(0, 1, (9, n, 3)), np.zeros((m, 3)),
-        np.zeros((9, m, 3)), np.zeros((10, u, 2)), np.ones((10, u, 2)), np.zeros((10, 6)), np.zeros((10, POINTS, 6)),
-        {}, Labels(2, "left", 0.1), {"subject": f"s{k}", **facts}, rules or {},
-    )  # fmt: skip
+        grid.positions,
+        np.tile([0.0, 0.0, 1.0], (n, 1)),
+        rng.normal(0, 1, (9, n, 3)),
+        np.zeros((m, 3)),
+        np.zeros((9, m, 3)),
+        np.zeros((10, u, 2)),
+        np.ones((10, u, 2)),
+        np.zeros((10, 6)),
+        np.zeros((10, POINTS, 6)),
+        {},
+        Labels(2, "left", 0.1),
+        {"subject": f"s{k}", **facts},
+        rules or {},
+    )
 
 
 def test_the_grade_is_the_most_probable_one() -> None:
@@ -73,5 +83,8 @@ def test_labels_and_groups() -> None:
     t = truth_of([e, nameless])
     assert t.subject.tolist() == ["s0", "exam 1"] and t.grade[0] == 2 and np.isnan(t.grade[1]) and t.side[1] == ""
     assert groups_of([e, nameless]) == {
-        "scanner": ["x", "y"], "movement": ["a", ""], "age": ["18 to 39", "60 and over"], "sex": ["male", "female"],
-    }  # fmt: skip
+        "scanner": ["x", "y"],
+        "movement": ["a", ""],
+        "age": ["18 to 39", "60 and over"],
+        "sex": ["male", "female"],
+    }

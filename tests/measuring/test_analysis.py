@@ -20,9 +20,15 @@ from face3d.simulate import HeadModel, draw_healthy, scan_face
 #: name -> the largest RMS that is believable, mm. Healthy faces at rest have 0.63 +- 0.16; james frowns to one side and
 #: his hair reaches into the forehead; the template is symmetric by construction.
 SCANS = {
-    "demoface_10k.obj": 1.4, "james.obj": 2.0, "simpop_01.obj": 1.4, "simpop_07.obj": 1.4, "simpop_13.obj": 1.4,
-    "simpop_22.obj": 1.4, "simpop_36.obj": 1.4, "meshmonk_template.obj": 0.05,
-}  # fmt: skip
+    "demoface_10k.obj": 1.4,
+    "james.obj": 2.0,
+    "simpop_01.obj": 1.4,
+    "simpop_07.obj": 1.4,
+    "simpop_13.obj": 1.4,
+    "simpop_22.obj": 1.4,
+    "simpop_36.obj": 1.4,
+    "meshmonk_template.obj": 0.05,
+}
 QUICK = ("demoface_10k.obj",)
 
 

@@ -57,10 +57,15 @@ def test_a_published_detectable_change_stands_beside_its_own_quantity_only(monke
     # What is shipped was published of a whole mesh's movement along z: none of ours is that.
     before, after = visit(0.3, "pre"), visit(0.7, "post")
     assert all(math.isnan(c.mdc95_published) for c in compare(before, after, repeatability=KNOWN).changes)
-    more = (*load_norms(), replace(
-        find_norms("mdc95", "open_smile", kind="repeatability")[0], quantity="commissure_excursion", region="mouth",
-        mean=2.5,
-    ))  # fmt: skip
+    more = (
+        *load_norms(),
+        replace(
+            find_norms("mdc95", "open_smile", kind="repeatability")[0],
+            quantity="commissure_excursion",
+            region="mouth",
+            mean=2.5,
+        ),
+    )
     monkeypatch.setattr("face3d.reference.norms.load_norms", lambda: more)
     beside = [c for c in compare(before, after, repeatability=KNOWN).changes if math.isfinite(c.mdc95_published)]
     assert {(c.measure, c.expression, c.region, c.mdc95_published) for c in beside} == {

@@ -34,9 +34,7 @@ def plane() -> FaceScan:
 
 def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     exam = exam_of(0.2, ("open_smile",))
-    exam = exam.replace(
-        scans={**exam.scans, "snarl": plane()}, sequences={"lip_pucker": SequenceFile(Path("pucker"))}
-    )  # fmt: skip
+    exam = exam.replace(scans={**exam.scans, "snarl": plane()}, sequences={"lip_pucker": SequenceFile(Path("pucker"))})
     looked = placing.detect_landmarks
 
     def no_face_in_a_plane(scan: FaceScan) -> placing.Detection:

@@ -59,9 +59,18 @@ def test_none_on_a_clear_palsy_is_contradicted(ill: str) -> None:
 
 @pytest.mark.parametrize(
     ("side", "function"),
-    [("left", 0.0), ("left", 0.5), ("left", 1.0), ("right", 1.0), ("none", 1.0), ("none", 0.9), ("both", 0.3),
-     ("right", 0.9), (None, 0.3)],
-)  # fmt: skip
+    [
+        ("left", 0.0),
+        ("left", 0.5),
+        ("left", 1.0),
+        ("right", 1.0),
+        ("none", 1.0),
+        ("none", 0.9),
+        ("both", 0.3),
+        ("right", 0.9),
+        (None, 0.3),
+    ],
+)
 def test_what_may_be_is_believed(side: str | None, function: float) -> None:
     m = given(side, function)
     assert m.contradiction == ""

@@ -100,10 +100,19 @@ def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:
 def test_the_first_two_visits_are_first_in_time() -> None:
     rng = np.random.default_rng(0)
     rows = [
-        {"subject": f"s{s}", "visit": v, "measure": "brow_raise", "expression": "brow_raise", "region": "brow",
-         "side": "left", "value": true + more + rng.normal(0, 0.1), "unit": "mm"}
-        for s, true in enumerate(rng.normal(10, 2, 30)) for v, more in (("10", 20.0), ("1", 0.0), ("2", 0.0))
-    ]  # fmt: skip
+        {
+            "subject": f"s{s}",
+            "visit": v,
+            "measure": "brow_raise",
+            "expression": "brow_raise",
+            "region": "brow",
+            "side": "left",
+            "value": true + more + rng.normal(0, 0.1),
+            "unit": "mm",
+        }
+        for s, true in enumerate(rng.normal(10, 2, 30))
+        for v, more in (("10", 20.0), ("1", 0.0), ("2", 0.0))
+    ]
     (found,) = repeatability_from(pd.DataFrame(rows), "us")
     assert found.sem == pytest.approx(0.1, rel=0.3)
     with pytest.raises(SchemaError, match=r"there are 1, 2, 10$"):

@@ -181,9 +181,7 @@ def test_bootstrap_draws_whole_subjects() -> None:
 
 def test_bootstrap_of_one_row_a_person_is_the_percentile_interval_of_pingouin() -> None:
     values = np.random.default_rng(7).exponential(size=40)
-    ours = bootstrap_by_subject(
-        lambda rows: float(values[rows].mean()), np.arange(40), np.random.default_rng(8), 5000
-    )  # fmt: skip
+    ours = bootstrap_by_subject(lambda rows: float(values[rows].mean()), np.arange(40), np.random.default_rng(8), 5000)
     theirs = pingouin.compute_bootci(values, func="mean", method="per", n_boot=5000, decimals=6, seed=9)
     assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.06)  # two draws of 5000
 

@@ -54,10 +54,18 @@ def test_own_norms_count_people_and_round_trip(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
     people = rng.normal(10, 2, 39)
     rows = [
-        {"subject": f"s{i}", "side": side, "measure": "brow_raise", "expression": "brow_raise", "region": "brow",
-         "value": v, "unit": "mm"}
-        for i, v in enumerate(people) for side in ("left", "right")
-    ]  # fmt: skip
+        {
+            "subject": f"s{i}",
+            "side": side,
+            "measure": "brow_raise",
+            "expression": "brow_raise",
+            "region": "brow",
+            "value": v,
+            "unit": "mm",
+        }
+        for i, v in enumerate(people)
+        for side in ("left", "right")
+    ]
     rows += [{**rows[0], "measure": "rare"}, {**rows[0], "value": math.nan}]
     (norm,) = norms_from(pd.DataFrame(rows), "healthy adults", "own laboratory")
     assert norm.n == 39
@@ -73,27 +81,46 @@ def test_own_norms_count_people_and_round_trip(tmp_path: Path) -> None:
 def measured(values: np.ndarray, measure: str = "brow_raise", region: str = "brow", unit: str = "mm") -> pd.DataFrame:
     """A study of people, `values` (people, sides)."""
     rows = [
-        {"subject": f"s{i}", "visit": "", "measure": measure, "expression": "brow_raise", "region": region,
-         "side": ("left", "right")[side], "value": value, "unit": unit}
+        {
+            "subject": f"s{i}",
+            "visit": "",
+            "measure": measure,
+            "expression": "brow_raise",
+            "region": region,
+            "side": ("left", "right")[side],
+            "value": value,
+            "unit": unit,
+        }
         for (i, side), value in np.ndenumerate(values)
-    ]  # fmt: skip
+    ]
     return pd.DataFrame(rows)
 
 
 def studies(values: np.ndarray) -> tuple[Norm, ...]:
     """The norms of many studies at once, `values` (studies, people, sides): each as a region of its own."""
     region, person, side = (axis.ravel() for axis in np.indices(values.shape))
-    table = pd.DataFrame({
-        "subject": person, "side": np.array(["left", "right"])[side], "measure": "m", "expression": "e", "unit": "mm",
-        "region": region, "value": values.ravel(),
-    })  # fmt: skip
+    table = pd.DataFrame(
+        {
+            "subject": person,
+            "side": np.array(["left", "right"])[side],
+            "measure": "m",
+            "expression": "e",
+            "unit": "mm",
+            "region": region,
+            "value": values.ravel(),
+        }
+    )
     return norms_from(table, "p", "s")
 
 
 def test_regions_are_not_pooled() -> None:
     rng = np.random.default_rng(0)
-    table = pd.concat([measured(rng.normal(mean, 0.2, (20, 1)), "displacement", region)
-                       for region, mean in (("brow", 9.0), ("chin", 0.5))])  # fmt: skip
+    table = pd.concat(
+        [
+            measured(rng.normal(mean, 0.2, (20, 1)), "displacement", region)
+            for region, mean in (("brow", 9.0), ("chin", 0.5))
+        ]
+    )
     found = {n.region: n for n in norms_from(table, "p", "s")}
     assert found["brow"].mean == pytest.approx(9.0, abs=0.15)
     assert found["chin"].mean == pytest.approx(0.5, abs=0.15)
@@ -149,12 +176,30 @@ def test_the_range_follows_a_skewed_measure() -> None:
 @pytest.mark.parametrize(
     ("text", "match"),
     [
-        ("{", "not a file of norms"), ("[]", "not a file of norms"), ('{"entries": 3}', "not a list"),
+        ("{", "not a file of norms"),
+        ("[]", "not a file of norms"),
+        ('{"entries": 3}', "not a list"),
         (json.dumps({"entries": [{"measure": "x"}]}), r"entries\[0\]"),
-        (json.dumps({"entries": [{"measure": "x", "unit": "mm", "method": "m", "population": "p", "source": "s",
-                                  "mean": 1, "sd": -1}]}), r"entries\[0\].*sd"),
+        (
+            json.dumps(
+                {
+                    "entries": [
+                        {
+                            "measure": "x",
+                            "unit": "mm",
+                            "method": "m",
+                            "population": "p",
+                            "source": "s",
+                            "mean": 1,
+                            "sd": -1,
+                        }
+                    ]
+                }
+            ),
+            r"entries\[0\].*sd",
+        ),
     ],
-)  # fmt: skip
+)
 def test_faulty_files_name_the_entry(tmp_path: Path, text: str, match: str) -> None:
     (tmp_path / "n.json").write_text(text)
     with pytest.raises(SchemaError, match=match):

@@ -17,8 +17,11 @@ def test_taylor_2014_as_published():
 
 @pytest.mark.parametrize(
     "other",
-    [("face", "left", "face", "surface distance"), ("face", "both", "face", "asymmetry"),
-     ("upper third", "both", "trigeminal third", "surface distance")],
-)  # fmt: skip
+    [
+        ("face", "left", "face", "surface distance"),
+        ("face", "both", "face", "asymmetry"),
+        ("upper third", "both", "trigeminal third", "surface distance"),
+    ],
+)
 def test_no_norm_for_anything_else(other):
     assert surface_norm(*other) is None

@@ -41,9 +41,11 @@ def test_every_table_names_its_subject_and_visit(tmp_path: Path, dome: Analysis)
     write_comparison(compare(pre, post), tmp_path / "changes")
     write_outputs(dome, tmp_path / "scan")
     for file, whose in (
-        ("exam/measures.csv", ("001", "pre")), ("exam/thirds.csv", ("001", "pre")),
-        ("changes/changes.csv", ("001", "post")), ("scan/regions.csv", ("dome.ply", "")),
-    ):  # fmt: skip
+        ("exam/measures.csv", ("001", "pre")),
+        ("exam/thirds.csv", ("001", "pre")),
+        ("changes/changes.csv", ("001", "post")),
+        ("scan/regions.csv", ("dome.ply", "")),
+    ):
         table = pd.read_csv(tmp_path / file, dtype=str, keep_default_na=False)
         assert list(table.columns[:2]) == ["subject", "visit"]
         assert set(zip(table["subject"], table["visit"], strict=True)) == {whose}

@@ -74,9 +74,10 @@ def test_swapping_the_side_gives_the_mirror_image(model: HeadModel) -> None:
 
 def test_each_branch_is_felt_where_it_runs(person: Patient) -> None:
     for branch, mark, name in (
-        ("temporal", "sci_left", "brow_raise"), ("zygomatic", "ps_left", "tight_eye_closure"),
+        ("temporal", "sci_left", "brow_raise"),
+        ("zygomatic", "ps_left", "tight_eye_closure"),
         ("buccal", "al_left", "snarl"),
-    ):  # fmt: skip
+    ):
         ill = with_palsy(person, "left", {branch: 0.0}, droop=0.0)
         before = float(np.linalg.norm(_way(person, mark, name)))
         assert np.linalg.norm(_way(ill, mark, name)) < 0.5 * before, branch

@@ -60,9 +60,12 @@ def test_chart_is_bijective_with_a_hole_and_refuses_a_handle():
         np.linspace(0, 2 * np.pi, 12, endpoint=False), np.linspace(0, 2 * np.pi, 9, endpoint=False)
     )
     torus = np.column_stack(
-        [(30 + 8 * np.cos(ring)).ravel() * np.cos(turn).ravel(), (30 + 8 * np.cos(ring)).ravel() * np.sin(turn).ravel(),
-         8 * np.sin(ring).ravel()]
-    )  # fmt: skip
+        [
+            (30 + 8 * np.cos(ring)).ravel() * np.cos(turn).ravel(),
+            (30 + 8 * np.cos(ring)).ravel() * np.sin(turn).ravel(),
+            8 * np.sin(ring).ravel(),
+        ]
+    )
     grid = np.arange(108).reshape(9, 12)
     right, below = np.roll(grid, -1, axis=1), np.roll(grid, -1, axis=0)
     both = np.roll(right, -1, axis=0)

@@ -19,9 +19,18 @@ def fit_with(movement: str, left: dict[str, float], right: dict[str, float], se:
         for unit, value in values.items():
             row[t.units.index(unit)] = value
     return TemplateFit(
-        t, t.vertices, RigidTransform.identity(), np.ones(n, bool), np.zeros(n), sides[0], sides[1], np.full(count, se),
-        np.full(count, se), np.zeros(len(t.identity)), False,
-    )  # fmt: skip
+        t,
+        t.vertices,
+        RigidTransform.identity(),
+        np.ones(n, bool),
+        np.zeros(n),
+        sides[0],
+        sides[1],
+        np.full(count, se),
+        np.full(count, se),
+        np.zeros(len(t.identity)),
+        False,
+    )
 
 
 def test_sides_and_their_ratio() -> None:

@@ -24,9 +24,18 @@ def fitted(t: FaceTemplate, vertices: Floats, valid: np.ndarray | None = None) -
     n, u = len(t.vertices), len(t.units)
     zero = np.zeros(u)
     return TemplateFit(
-        t, vertices, POSE.inv(), np.ones(n, bool) if valid is None else valid, np.zeros(n), zero, zero, zero, zero,
-        np.zeros(len(t.identity)), False,
-    )  # fmt: skip
+        t,
+        vertices,
+        POSE.inv(),
+        np.ones(n, bool) if valid is None else valid,
+        np.zeros(n),
+        zero,
+        zero,
+        zero,
+        zero,
+        np.zeros(len(t.identity)),
+        False,
+    )
 
 
 def smile(t: FaceTemplate, left: float, right: float) -> Floats:

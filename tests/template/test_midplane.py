@@ -29,7 +29,7 @@ def fitted(t: FaceTemplate, vertices: Floats, valid: np.ndarray | None = None) -
     valid = np.ones(n, bool) if valid is None else valid
     return TemplateFit(
         t, vertices, POSE.inv(), valid, np.zeros(n), u, u, u, u, np.zeros(len(t.identity)), relative=False
-    )  # fmt: skip
+    )
 
 
 def smile(t: FaceTemplate, left: float, right: float) -> Floats:

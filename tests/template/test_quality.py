@@ -20,9 +20,18 @@ def fit() -> TemplateFit:
     t = FaceTemplate.load("a")
     n, zero = len(t.vertices), np.zeros(len(t.units))
     return TemplateFit(
-        t, t.vertices, RigidTransform.identity(), np.ones(n, bool), np.full(n, 0.1), zero, zero, zero, zero,
-        np.zeros(len(t.identity)), False,
-    )  # fmt: skip
+        t,
+        t.vertices,
+        RigidTransform.identity(),
+        np.ones(n, bool),
+        np.full(n, 0.1),
+        zero,
+        zero,
+        zero,
+        zero,
+        np.zeros(len(t.identity)),
+        False,
+    )
 
 
 def moved(fit: TemplateFit, unit: str, amount: float) -> Floats:

@@ -59,8 +59,20 @@ def _face3d(
 
 
 for _command in (
-    demo, analyze, info, exam, grade, validate, compare, study, norms, simulate, train, evaluate, doctor,
-):  # fmt: skip
+    demo,
+    analyze,
+    info,
+    exam,
+    grade,
+    validate,
+    compare,
+    study,
+    norms,
+    simulate,
+    train,
+    evaluate,
+    doctor,
+):
     app.command()(_command)
 
 

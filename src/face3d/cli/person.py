@@ -39,9 +39,13 @@ def demo(
 
 
 def analyze(
-    scan: ScanFile, out: Out = None, units: Units = "auto", scale: Scale = None, landmarks: Landmarks = None,
+    scan: ScanFile,
+    out: Out = None,
+    units: Units = "auto",
+    scale: Scale = None,
+    landmarks: Landmarks = None,
     json: Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Measure one face scan: where it differs from its mirror image, and by how much.
 
     Without --out nothing is written, only the summary is printed.
@@ -145,12 +149,15 @@ def validate(exam: ExamPath, json: Json = False) -> int:
 
 
 def compare(
-    before: ExamPath, after: ExamPath, out: Out = None, side: Side = None,
+    before: ExamPath,
+    after: ExamPath,
+    out: Out = None,
+    side: Side = None,
     same_person: Annotated[
         bool, typer.Option("--same-person", help="Known to be one person's, though grown or operated on at the bones.")
     ] = False,
     json: Json = False,
-) -> int:  # fmt: skip
+) -> int:
     """Compare two visits of one person: what changed by more than measuring alone can explain.
 
     Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit. Visits

@@ -18,22 +18,35 @@ LIMIT_MM = 4.0
 #: and the contour lines, in greyscale. Lightness falls evenly to both ends.
 _STOPS: Floats = np.array(
     [
-        [23, 63, 122], [46, 107, 171], [104, 157, 206], [172, 202, 229],
+        [23, 63, 122],
+        [46, 107, 171],
+        [104, 157, 206],
+        [172, 202, 229],
         [245, 244, 241],
-        [246, 205, 160], [232, 156, 88], [199, 103, 40], [143, 61, 14],
+        [246, 205, 160],
+        [232, 156, 88],
+        [199, 103, 40],
+        [143, 61, 14],
     ],
     np.float64,
-)  # fmt: skip
+)
 
 #: From 0 to LIMIT, for lengths, which have no sign: near-white to brown, a hue family that any colour vision orders
 #: (after ColorBrewer's YlOrBr).
 _LENGTH_STOPS: Floats = np.array(
     [
-        [245, 244, 241], [253, 236, 190], [254, 217, 132], [254, 187, 71], [246, 146, 36],
-        [222, 107, 15], [182, 73, 6], [138, 51, 5], [96, 35, 6],
+        [245, 244, 241],
+        [253, 236, 190],
+        [254, 217, 132],
+        [254, 187, 71],
+        [246, 146, 36],
+        [222, 107, 15],
+        [182, 73, 6],
+        [138, 51, 5],
+        [96, 35, 6],
     ],
     np.float64,
-)  # fmt: skip
+)
 
 #: Beyond the limits: darker and of another hue than the ends of the scale.
 BELOW, ABOVE = (58, 20, 92), (92, 10, 38)

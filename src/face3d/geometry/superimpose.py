@@ -138,9 +138,16 @@ def superimpose_mirror(scan: FaceScan, frame: RigidTransform) -> Superimposition
     back = frame.inv()
     found = plane.moved(back)
     return Superimposition(
-        found, _mirror_to_original(found), back.apply(fine.points), fit.weights, fit.rms, fit.scale,
-        fit.overlap, fit.trusted, fit.uncertainty,
-    )  # fmt: skip
+        found,
+        _mirror_to_original(found),
+        back.apply(fine.points),
+        fit.weights,
+        fit.rms,
+        fit.scale,
+        fit.overlap,
+        fit.trusted,
+        fit.uncertainty,
+    )
 
 
 @dataclass(frozen=True)
@@ -281,9 +288,13 @@ def _settle(patches: Patches, start: SymmetryPlane) -> tuple[SymmetryPlane, _Fit
     rms = float(np.sqrt((weight @ distance[0] ** 2) / max(weight.sum(), 1e-12)))
     spread = np.linalg.inv(matrix[0] / patches.area.mean() + np.eye(3) * 1e-9) * rms**2
     return SymmetryPlane(normal[0], point[0]), _Fit(
-        weight / patches.area, rms, scale, float(valid_area / total), float(weight.sum() / max(valid_area, 1e-12)),
+        weight / patches.area,
+        rms,
+        scale,
+        float(valid_area / total),
+        float(weight.sum() / max(valid_area, 1e-12)),
         float(np.degrees(np.sqrt(np.trace(spread[:2, :2])))),
-    )  # fmt: skip
+    )
 
 
 def _cells_around(patches: Patches, cell: Ints) -> np.ndarray:

@@ -224,7 +224,7 @@ def blurred(seen: Seen, view: View, blur_mm: float) -> Seen:
 
 def shaded(
     seen: Seen, view: View, light: ArrayLike = (0.0, 0.0, 1.0), colors: Floats | None = None
-) -> NDArray[np.uint8]:  # fmt: skip
+) -> NDArray[np.uint8]:
     """A lit picture (H, W, 3) uint8 of what a view shows.
 
     `light`: the way to the lamp in picture axes (right, up, to the viewer), any length. `colors` (H, W, 3) 0..255, see

@@ -24,12 +24,21 @@ ADULT = 18.0
 SMILES = ("open_smile", "closed_smile")
 #: expression -> region whose movement on the stronger side says whether the face moved at all.
 SHOWN: Mapping[str, str] = {
-    "brow_raise": "brow", "gentle_eye_closure": "upper_lid", "open_smile": "commissure", "closed_smile": "commissure",
-}  # fmt: skip
+    "brow_raise": "brow",
+    "gentle_eye_closure": "upper_lid",
+    "open_smile": "commissure",
+    "closed_smile": "commissure",
+}
 #: A scan that is another expression than its name says, with at least this probability.
 SWAPPED = 0.9
-QUALITY = ("median distance to the template, mm", "95th percentile of the distance, mm", "share not supported",
-           "share of folded triangles", "unusual shape, SD", "share of stretched edges")  # fmt: skip
+QUALITY = (
+    "median distance to the template, mm",
+    "95th percentile of the distance, mm",
+    "share not supported",
+    "share of folded triangles",
+    "unusual shape, SD",
+    "share of stretched edges",
+)
 SIZES: Mapping[str, tuple[str, str]] = {
     "distance between the inner eye corners, mm": ("en_left", "en_right"),
     "distance between the outer eye corners, mm": ("ex_left", "ex_right"),

@@ -114,13 +114,18 @@ def mirrored(example: Example, grid: Grid) -> Example:
     side, by_rule = (other_side(s) if s in SIDES else s for s in (example.labels.side, example.rules.get("side")))
     return replace(
         example,
-        rest=example.rest[grid.opposite] * _FLIP, normals=example.normals[grid.opposite] * _FLIP,
-        moves=example.moves[:, grid.opposite] * _FLIP, marks=example.marks[marks] * _FLIP,
-        mark_moves=example.mark_moves[:, marks] * _FLIP, units=example.units[..., ::-1],
-        units_se=example.units_se[..., ::-1], points=points,
+        rest=example.rest[grid.opposite] * _FLIP,
+        normals=example.normals[grid.opposite] * _FLIP,
+        moves=example.moves[:, grid.opposite] * _FLIP,
+        marks=example.marks[marks] * _FLIP,
+        mark_moves=example.mark_moves[:, marks] * _FLIP,
+        units=example.units[..., ::-1],
+        units_se=example.units_se[..., ::-1],
+        points=points,
         measures={_swapped(k): v for k, v in example.measures.items()},
-        labels=replace(example.labels, side=side), rules=example.rules and {**example.rules, "side": by_rule},
-    )  # fmt: skip
+        labels=replace(example.labels, side=side),
+        rules=example.rules and {**example.rules, "side": by_rule},
+    )
 
 
 def _swapped(key: str) -> str:
@@ -130,9 +135,11 @@ def _swapped(key: str) -> str:
 
 
 def example_of(
-    fitted: FittedExam, measures: Measures | None = None, labels: Labels | None = None,
+    fitted: FittedExam,
+    measures: Measures | None = None,
+    labels: Labels | None = None,
     facts: Mapping[str, Any] | None = None,
-) -> Example:  # fmt: skip
+) -> Example:
     """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `measures` of
     the exam, by default with the affected side found by measuring, give the rules' part; the points of raw scans, at
     which the shipped networks do not look, are left out (`learn.example_files.example_with_points`)."""
@@ -163,9 +170,20 @@ def example_of(
     values = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in _by_no_side(m)}
     normals = grid.means(vertex_normals(fitted.fits["rest"].vertices_mm, template.faces))
     return Example(
-        grid.means(fitted.rest), normals, moves, at_rest, mark_moves, units, units_se, quality, points, values,
-        labels or Labels(), dict(facts or {}), _rules(m),
-    )  # fmt: skip
+        grid.means(fitted.rest),
+        normals,
+        moves,
+        at_rest,
+        mark_moves,
+        units,
+        units_se,
+        quality,
+        points,
+        values,
+        labels or Labels(),
+        dict(facts or {}),
+        _rules(m),
+    )
 
 
 def _by_no_side(m: Measures) -> Iterable[Measure]:
@@ -182,10 +200,12 @@ def _rules(m: Measures) -> dict[str, Any]:
 
     scales = estimate_scales(m)
     return {
-        "house_brackmann": scales.house_brackmann, "severity": m.severity, "side": m.affected_side,
+        "house_brackmann": scales.house_brackmann,
+        "severity": m.severity,
+        "side": m.affected_side,
         "region_function": tuple(m.region_function[r] for r in REGIONS),
         "composite": scales.sunnybrook.composite if scales.sunnybrook is not None else None,
-    }  # fmt: skip
+    }
 
 
 def _marks(found: Mapping[str, Floats]) -> Floats:
@@ -198,13 +218,14 @@ def labels_of(grades: Grades | None, affected_side: str | None = None) -> Labels
         return Labels(side=affected_side)
     s = grades.sunnybrook
     return Labels(
-        grades.house_brackmann, affected_side,
+        grades.house_brackmann,
+        affected_side,
         resting=(np.nan,) * 3 if s is None else (s.eye, s.nasolabial, s.mouth),
         voluntary=(np.nan,) * 5 if s is None else tuple(s.voluntary),
         synkinesis=(np.nan,) * 5 if s is None else tuple(s.synkinesis),
         composite=float(s.composite) if s is not None else _known(grades.sunnybrook_composite),
         eface=(np.nan,) * len(EFACE) if grades.eface is None else tuple(asdict(grades.eface).values()),
-    )  # fmt: skip
+    )
 
 
 def _known(number: float | None) -> float:

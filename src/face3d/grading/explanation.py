@@ -61,13 +61,17 @@ class Explanation(Value):
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it, without the values at single vertices."""
         return {
-            "head": self.head, "value": self.value, "symmetric_twin": self.baseline, "unexplained": self.unexplained,
-            "by_expression": self.by_expression(), "by_region": self.regions.head(20).to_dict("records"),
+            "head": self.head,
+            "value": self.value,
+            "symmetric_twin": self.baseline,
+            "unexplained": self.unexplained,
+            "by_expression": self.by_expression(),
+            "by_region": self.regions.head(20).to_dict("records"),
             "beside_rules": [
                 {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in row.items()}
                 for row in self.measures.to_dict("records")
             ],
-        }  # fmt: skip
+        }
 
     def to_text(self, most: int = 6) -> str:
         """A summary for the terminal."""
@@ -92,9 +96,15 @@ def explained(g: Grade, head: str = "severity") -> Explanation:
         nodes, value, baseline = attributions(shipped_grader(), example, twin, grid, head, g.side)
     spread = {name: grid.gather.T @ nodes[k] for k, name in enumerate(SCANS)}
     return Explanation(
-        head, value, baseline, MappingProxyType(spread), nodes, value - baseline - float(nodes.sum()),
-        _by_region(nodes, grid), _beside_rules(g),
-    )  # fmt: skip
+        head,
+        value,
+        baseline,
+        MappingProxyType(spread),
+        nodes,
+        value - baseline - float(nodes.sum()),
+        _by_region(nodes, grid),
+        _beside_rules(g),
+    )
 
 
 def symmetric_twin(example: Example, grid: Grid, affected: str | None) -> Example:
@@ -106,8 +116,15 @@ def symmetric_twin(example: Example, grid: Grid, affected: str | None) -> Exampl
     own = {None: (0.5, 0.5), "left": (0.0, 1.0), "right": (1.0, 0.0)}[affected]
     on_nodes = np.r_[np.full(k, own[0]), np.full(k, own[1]), np.full(n - 2 * k, 0.5)][:, None]
     on_marks = np.r_[np.full(codes, own[0]), np.full(codes, own[1]), np.full(len(MARKS) - 2 * codes, 0.5)][:, None]
-    shares = {"rest": on_nodes, "normals": on_nodes, "moves": on_nodes, "marks": on_marks, "mark_moves": on_marks,
-              "units": np.array(own), "units_se": np.array(own)}  # fmt: skip
+    shares = {
+        "rest": on_nodes,
+        "normals": on_nodes,
+        "moves": on_nodes,
+        "marks": on_marks,
+        "mark_moves": on_marks,
+        "units": np.array(own),
+        "units_se": np.array(own),
+    }
     mixed = {}
     for name, share in shares.items():
         here, there = getattr(example, name), getattr(mirror, name)
@@ -190,8 +207,10 @@ def _by_region(nodes: Floats, grid: Grid) -> pd.DataFrame:
     sides = {"left": slice(0, k), "right": slice(k, 2 * k), "midline": slice(2 * k, None)}
     rows = [
         (name, region, side, float(nodes[e, where] @ share[where, r]))
-        for e, name in enumerate(SCANS) for r, region in enumerate(grid.region_names) for side, where in sides.items()
-    ]  # fmt: skip
+        for e, name in enumerate(SCANS)
+        for r, region in enumerate(grid.region_names)
+        for side, where in sides.items()
+    ]
     table = pd.DataFrame(rows, columns=["expression", "region", "side", "attribution"])
     return table.sort_values("attribution", key=np.abs, ascending=False, kind="stable", ignore_index=True)
 
@@ -228,8 +247,13 @@ def deletion_curve(
     answers = []
     for k in range(parts + 1):
         gone = torch.tensor(rank < round(order.size * k / parts))
-        where = {"rest": gone[:1].T, "moves": gone[1:, :, None], "marks": gone[0, at][:, None],
-                 "mark_moves": gone[1:][:, at, None], "units": gone[:, homes]}  # fmt: skip
+        where = {
+            "rest": gone[:1].T,
+            "moves": gone[1:, :, None],
+            "marks": gone[0, at][:, None],
+            "mark_moves": gone[1:][:, at, None],
+            "units": gone[:, homes],
+        }
         batch = dict(here)
         for name, mask in where.items():
             batch[name] = torch.where(mask[None], there[name], here[name])

@@ -80,11 +80,19 @@ class Grade(Value):
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it."""
         return {
-            "house_brackmann": self.house_brackmann, "probabilities": [round(float(p), 4) for p in self.probabilities],
-            "likely": list(self.likely), "severity": self.severity, "severity_se": self.severity_se, "side": self.side,
-            "region_function": dict(self.region_function), "sunnybrook": vars(self.sunnybrook) | {},
-            "eface": dict(self.eface), "abstained": self.abstained, "reason": self.reason, "label": self.label,
-        }  # fmt: skip
+            "house_brackmann": self.house_brackmann,
+            "probabilities": [round(float(p), 4) for p in self.probabilities],
+            "likely": list(self.likely),
+            "severity": self.severity,
+            "severity_se": self.severity_se,
+            "side": self.side,
+            "region_function": dict(self.region_function),
+            "sunnybrook": vars(self.sunnybrook) | {},
+            "eface": dict(self.eface),
+            "abstained": self.abstained,
+            "reason": self.reason,
+            "label": self.label,
+        }
 
     def to_text(self) -> str:
         """A summary for the terminal."""
@@ -136,14 +144,20 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
         scores = sunnybrook_scores(*(float(mean[k][i].sum()) for k in ("resting", "voluntary", "synkinesis")))
         grades.append(
             Grade(
-                best, p, likely_grades(p, calibration.least), float(mean["severity"][i]),
-                float(np.hypot(spread[i], calibration.severity_se)), side,
+                best,
+                p,
+                likely_grades(p, calibration.least),
+                float(mean["severity"][i]),
+                float(np.hypot(spread[i], calibration.severity_se)),
+                side,
                 {r: float(v) for r, v in zip(REGIONS, ill, strict=True)},
                 SunnybrookEstimate(*scores[:3], float(composite[i])),
                 {k: float(v) for k, v in zip(EFACE, mean["eface"][i], strict=True)},
-                bool(doubts), "; ".join(doubts), example,
+                bool(doubts),
+                "; ".join(doubts),
+                example,
             )
-        )  # fmt: skip
+        )
     return grades
 
 
@@ -165,9 +179,14 @@ def shipped_calibration() -> tuple[Calibration, Usual]:
         note = json.loads(data.joinpath("grading.json").read_text(encoding="utf-8"))
         with data.joinpath("grading.npz").open("rb") as stream, np.load(stream) as arrays:
             usual = Usual(
-                note["usual"]["low"], note["usual"]["high"], arrays["mean"], arrays["axes"], arrays["scale"],
-                arrays["cloud"], note["usual"]["far"],
-            )  # fmt: skip
+                note["usual"]["low"],
+                note["usual"]["high"],
+                arrays["mean"],
+                arrays["axes"],
+                arrays["scale"],
+                arrays["cloud"],
+                note["usual"]["far"],
+            )
         return Calibration(**note["calibration"]), usual
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(f"grading.json, grading.npz: cannot be read ({error}); reinstall face3d") from error

@@ -16,9 +16,16 @@ from face3d.grading.example import EFACE, LABELLED_SIDES, Example
 from face3d.reference.scales import REGIONS, HouseBands, sunnybrook_scores
 
 #: Severity above which House-Brackmann is at least II, III, IV, V, VI (`HouseBands`); where learning starts from.
-CUTS = tuple(round(1.0 - low, 6) for low in (
-    HouseBands.normal, HouseBands.mild, HouseBands.moderate, HouseBands.moderately_severe, HouseBands.severe,
-))  # fmt: skip
+CUTS = tuple(
+    round(1.0 - low, 6)
+    for low in (
+        HouseBands.normal,
+        HouseBands.mild,
+        HouseBands.moderate,
+        HouseBands.moderately_severe,
+        HouseBands.severe,
+    )
+)
 _BROW, _MOUTH = REGIONS.index("brow"), REGIONS.index("mouth")
 _RESTING_TOP = (1.0, 2.0, 1.0)
 _EFACE_TOP = tuple(200.0 if "rest" in name or "fold" in name else 100.0 for name in EFACE)
@@ -101,9 +108,15 @@ class Heads(nn.Module):
         spread = (LEAST_SPREAD + F.softplus(self.spread(both).squeeze(-1))) * self.spread_gain.exp()
         items = torch.sigmoid(self.items(both))
         return Outputs(
-            self.grades(severity, spread), severity, side, function, items[:, :3] * self.resting_top,
-            1 + 4 * items[:, 3:8], 3 * items[:, 8:13], items[:, 13:] * self.eface_top,
-        )  # fmt: skip
+            self.grades(severity, spread),
+            severity,
+            side,
+            function,
+            items[:, :3] * self.resting_top,
+            1 + 4 * items[:, 3:8],
+            3 * items[:, 8:13],
+            items[:, 13:] * self.eface_top,
+        )
 
     def grades(self, severity: Tensor, spread: Tensor) -> Tensor:
         """(B, 6) probabilities; the logistic of scale `spread`."""
@@ -152,9 +165,16 @@ def targets_of(examples: Sequence[Example]) -> dict[str, Tensor]:
 
 #: How much each part counts. Function and grade are what is asked; the items are learned along.
 WEIGHTS: Mapping[str, float] = {
-    "function": 8.0, "severity": 4.0, "grade": 1.0, "side": 0.3, "resting": 0.15, "voluntary": 0.15, "synkinesis": 0.15,
-    "composite": 0.02, "eface": 0.02,
-}  # fmt: skip
+    "function": 8.0,
+    "severity": 4.0,
+    "grade": 1.0,
+    "side": 0.3,
+    "resting": 0.15,
+    "voluntary": 0.15,
+    "synkinesis": 0.15,
+    "composite": 0.02,
+    "eface": 0.02,
+}
 
 
 def loss_of(said: Outputs, known: Mapping[str, Tensor], grade_weights: Tensor | None = None) -> dict[str, Tensor]:

@@ -28,8 +28,11 @@ def save_grader(path: Path, networks: Sequence[Grader], card: Mapping[str, Any])
 
     `card` holds at least `architecture` and `size`, as `build` takes them; `members` and `sha256` are added.
     """
-    tensors = {f"{k}.{name}": value.detach().cpu().contiguous() for k, network in enumerate(networks)
-               for name, value in network.state_dict().items()}  # fmt: skip
+    tensors = {
+        f"{k}.{name}": value.detach().cpu().contiguous()
+        for k, network in enumerate(networks)
+        for name, value in network.state_dict().items()
+    }
     data = save(tensors)
     whole = {**card, "members": len(networks), "sha256": hashlib.sha256(data).hexdigest()}
     write_bytes(path, data)

@@ -123,10 +123,20 @@ def _from_manifest(path: Path) -> Reading:
     if visit and not manifest.visit and not entity(root.resolve(), "ses"):
         notes.append(f"the visit, {visit!r}, is told by the folder's name; {path.name} names none")
     return _read(
-        path, manifest.subject, visit, scans, faults, notes, date=manifest.date, affected_side=manifest.affected_side,
-        grades=manifest.grades.grades() if manifest.grades else None, device=manifest.device,
-        protocol=manifest.protocol, sequences=sequences, clinical=manifest.clinical,
-    )  # fmt: skip
+        path,
+        manifest.subject,
+        visit,
+        scans,
+        faults,
+        notes,
+        date=manifest.date,
+        affected_side=manifest.affected_side,
+        grades=manifest.grades.grades() if manifest.grades else None,
+        device=manifest.device,
+        protocol=manifest.protocol,
+        sequences=sequences,
+        clinical=manifest.clinical,
+    )
 
 
 def _from_names(folder: Path) -> Reading:
@@ -153,9 +163,14 @@ def _from_names(folder: Path) -> Reading:
 
 
 def _read(
-    source: Path, subject: str, visit: str | None, scans: Mapping[str, ScanFile], faults: Iterable[Fault],
-    notes: Iterable[str], **more: Any,
-) -> Reading:  # fmt: skip
+    source: Path,
+    subject: str,
+    visit: str | None,
+    scans: Mapping[str, ScanFile],
+    faults: Iterable[Fault],
+    notes: Iterable[str],
+    **more: Any,
+) -> Reading:
     own = subject.removeprefix("sub-")
     people = {found.group(1) for scan in scans.values() if (found := re.match(r"sub-([A-Za-z0-9]+)", scan.path.name))}
     folder = entity(source.resolve().parent if source.is_file() else source.resolve(), "sub")
@@ -258,9 +273,10 @@ def _candidates(folder: Path, root: Path, depth: int, plain: bool, linked: set[P
 _RESULTS, _TABLE = ("result.json", "evaluation.json"), "measures.csv"
 #: What was asked for, by the name that `refusal` takes.
 _WANTED: Mapping[str, str] = {
-    "exam": f"one examination: a folder with {MANIFEST} or with a scan named rest", "scan": "one scan file",
+    "exam": f"one examination: a folder with {MANIFEST} or with a scan named rest",
+    "scan": "one scan file",
     "study": f"a study: a folder of examinations, each with {MANIFEST} or a scan named rest",
-}  # fmt: skip
+}
 
 
 def refusal(path: str | Path, wanted: str) -> str:

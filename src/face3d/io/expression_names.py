@@ -10,11 +10,19 @@ from face3d.exam import EXPRESSIONS
 
 #: Other names that people give their files, without separators and in lower case.
 ALIASES: Mapping[str, str] = {
-    "neutral": "rest", "browraise": "brow_raise", "eyebrowraise": "brow_raise", "raisebrows": "brow_raise",
-    "eyeclosure": "gentle_eye_closure", "eyesclosed": "gentle_eye_closure", "smile": "open_smile",
+    "neutral": "rest",
+    "browraise": "brow_raise",
+    "eyebrowraise": "brow_raise",
+    "raisebrows": "brow_raise",
+    "eyeclosure": "gentle_eye_closure",
+    "eyesclosed": "gentle_eye_closure",
+    "smile": "open_smile",
     "monalisa": "closed_smile",
-    "nosewrinkle": "snarl", "pucker": "lip_pucker", "puff": "cheek_puff", "lowerlip": "lower_lip_depression",
-}  # fmt: skip
+    "nosewrinkle": "snarl",
+    "pucker": "lip_pucker",
+    "puff": "cheek_puff",
+    "lowerlip": "lower_lip_depression",
+}
 #: What turns such a name into another expression: "closed_lips_smile" is no "smile".
 _OTHERWISE: tuple[tuple[str, str, str], ...] = (
     ("open_smile", r"clos|lips?(?![a-z])|mouth", "closed_smile"),

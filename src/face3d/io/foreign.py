@@ -13,33 +13,55 @@ _EXAM = "the manifest of an examination, not a scan: `face3d exam` and read_exam
 
 # First bytes, and what they say.
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG", "a PNG picture"), (b"\xff\xd8\xff", "a JPEG picture"), (b"BM", "a BMP picture"), (b"%PDF", "a PDF"),
-    (b"GIF8", "a GIF picture"), (b"II*\0", "a TIFF picture"), (b"MM\0*", "a TIFF picture"),
-    (b"version https://git-lfs.github.com/spec/",
-     "a pointer of Git LFS: the scan itself was not fetched; run `git lfs pull` where it came from"),
-    (b"Kaydara FBX Binary", f"an FBX file; {_AS_MESH}"), (b"; FBX", f"an FBX file; {_AS_MESH}"),
-    (b"#usda", f"a USD scene (USDA); {_AS_MESH}"), (b"PXR-USDC", f"a USD scene (USDC); {_AS_MESH}"),
-    (b"#VRML", f"a VRML file; {_AS_MESH}"), (b"#X3D", f"an X3D file; {_AS_MESH}"),
-    (b"#Inventor", f"an Open Inventor file; {_AS_MESH}"), (b"DRACO", f"a mesh compressed with Draco; {_AS_MESH}"),
-    (b"OCTM", f"a mesh compressed as OpenCTM; {_AS_MESH}"), (b"BLENDER", f"a Blender file; {_AS_MESH}"),
-    (b"ISO-10303-21", f"a STEP file; {_AS_MESH}"), (b"Ogawa", f"an Alembic file; {_AS_MESH}"),
-    (b"\x89HDF", "an HDF5 file"), (b"MATLAB 5.0", "a MATLAB file; export the mesh as OBJ or PLY"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"BM", "a BMP picture"),
+    (b"%PDF", "a PDF"),
+    (b"GIF8", "a GIF picture"),
+    (b"II*\0", "a TIFF picture"),
+    (b"MM\0*", "a TIFF picture"),
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "a pointer of Git LFS: the scan itself was not fetched; run `git lfs pull` where it came from",
+    ),
+    (b"Kaydara FBX Binary", f"an FBX file; {_AS_MESH}"),
+    (b"; FBX", f"an FBX file; {_AS_MESH}"),
+    (b"#usda", f"a USD scene (USDA); {_AS_MESH}"),
+    (b"PXR-USDC", f"a USD scene (USDC); {_AS_MESH}"),
+    (b"#VRML", f"a VRML file; {_AS_MESH}"),
+    (b"#X3D", f"an X3D file; {_AS_MESH}"),
+    (b"#Inventor", f"an Open Inventor file; {_AS_MESH}"),
+    (b"DRACO", f"a mesh compressed with Draco; {_AS_MESH}"),
+    (b"OCTM", f"a mesh compressed as OpenCTM; {_AS_MESH}"),
+    (b"BLENDER", f"a Blender file; {_AS_MESH}"),
+    (b"ISO-10303-21", f"a STEP file; {_AS_MESH}"),
+    (b"Ogawa", f"an Alembic file; {_AS_MESH}"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"MATLAB 5.0", "a MATLAB file; export the mesh as OBJ or PLY"),
     (b"\x93NUMPY", "an array of numpy; write the scan as .npz with face3d.write_scan"),
-    (b"ASTM-E57", f"an E57 point cloud; {_AS_CLOUD}"), (b"LASF", f"a LAS point cloud; {_AS_CLOUD}"),
-    (b"7z\xbc\xaf", "a 7z archive; unpack it first"), (b"Rar!", "a RAR archive; unpack it first"),
-    (b"BZh", "a bzip2 file; unpack it first"), (b"\xfd7zXZ", "an xz file; unpack it first"),
-    (b"\x28\xb5\x2f\xfd", "a zstd file; unpack it first"), (b"\x1f\x8b", "packed with gzip twice"),
+    (b"ASTM-E57", f"an E57 point cloud; {_AS_CLOUD}"),
+    (b"LASF", f"a LAS point cloud; {_AS_CLOUD}"),
+    (b"7z\xbc\xaf", "a 7z archive; unpack it first"),
+    (b"Rar!", "a RAR archive; unpack it first"),
+    (b"BZh", "a bzip2 file; unpack it first"),
+    (b"\xfd7zXZ", "an xz file; unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "a zstd file; unpack it first"),
+    (b"\x1f\x8b", "packed with gzip twice"),
     (b"# Markups fiducial file", f"a file of {_LANDMARKS}"),
-)  # fmt: skip
+)
 
 # The first element of an XML or HTML file.
 _ELEMENTS = {
-    b"x3d": f"an X3D file; {_AS_MESH}", b"collada": f"a COLLADA scene; {_AS_MESH}", b"amf": f"an AMF file; {_AS_MESH}",
-    b"model": f"a 3MF model; {_AS_MESH}", b"meshlabdocument": "a project of MeshLab; export its mesh as PLY or OBJ",
-    b"mrml": "a scene of 3D Slicer; save its model as PLY, OBJ, STL or VTK", b"svg": "an SVG drawing",
+    b"x3d": f"an X3D file; {_AS_MESH}",
+    b"collada": f"a COLLADA scene; {_AS_MESH}",
+    b"amf": f"an AMF file; {_AS_MESH}",
+    b"model": f"a 3MF model; {_AS_MESH}",
+    b"meshlabdocument": "a project of MeshLab; export its mesh as PLY or OBJ",
+    b"mrml": "a scene of 3D Slicer; save its model as PLY, OBJ, STL or VTK",
+    b"svg": "an SVG drawing",
     b"html": "a web page, perhaps of a download that failed; fetch the file itself",
     b"pickedpoints": f"a file of {_LANDMARKS}",
-}  # fmt: skip
+}
 _ELEMENT = re.compile(rb"<(?:!DOCTYPE\s+)?([A-Za-z]\w*)", re.IGNORECASE)
 
 _MODEL = re.compile(rb"3D/[\w./-]{1,80}\.model")

@@ -17,9 +17,15 @@ Id = Annotated[int, Field(ge=0, strict=True)]
 POINTS, TRIANGLES, STRIP, FAN = 0, 4, 5, 6
 # Required extensions that leave the meaning of vertices and indices as it is.
 _HARMLESS = (
-    "KHR_mesh_quantization", "KHR_texture_", "EXT_texture_", "MSFT_texture_", "KHR_lights_punctual", "KHR_materials_",
-    "KHR_xmp", "KHR_animation_pointer",
-)  # fmt: skip
+    "KHR_mesh_quantization",
+    "KHR_texture_",
+    "EXT_texture_",
+    "MSFT_texture_",
+    "KHR_lights_punctual",
+    "KHR_materials_",
+    "KHR_xmp",
+    "KHR_animation_pointer",
+)
 _MAX_OBJECTS = 100_000  # of a scene's description; a scan's has some dozen
 
 

@@ -52,9 +52,14 @@ def to_trimesh(scan: FaceScan | Measured) -> trimesh.Trimesh | trimesh.PointClou
     if not len(plain.faces):
         return tri.PointCloud(plain.vertices.copy(), colors=plain.colors, metadata=facts)
     mesh = tri.Trimesh(
-        plain.vertices.copy(), plain.faces.copy(), vertex_colors=plain.colors, metadata=facts, process=False,
-        validate=False, vertex_attributes={k: v.copy() for k, v in results.items()},
-    )  # fmt: skip
+        plain.vertices.copy(),
+        plain.faces.copy(),
+        vertex_colors=plain.colors,
+        metadata=facts,
+        process=False,
+        validate=False,
+        vertex_attributes={k: v.copy() for k, v in results.items()},
+    )
     mesh.units = "millimeters"
     return mesh
 
@@ -77,9 +82,14 @@ def from_trimesh(mesh: trimesh.Trimesh | trimesh.PointCloud, units: str = "auto"
     if visual is not None and visual.kind == "vertex":
         colors = visual.vertex_colors
     return _scan(
-        name, np.asarray(mesh.vertices), np.asarray(getattr(mesh, "faces", np.empty((0, 3)))), colors,
-        getattr(mesh, "vertex_attributes", {}), facts.get("landmarks", {}), said if units == "auto" and said else units,
-    )  # fmt: skip
+        name,
+        np.asarray(mesh.vertices),
+        np.asarray(getattr(mesh, "faces", np.empty((0, 3)))),
+        colors,
+        getattr(mesh, "vertex_attributes", {}),
+        facts.get("landmarks", {}),
+        said if units == "auto" and said else units,
+    )
 
 
 def to_pyvista(scan: FaceScan | Measured) -> pyvista.PolyData:
@@ -124,9 +134,14 @@ def _with_results(scan: FaceScan | Measured) -> tuple[FaceScan, dict[str, Floats
 
 
 def _scan(
-    name: str, vertices: NDArray[Any], faces: NDArray[Any], colors: NDArray[Any] | None, data: Mapping[str, Any],
-    landmarks: Mapping[str, Any], units: str,
-) -> FaceScan:  # fmt: skip
+    name: str,
+    vertices: NDArray[Any],
+    faces: NDArray[Any],
+    colors: NDArray[Any] | None,
+    data: Mapping[str, Any],
+    landmarks: Mapping[str, Any],
+    units: str,
+) -> FaceScan:
     points = np.asarray(vertices, np.float64)
     factor, note = to_millimetres(name, points, units)
     results = {}

@@ -118,19 +118,43 @@ def _kind(file: Path, known: Iterable[str]) -> str:
 _SCAN = ", but a scan by its name"
 _TABLE = ", but a workbook or document: save the table as CSV"
 _OTHERS = {
-    ".obj": _SCAN, ".ply": _SCAN, ".stl": _SCAN, ".off": _SCAN, ".glb": _SCAN, ".gltf": _SCAN, ".vtp": _SCAN,
-    ".npz": _SCAN, ".xyz": _SCAN, ".asc": _SCAN, ".pcd": _SCAN, ".vtk": _SCAN, ".xls": _TABLE, ".xlsx": _TABLE,
-    ".ods": _TABLE, ".docx": _TABLE, ".mrb": ", but a scene of 3D Slicer: save the point list as .mrk.json",
-}  # fmt: skip
+    ".obj": _SCAN,
+    ".ply": _SCAN,
+    ".stl": _SCAN,
+    ".off": _SCAN,
+    ".glb": _SCAN,
+    ".gltf": _SCAN,
+    ".vtp": _SCAN,
+    ".npz": _SCAN,
+    ".xyz": _SCAN,
+    ".asc": _SCAN,
+    ".pcd": _SCAN,
+    ".vtk": _SCAN,
+    ".xls": _TABLE,
+    ".xlsx": _TABLE,
+    ".ods": _TABLE,
+    ".docx": _TABLE,
+    ".mrb": ", but a scene of 3D Slicer: save the point list as .mrk.json",
+}
 # First bytes of what bears a landmark file's name and is something else.
 _STARTS = (
-    (b"ply\n", "a PLY scan"), (b"ply\r", "a PLY scan"), (b"glTF", "a GLB scan"), (b"solid ", "an STL scan"),
-    (b"v ", "an OBJ scan"), (b"mtllib ", "an OBJ scan"), (b"OFF", "an OFF scan"), (b"<VTKFile", "a VTP scan"),
-    (b"# .PCD", "a PCD point cloud"), (b"# vtk", "a VTK file"), (b"\x1f\x8b", "a gzip file; unpack it first"),
-    (b"PK\x03\x04", "a zip file, perhaps a workbook: save the table as CSV"), (b"\x89PNG", "a PNG picture"),
-    (b"\xff\xd8\xff", "a JPEG picture"), (b"%PDF", "a PDF"),
+    (b"ply\n", "a PLY scan"),
+    (b"ply\r", "a PLY scan"),
+    (b"glTF", "a GLB scan"),
+    (b"solid ", "an STL scan"),
+    (b"v ", "an OBJ scan"),
+    (b"mtllib ", "an OBJ scan"),
+    (b"OFF", "an OFF scan"),
+    (b"<VTKFile", "a VTP scan"),
+    (b"# .PCD", "a PCD point cloud"),
+    (b"# vtk", "a VTK file"),
+    (b"\x1f\x8b", "a gzip file; unpack it first"),
+    (b"PK\x03\x04", "a zip file, perhaps a workbook: save the table as CSV"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"\xff\xd8\xff", "a JPEG picture"),
+    (b"%PDF", "a PDF"),
     (b"version https://git-lfs", "a Git LFS pointer: the file itself was not fetched (git lfs pull)"),
-)  # fmt: skip
+)
 
 
 def _refuse_others(where: str, raw: bytes) -> None:
@@ -227,9 +251,16 @@ def _from_text(where: str, text: str) -> Rows:
 
 
 _READERS: Mapping[str, Callable[[str, str], Rows]] = {
-    ".mrk.json": _from_json, ".fcsv": from_fcsv, ".pp": from_meshlab, ".pts": from_pts, ".tps": from_tps,
-    ".ljson": _from_json, ".json": _from_json, ".csv": from_table, ".txt": _from_text,
-}  # fmt: skip
+    ".mrk.json": _from_json,
+    ".fcsv": from_fcsv,
+    ".pp": from_meshlab,
+    ".pts": from_pts,
+    ".tps": from_tps,
+    ".ljson": _from_json,
+    ".json": _from_json,
+    ".csv": from_table,
+    ".txt": _from_text,
+}
 _READ = (*_READERS, ".npy")
 
 
@@ -252,6 +283,12 @@ def write_landmarks(path: str | os.PathLike[str], landmarks: Mapping[str, ArrayL
 
 
 _WRITERS: Mapping[str, Callable[[Mapping[str, list[float]]], str]] = {
-    ".mrk.json": to_markups, ".fcsv": to_fcsv, ".pp": to_meshlab, ".pts": to_pts, ".tps": to_tps, ".ljson": to_menpo,
-    ".json": to_markups, ".csv": to_csv,
-}  # fmt: skip
+    ".mrk.json": to_markups,
+    ".fcsv": to_fcsv,
+    ".pp": to_meshlab,
+    ".pts": to_pts,
+    ".tps": to_tps,
+    ".ljson": to_menpo,
+    ".json": to_markups,
+    ".csv": to_csv,
+}

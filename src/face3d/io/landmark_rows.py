@@ -65,10 +65,29 @@ def lines_of(text: str) -> list[str]:
 
 # What stands where a point was not placed: nothing, R's and Python's words, Excel's errors, a dash.
 _MISSING = {
-    "", "na", "n/a", "#na", "#n/a", "#n/d", "#nv", "#n/v", "<na>", "nan", "none", "null", "missing", ".", "-", "--",
-    "n.a.", "n.d.", "k.a.",
-    "\u2013", "\u2014", "?",
-}  # fmt: skip
+    "",
+    "na",
+    "n/a",
+    "#na",
+    "#n/a",
+    "#n/d",
+    "#nv",
+    "#n/v",
+    "<na>",
+    "nan",
+    "none",
+    "null",
+    "missing",
+    ".",
+    "-",
+    "--",
+    "n.a.",
+    "n.d.",
+    "k.a.",
+    "\u2013",
+    "\u2014",
+    "?",
+}
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*|,[0-9]+)?|[.,][0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 
 
@@ -104,10 +123,28 @@ def split_row(words: Sequence[str]) -> Row:
 
 
 _MILLIMETRES: Mapping[str, float] = {
-    "mm": 1.0, "millimeter": 1.0, "millimetre": 1.0, "cm": 10.0, "centimeter": 10.0, "centimetre": 10.0, "dm": 100.0,
-    "m": 1000.0, "meter": 1000.0, "metre": 1000.0, "um": 1e-3, "\u00b5m": 1e-3, "\u03bcm": 1e-3, "micrometer": 1e-3,
-    "micrometre": 1e-3, "micron": 1e-3, "nm": 1e-6, "in": 25.4, "inch": 25.4, "inche": 25.4, "[in_i]": 25.4,
-}  # fmt: skip
+    "mm": 1.0,
+    "millimeter": 1.0,
+    "millimetre": 1.0,
+    "cm": 10.0,
+    "centimeter": 10.0,
+    "centimetre": 10.0,
+    "dm": 100.0,
+    "m": 1000.0,
+    "meter": 1000.0,
+    "metre": 1000.0,
+    "um": 1e-3,
+    "\u00b5m": 1e-3,
+    "\u03bcm": 1e-3,
+    "micrometer": 1e-3,
+    "micrometre": 1e-3,
+    "micron": 1e-3,
+    "nm": 1e-6,
+    "in": 25.4,
+    "inch": 25.4,
+    "inche": 25.4,
+    "[in_i]": 25.4,
+}
 
 
 def millimetres(unit: str) -> float | None:

@@ -14,11 +14,34 @@ from face3d.io.text import PADDING, Lines, first_bad, parse, tokens, trimmed
 from face3d.scan import Ints
 
 # All that is read of a file; other lists can be long, and are only stepped over.
-_READ = frozenset([
-    "x", "y", "z", "red", "green", "blue", "diffuse_red", "diffuse_green", "diffuse_blue", "r", "g", "b",
-    "alpha", "diffuse_alpha", "a", "s", "t", "u", "v", "texture_u", "texture_v",
-    "vertex_indices", "vertex_index", "texcoord",
-])  # fmt: skip
+_READ = frozenset(
+    [
+        "x",
+        "y",
+        "z",
+        "red",
+        "green",
+        "blue",
+        "diffuse_red",
+        "diffuse_green",
+        "diffuse_blue",
+        "r",
+        "g",
+        "b",
+        "alpha",
+        "diffuse_alpha",
+        "a",
+        "s",
+        "t",
+        "u",
+        "v",
+        "texture_u",
+        "texture_v",
+        "vertex_indices",
+        "vertex_index",
+        "texcoord",
+    ]
+)
 
 Columns = dict[str, Any]  # of an element: property -> values (N,), or (lengths (N,), all entries) of a list
 

@@ -16,10 +16,21 @@ from face3d.io.text import PADDING, parse, trimmed
 from face3d.scan import Floats, Ints
 
 _TYPES = {
-    "char": "i1", "signed_char": "i1", "unsigned_char": "u1", "short": "i2", "unsigned_short": "u2", "int": "i4",
-    "unsigned_int": "u4", "long": "i8", "unsigned_long": "u8", "vtkidtype": "i4", "vtktypeint64": "i8",
-    "vtktypeint32": "i4", "float": "f4", "double": "f8",
-}  # fmt: skip
+    "char": "i1",
+    "signed_char": "i1",
+    "unsigned_char": "u1",
+    "short": "i2",
+    "unsigned_short": "u2",
+    "int": "i4",
+    "unsigned_int": "u4",
+    "long": "i8",
+    "unsigned_long": "u8",
+    "vtkidtype": "i4",
+    "vtktypeint64": "i8",
+    "vtktypeint32": "i4",
+    "float": "f4",
+    "double": "f8",
+}
 _CELLS = ("VERTICES", "LINES", "POLYGONS", "TRIANGLE_STRIPS")
 # A line that starts with a letter and is no number: what ends a block of numbers.
 _KEYWORD = re.compile(rb"\n[ \t]*(?!nan|inf)[A-Za-z]", re.IGNORECASE)

@@ -20,8 +20,17 @@ _OPENED = 1 << 16  # bytes within which the first point stands
 _MOST = 16  # columns
 _NUMBER = re.compile(rb"[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan(?:\(\w*\))?|inf|1\.#\w+)", re.IGNORECASE)
 _NAME = re.compile(r"\W*([a-z]+(?::\d)?)")
-_SAME = {"points:0": "x", "points:1": "y", "points:2": "z", "red": "r", "green": "g", "blue": "b", "rf": "r", "gf": "g",
-         "bf": "b"}  # fmt: skip
+_SAME = {
+    "points:0": "x",
+    "points:1": "y",
+    "points:2": "z",
+    "red": "r",
+    "green": "g",
+    "blue": "b",
+    "rf": "r",
+    "gf": "g",
+    "bf": "b",
+}
 _NORMAL = ("nx", "ny", "nz")
 _LEICA: tuple[str, ...] = ("x", "y", "z", "intensity", "r", "g", "b")  # of PTS files, which begin with a count
 

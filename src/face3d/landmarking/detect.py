@@ -44,13 +44,31 @@ POINTS = 478
 
 #: Named landmark -> indices of the 478 whose mean stands for it; sides are the subject's own.
 _MIDLINE_INDICES: Mapping[str, tuple[int, ...]] = {
-    "g": (9,), "n": (168,), "prn": (4,), "c": (19,), "sn": (2,), "ls": (0,), "sto": (13, 14), "li": (17,),
-    "sl": (18, 200), "pg": (199,), "gn": (152,),
-}  # fmt: skip
+    "g": (9,),
+    "n": (168,),
+    "prn": (4,),
+    "c": (19,),
+    "sn": (2,),
+    "ls": (0,),
+    "sto": (13, 14),
+    "li": (17,),
+    "sl": (18, 200),
+    "pg": (199,),
+    "gn": (152,),
+}
 _RIGHT_INDICES: Mapping[str, tuple[int, ...]] = {
-    "en": (133,), "ex": (33,), "ps": (159,), "pi": (145,), "mb": (55, 107), "sci": (105,), "lb": (46, 70),
-    "al": (64,), "ac": (129,), "ch": (61,), "cph": (37,),
-}  # fmt: skip
+    "en": (133,),
+    "ex": (33,),
+    "ps": (159,),
+    "pi": (145,),
+    "mb": (55, 107),
+    "sci": (105,),
+    "lb": (46, 70),
+    "al": (64,),
+    "ac": (129,),
+    "ch": (61,),
+    "cph": (37,),
+}
 
 #: Views that vote, degrees (yaw to the subject's left, pitch up), in the head's frame.
 # Beyond 45 degrees the detector's far side is guessed; within it every landmark is seen well by at least four views.
@@ -209,9 +227,7 @@ def no_face(scan: FaceScan, tried: str, debug_picture: Path | None, hint: str = 
 # --- finding the face -------------------------------------------------------------------------------------------------
 
 
-def _vote(
-    detector: Detector, surface: Surface, to_head: RigidTransform, blur_mm: float
-) -> tuple[int, Floats, Floats]:  # fmt: skip
+def _vote(detector: Detector, surface: Surface, to_head: RigidTransform, blur_mm: float) -> tuple[int, Floats, Floats]:
     """Every voting view's points, and their weighted median in the head frame."""
     votes, weights, count = [], [], 0
     for yaw, pitch in _VOTING:

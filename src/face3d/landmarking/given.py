@@ -31,9 +31,11 @@ _STEADY = ("en", "ex", "n", "prn", "c", "sn", "al", "ac")
 # demoface's 5.5.
 #: mm between given and found up to which nothing is said of a single one.
 _USUAL = {
-    **dict.fromkeys((*_STEADY, "ps", "pi"), 8.0), **dict.fromkeys(("ch", "cph", "ls", "sto"), 12.0),
-    **dict.fromkeys(("g", "mb", "sci", "lb", "li"), 16.0), **dict.fromkeys(("sl", "pg", "gn"), 20.0),
-}  # fmt: skip
+    **dict.fromkeys((*_STEADY, "ps", "pi"), 8.0),
+    **dict.fromkeys(("ch", "cph", "ls", "sto"), 12.0),
+    **dict.fromkeys(("g", "mb", "sci", "lb", "li"), 16.0),
+    **dict.fromkeys(("sl", "pg", "gn"), 20.0),
+}
 #: Below this confidence the detector guesses (a mouth wide open, the scan's rim).
 _GUESSED = 0.3
 #: mm by which n steady landmarks may be shifted alike, lie apart, and lie off the skin, each plus `_HAND` / sqrt(n):

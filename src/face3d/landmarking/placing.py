@@ -69,6 +69,11 @@ def _found(cleaned: Cleaned, debug_picture: Path | None) -> tuple[Cleaned, Detec
         notes = ["MediaPipe is not installed: only the landmarks given by hand were used"]
         notes += among_themselves(scan.name, given, scan.vertices, scan_normals(scan))
         return cleaned, Detection(
-            given, dict.fromkeys(given, 1.0), np.full((POINTS, 3), np.nan), np.zeros(POINTS),
-            RigidTransform.identity(), 0, tuple(notes),
-        )  # fmt: skip
+            given,
+            dict.fromkeys(given, 1.0),
+            np.full((POINTS, 3), np.nan),
+            np.zeros(POINTS),
+            RigidTransform.identity(),
+            0,
+            tuple(notes),
+        )

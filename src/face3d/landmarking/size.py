@@ -14,9 +14,12 @@ from face3d.landmarks import SIDES
 #: Two landmarks -> mm between them in adults, mean of both sexes (Farkas 1994, Anthropometry of the Head and Face: 91.2
 #: and 87.8, 33.3 and 31.8, 34.9 and 31.4, 54.8 and 50.6, 124.7 and 111.4). The mouth's width is left out: it doubles.
 _ADULT = {
-    ("ex_left", "ex_right"): 89.5, ("en_left", "en_right"): 32.6, ("al_left", "al_right"): 33.2, ("n", "sn"): 52.7,
+    ("ex_left", "ex_right"): 89.5,
+    ("en_left", "en_right"): 32.6,
+    ("al_left", "al_right"): 33.2,
+    ("n", "sn"): 52.7,
     ("n", "gn"): 118.1,
-}  # fmt: skip
+}
 # A face's size is the median of the five over an adult's. Published eyes by that measure: newborns 0.73 and 0.70 (noses
 # and chins less; 10.3341/jkos.2012.53.10.1385), at 1 year 0.86 and 0.84, at 5 years 0.88 and 0.93 (of adults';
 # 10.1597/1545-1569_1992_029_0315_gpitor_2.3.co_2), African men 1.10 and 0.99, nose 1.3 (10.1186/s40902-019-0191-7).
@@ -30,8 +33,12 @@ _ENOUGH = 3
 # What stays at its distance in expression: detected on 101 simulated people in two expressions each, the median ratio
 # of these distances had an SD of 1.6 % and lay between 0.949 and 1.038.
 _RIGID = (
-    *(f"{code}_{side}" for code in ("en", "ex", "al", "ac") for side in SIDES), "n", "sn", "prn", "c",
-)  # fmt: skip
+    *(f"{code}_{side}" for code in ("en", "ex", "al", "ac") for side in SIDES),
+    "n",
+    "sn",
+    "prn",
+    "c",
+)
 _LEAST_MM = 25.0
 #: Share by which scans of one person may differ in size.
 _DIFFERENT = 0.08

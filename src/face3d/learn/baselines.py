@@ -91,7 +91,7 @@ def _scaled(estimator: Any) -> Any:
 
     return make_pipeline(
         SimpleImputer(strategy="median", keep_empty_features=True), VarianceThreshold(1e-9), StandardScaler(), estimator
-    )  # fmt: skip
+    )
 
 
 def _only(sets: Sequence[str], where: Mapping[str, slice], estimator: Any) -> Any:
@@ -164,16 +164,14 @@ def methods() -> dict[str, Method]:
             lambda where: _only(["measures"], where, OrdinalRegression(30.0)),
             lambda where: _only(["measures"], where, linear_model.Ridge(300.0)),
         ),
-        "decision tree": plain(
-            lambda: tree.DecisionTreeClassifier(**leaf), lambda: tree.DecisionTreeRegressor(**leaf)
-        ),
+        "decision tree": plain(lambda: tree.DecisionTreeClassifier(**leaf), lambda: tree.DecisionTreeRegressor(**leaf)),
         "bagging": plain(
             lambda: ensemble.BaggingClassifier(tree.DecisionTreeClassifier(), 50, random_state=0),
             lambda: ensemble.BaggingRegressor(tree.DecisionTreeRegressor(), 50, random_state=0),
         ),
         "stacking": Method(stacked("classifier"), stacked("regression")),
         "network over maps": Method(None, lambda where: MapNetwork(), pictures=True),
-    }  # fmt: skip
+    }
 
 
 # ---------------------------------------------------------------- from severity to grades

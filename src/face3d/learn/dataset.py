@@ -73,7 +73,7 @@ def _notes(path: Path) -> dict[str, Any]:
 
 def example_files(
     folder: Path, cache: Path, step: Callable[[str], None] = lambda name: None, tests: bool = False
-) -> list[Path]:  # fmt: skip
+) -> list[Path]:
     """The examples of a folder: those that lie there (*.npz), or else one for each examination below it (a laboratory's
     own, or a benchmark of `face3d simulate`), fitted once and kept in `cache`; without those that a benchmark keeps for
     testing; `tests`: none but those, where it keeps any. An exam that cannot be read or fitted is said by `step` and

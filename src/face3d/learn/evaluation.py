@@ -51,16 +51,18 @@ class Evaluation(Value):
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it: numbers, and None for what could not be computed."""
         return {
-            "exams": self.exams, "subjects": self.subjects,
+            "exams": self.exams,
+            "subjects": self.subjects,
             "figures": {k: _plain(e) | {"text": METRICS[k][0]} for k, e in self.figures.items()},
-            "confusion": self.table.astype(int).tolist(), "recall": [_plain(r) for r in self.recall],
+            "confusion": self.table.astype(int).tolist(),
+            "recall": [_plain(r) for r in self.recall],
             "reliability": [[_number(v) for v in row] for row in self.reliability],
             "coverage": [[_number(v) for v in row] for row in self.coverage],
             "groups": {
                 g: {value: {k: _plain(e) for k, e in row.items()} for value, row in rows.items()}
                 for g, rows in self.groups.items()
             },
-        }  # fmt: skip
+        }
 
     def to_json(self) -> str:
         """`to_dict` as JSON."""
@@ -236,7 +238,7 @@ METRICS: Mapping[str, tuple[str, str, Callable[[Predictions, Truth], float]]] = 
     "abstained": ("abstained on, or not graded", "neither", _not_graded),
     "mae_kept": ("MAE of those not abstained on", "lower", _kept),
     "near_band": ("wrong grades within 0.05 of a band's border", "neither", _near_band),
-}  # fmt: skip
+}
 GROUP_FIGURES = ("exact", "kappa", "mae")
 
 
@@ -244,9 +246,13 @@ GROUP_FIGURES = ("exact", "kappa", "mae")
 
 
 def evaluate(
-    predicted: Predictions, truth: Truth, rng: np.random.Generator, groups: Mapping[str, Sequence[str]] | None = None,
-    samples: int = 1000, names: Sequence[str] = tuple(METRICS),
-) -> Evaluation:  # fmt: skip
+    predicted: Predictions,
+    truth: Truth,
+    rng: np.random.Generator,
+    groups: Mapping[str, Sequence[str]] | None = None,
+    samples: int = 1000,
+    names: Sequence[str] = tuple(METRICS),
+) -> Evaluation:
     """All figures (`names` of `METRICS`) of predictions against the truth, with intervals by subject.
 
     `groups` group -> value of each exam, "" unknown. Every figure sees the same draws of subjects. Raises ValueError
@@ -278,10 +284,12 @@ def evaluate(
         nobody = Estimate(math.nan, math.nan, math.nan, 0)
         recall.append(interval(lambda i: float(right[i].mean()), rows) if len(rows) else nobody)
     return Evaluation(
-        len(truth.grade), len(np.unique(truth.subject)),
+        len(truth.grade),
+        len(np.unique(truth.subject)),
         {k: figure(k) for k in names},
         confusion(truth.grade[known], predicted.grade[known], GRADES) if known.any() else np.zeros((6, 6)),
-        tuple(recall), reliability(*_right(predicted, truth)),
+        tuple(recall),
+        reliability(*_right(predicted, truth)),
         coverage_curve(predicted.expected_error, np.abs(predicted.grade - truth.grade)),
         {
             group: {
@@ -291,12 +299,12 @@ def evaluate(
             }
             for group, values in (groups or {}).items()
         },
-    )  # fmt: skip
+    )
 
 
 def difference(
     name: str, a: Predictions, b: Predictions, truth: Truth, rng: np.random.Generator, samples: int = 2000
-) -> Estimate:  # fmt: skip
+) -> Estimate:
     """Figure of `a` minus that of `b` on the same exams, the two drawn together, so that the interval is of the
     difference."""
     of = METRICS[name][2]

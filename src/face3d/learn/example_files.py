@@ -29,11 +29,16 @@ def labels_from_truth(truth: Mapping[str, Any]) -> Labels:
     function = truth.get("region_function") or {r: truth[f"function_{r}"] for r in REGIONS}
     composite = truth["composite"] if "composite" in truth else truth["sunnybrook"]
     return Labels(
-        int(truth["house_brackmann"]), truth["side"], float(truth["severity"]),
-        tuple(float(function[r]) for r in REGIONS), tuple(float(items[k]) for k in ("eye", "nasolabial", "mouth")),
-        tuple(float(x) for x in items["voluntary"]), tuple(float(x) for x in items["synkinesis"]), float(composite),
+        int(truth["house_brackmann"]),
+        truth["side"],
+        float(truth["severity"]),
+        tuple(float(function[r]) for r in REGIONS),
+        tuple(float(items[k]) for k in ("eye", "nasolabial", "mouth")),
+        tuple(float(x) for x in items["voluntary"]),
+        tuple(float(x) for x in items["synkinesis"]),
+        float(composite),
         tuple(np.nan if eface.get(k) is None else float(eface[k]) for k in EFACE),
-    )  # fmt: skip
+    )
 
 
 def write_example(path: Path, example: Example) -> None:
@@ -42,7 +47,7 @@ def write_example(path: Path, example: Example) -> None:
 
     arrays: dict[str, Any] = {
         k: np.asarray(getattr(example, k), np.float16 if k == "points" else np.float32) for k in ARRAYS
-    }  # fmt: skip
+    }
     notes = {"labels": asdict(example.labels), "facts": dict(example.facts), "measures": dict(example.measures)}
     notes["rules"] = dict(example.rules)
     buffer = io.BytesIO()

@@ -45,9 +45,15 @@ def export_onnx(networks: Sequence[Any], path: Path) -> Path:
     blank = tuple(torch.tensor(v) for name, v in _blank().items() if name in names)
     exams = torch.export.Dim("exams", min=1)
     program = torch.onnx.export(
-        Mean().eval(), blank, input_names=list(names), output_names=list(Outputs._fields), opset_version=OPSET,
-        dynamic_shapes=(tuple({0: exams} for _ in names),), dynamo=True, verbose=False,
-    )  # fmt: skip
+        Mean().eval(),
+        blank,
+        input_names=list(names),
+        output_names=list(Outputs._fields),
+        opset_version=OPSET,
+        dynamic_shapes=(tuple({0: exams} for _ in names),),
+        dynamo=True,
+        verbose=False,
+    )
     assert program is not None
     write_bytes(path, program.model_proto.SerializeToString())
     return path
@@ -63,9 +69,13 @@ def _blank() -> dict[str, np.ndarray]:
     template = FaceTemplate.load()
     e, n, u = len(MOVEMENTS), len(grid_of(template).nodes), len(template.units)
     sizes = {
-        "rest": (n, 3), "normals": (n, 3), "moves": (e, n, 3), "marks": (len(MARKS), 3),
-        "mark_moves": (e, len(MARKS), 3), "units": (1 + e, u, 2),
-    }  # fmt: skip
+        "rest": (n, 3),
+        "normals": (n, 3),
+        "moves": (e, n, 3),
+        "marks": (len(MARKS), 3),
+        "mark_moves": (e, len(MARKS), 3),
+        "units": (1 + e, u, 2),
+    }
     out: dict[str, np.ndarray] = {}
     for name, size in sizes.items():
         out[name] = np.zeros((2, *size), np.float32)

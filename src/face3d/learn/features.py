@@ -22,11 +22,19 @@ SETS = ("measures", "units", "eyes")
 EYES = ("fissure_height", "eye_aspect_ratio", "closure", "closure_gap", "closure_ratio", "fissure_height_ratio")
 #: expression and region -> which side moves less: displacement where it is principally asked for, and closure.
 _TELLING = (
-    *(f"displacement|{e}|{r}" for e, r in (
-        ("brow_raise", "brow"), ("closed_smile", "commissure"), ("open_smile", "commissure"), ("snarl", "nasolabial"),
-        ("lower_lip_depression", "lower_lip"), ("gentle_eye_closure", "upper_lid"), ("tight_eye_closure", "upper_lid"),
-    )),
-)  # fmt: skip
+    *(
+        f"displacement|{e}|{r}"
+        for e, r in (
+            ("brow_raise", "brow"),
+            ("closed_smile", "commissure"),
+            ("open_smile", "commissure"),
+            ("snarl", "nasolabial"),
+            ("lower_lip_depression", "lower_lip"),
+            ("gentle_eye_closure", "upper_lid"),
+            ("tight_eye_closure", "upper_lid"),
+        )
+    ),
+)
 assert all(name.split("|")[1] in ASKED for name in _TELLING)
 #: What House's rule and the shares of function say, with the ill side found by measuring.
 _BY_RULE = ("severity", *REGIONS)
@@ -66,8 +74,9 @@ def names_of(examples: Sequence[Example]) -> dict[str, list[str]]:
 
 def rows_of(examples: Sequence[Example], names: dict[str, list[str]]) -> Floats:
     """(n, D) features, the sets of `names` beside each other."""
-    return np.array([np.concatenate([_measured(e, names["measures"]), _units(e), _measured(e, names["eyes"])])
-                     for e in examples])  # fmt: skip
+    return np.array(
+        [np.concatenate([_measured(e, names["measures"]), _units(e), _measured(e, names["eyes"])]) for e in examples]
+    )
 
 
 def _measured(example: Example, names: Sequence[str]) -> Floats:

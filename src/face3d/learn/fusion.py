@@ -23,10 +23,13 @@ from face3d.values import Value
 
 #: Measures that clinicians read first: as fractions of the stronger side.
 RATIOS = (
-    "brow_raise_ratio|brow_raise|brow|both", "closure_ratio|gentle_eye_closure|eye|both",
-    "commissure_excursion_ratio|open_smile|mouth|both", "alar_lift_ratio|snarl|nose|both",
-    "pucker_ratio|lip_pucker|mouth|both", "lip_depression_ratio|lower_lip_depression|lower_lip|both",
-)  # fmt: skip
+    "brow_raise_ratio|brow_raise|brow|both",
+    "closure_ratio|gentle_eye_closure|eye|both",
+    "commissure_excursion_ratio|open_smile|mouth|both",
+    "alar_lift_ratio|snarl|nose|both",
+    "pucker_ratio|lip_pucker|mouth|both",
+    "lip_depression_ratio|lower_lip_depression|lower_lip|both",
+)
 CLINICAL = ("age_years", "male", "days_since_onset")
 GROUPS = ("networks", "rules", "measures", "clinical")
 #: Strengths of the ridge that are tried; the strongest leaves the networks' severity as it is.
@@ -42,13 +45,16 @@ def columns_of(predicted: Predictions, examples: Sequence[Example], groups: Sequ
 
     table: dict[str, Floats] = {
         "networks": np.c_[predicted.severity, predicted.function],
-        "rules": np.array([
-            [number(e.rules.get("severity")), *e.rules.get("region_function", (np.nan,) * len(REGIONS))]
-            for e in examples
-        ], np.float64),
+        "rules": np.array(
+            [
+                [number(e.rules.get("severity")), *e.rules.get("region_function", (np.nan,) * len(REGIONS))]
+                for e in examples
+            ],
+            np.float64,
+        ),
         "measures": np.array([[number(e.measures.get(name)) for name in RATIOS] for e in examples]),
         "clinical": np.array([[number(e.facts.get(name)) for name in CLINICAL] for e in examples]),
-    }  # fmt: skip
+    }
     return np.concatenate([np.empty((len(examples), 0)), *(table[g] for g in groups)], axis=1)
 
 
@@ -68,7 +74,7 @@ class Fusion(Value):
     @classmethod
     def learned(
         cls, predicted: Predictions, truth: Truth, examples: Sequence[Example], groups: Sequence[str] = GROUPS
-    ) -> Fusion:  # fmt: skip
+    ) -> Fusion:
         """From exams that the networks were not trained on, with their true severity and grade. No `groups`: only cut
         points and spread are learned. Raises ValueError when fewer than 12 have both."""
         known = np.flatnonzero(np.isfinite(predicted.severity + truth.severity + truth.grade))
@@ -92,9 +98,10 @@ class Fusion(Value):
         x = columns_of(predicted, examples, self.groups)
         severity = predicted.severity + _asked(x, self.middle, self.scale, self.weights, self.bias)
         changed: Mapping[str, Any] = {
-            "severity": np.clip(severity, 0.0, 1.0), "probabilities": graded(severity, self.cuts, self.spread),
+            "severity": np.clip(severity, 0.0, 1.0),
+            "probabilities": graded(severity, self.cuts, self.spread),
             "grade": 1 + np.searchsorted(self.cuts, severity, side="right"),
-        }  # fmt: skip
+        }
         kept = {n: getattr(predicted, n) for n in ("side", "function", "composite", "abstained")}
         return Predictions.of(len(severity), **kept, **changed)
 

@@ -147,8 +147,13 @@ def _network(width: int) -> nn.ModuleList:
         return nn.Sequential(nn.Conv2d(a, b, 3, 2, 1), nn.GroupNorm(4, b), nn.GELU())
 
     encoder = nn.Sequential(
-        layer(CHANNELS, width), layer(width, 2 * width), layer(2 * width, 2 * width), nn.AdaptiveAvgPool2d(2),
-        nn.Flatten(), nn.Linear(8 * width, 24), nn.GELU(),
-    )  # fmt: skip
+        layer(CHANNELS, width),
+        layer(width, 2 * width),
+        layer(2 * width, 2 * width),
+        nn.AdaptiveAvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(8 * width, 24),
+        nn.GELU(),
+    )
     head = nn.Sequential(nn.Dropout(0.2), nn.Linear(24 * len(MOVEMENTS), 48), nn.GELU(), nn.Linear(48, 1), nn.Sigmoid())
     return nn.ModuleList([encoder, head])

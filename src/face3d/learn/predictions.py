@@ -51,11 +51,14 @@ class Predictions(_Rows):
     def of(cls, count: int, **known: Any) -> Predictions:
         """Predictions of `count` exams of which only some columns are known. The grade is the most probable one."""
         columns: dict[str, Any] = {
-            "probabilities": np.full((count, 6), np.nan), "grade": np.full(count, np.nan),
-            "severity": np.full(count, np.nan), "side": np.full(count, "", object),
-            "function": np.full((count, 5), np.nan), "composite": np.full(count, np.nan),
+            "probabilities": np.full((count, 6), np.nan),
+            "grade": np.full(count, np.nan),
+            "severity": np.full(count, np.nan),
+            "side": np.full(count, "", object),
+            "function": np.full((count, 5), np.nan),
+            "composite": np.full(count, np.nan),
             "abstained": np.zeros(count, bool),
-        }  # fmt: skip
+        }
         if "probabilities" in known and "grade" not in known:
             p = np.asarray(known["probabilities"], np.float64)
             known["grade"] = np.where(np.isfinite(p).all(axis=1), 1.0 + np.nan_to_num(p).argmax(axis=1), np.nan)
@@ -92,7 +95,7 @@ def truth_of(examples: Sequence[Example]) -> Truth:
         np.array([v.side or "" for v in labels], object),
         np.array([v.region_function for v in labels], np.float64).reshape(-1, len(REGIONS)),
         np.array([v.composite for v in labels], np.float64),
-    )  # fmt: skip
+    )
 
 
 def groups_of(examples: Sequence[Example]) -> dict[str, list[str]]:
@@ -120,11 +123,14 @@ def of_grades(grades: Sequence[Grade]) -> Predictions:
     """What `face3d.grading.grades` said."""
     return Predictions.of(
         len(grades),
-        probabilities=[g.probabilities for g in grades], grade=[g.house_brackmann for g in grades],
-        severity=[g.severity for g in grades], side=[g.side for g in grades],
+        probabilities=[g.probabilities for g in grades],
+        grade=[g.house_brackmann for g in grades],
+        severity=[g.severity for g in grades],
+        side=[g.side for g in grades],
         function=[[g.region_function[r] for r in REGIONS] for g in grades],
-        composite=[g.sunnybrook.composite for g in grades], abstained=[g.abstained for g in grades],
-    )  # fmt: skip
+        composite=[g.sunnybrook.composite for g in grades],
+        abstained=[g.abstained for g in grades],
+    )
 
 
 def of_rules(examples: Sequence[Example]) -> Predictions:
@@ -133,10 +139,12 @@ def of_rules(examples: Sequence[Example]) -> Predictions:
     rules = [{k: v for k, v in e.rules.items() if v is not None} or nothing for e in examples]
     return Predictions.of(
         len(examples),
-        grade=[r.get("house_brackmann", np.nan) for r in rules], severity=[r.get("severity", np.nan) for r in rules],
-        side=[r.get("side", "") for r in rules], composite=[r.get("composite", np.nan) for r in rules],
+        grade=[r.get("house_brackmann", np.nan) for r in rules],
+        severity=[r.get("severity", np.nan) for r in rules],
+        side=[r.get("side", "") for r in rules],
+        composite=[r.get("composite", np.nan) for r in rules],
         function=[r.get("region_function", nothing["region_function"]) for r in rules],
-    )  # fmt: skip
+    )
 
 
 def of_outputs(outputs: Outputs) -> Predictions:
@@ -148,9 +156,13 @@ def of_outputs(outputs: Outputs) -> Predictions:
     side, n = o["side_logits"].argmax(axis=1), len(o["severity"])
     weaker = np.where(side < 2, side, o["function"].mean(axis=2).argmin(axis=1))
     return Predictions.of(
-        n, probabilities=o["grade_probabilities"], severity=o["severity"], side=np.array(LABELLED_SIDES, object)[side],
-        function=o["function"][np.arange(n), weaker], composite=outputs.composite.detach().cpu().numpy(),
-    )  # fmt: skip
+        n,
+        probabilities=o["grade_probabilities"],
+        severity=o["severity"],
+        side=np.array(LABELLED_SIDES, object)[side],
+        function=o["function"][np.arange(n), weaker],
+        composite=outputs.composite.detach().cpu().numpy(),
+    )
 
 
 def by_model(model: str, examples: Sequence[Example]) -> Predictions:

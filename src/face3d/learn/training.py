@@ -97,9 +97,13 @@ class TrainConfig:
 
 
 def train(
-    config: TrainConfig, examples: ExampleSet, out: Path, step: Callable[[str], None] = lambda name: None,
-    spoil: Spoil | None = None, held_out: ExampleSet | None = None,
-) -> Path:  # fmt: skip
+    config: TrainConfig,
+    examples: ExampleSet,
+    out: Path,
+    step: Callable[[str], None] = lambda name: None,
+    spoil: Spoil | None = None,
+    held_out: ExampleSet | None = None,
+) -> Path:
     """Trains, and returns the path of the grader. A run in `out` that was stopped goes on; one that is done is kept.
 
     Without `held_out`, a fold of `examples` by subject is. Raises `SchemaError` when `out` holds another run, or when a
@@ -116,8 +120,10 @@ def train(
     torch.manual_seed(config.seed)
     network, architecture, size = _network(config)
     network.to(device)
-    groups = [{"params": [p for p in network.parameters() if p.dim() > 1], "weight_decay": config.decay},
-              {"params": [p for p in network.parameters() if p.dim() <= 1], "weight_decay": 0.0}]  # fmt: skip
+    groups = [
+        {"params": [p for p in network.parameters() if p.dim() > 1], "weight_decay": config.decay},
+        {"params": [p for p in network.parameters() if p.dim() <= 1], "weight_decay": 0.0},
+    ]
     optimizer = torch.optim.AdamW(groups, lr=config.rate)
     mean = {k: v.detach().clone() for k, v in network.state_dict().items()}
     progress = restore(out, network, optimizer, mean) or Progress(best=dict(mean))
@@ -139,11 +145,14 @@ def train(
     network.load_state_dict(progress.best)
     fit_cuts(network, stop_on, device, spoil, config.seed)
     card = {
-        "architecture": architecture, "size": size, "config": asdict(config), "exams": len(train_on),
+        "architecture": architecture,
+        "size": size,
+        "config": asdict(config),
+        "exams": len(train_on),
         "subjects": len({examples.subjects[k] for k in train_on}),
         "best_epoch": progress.epoch - progress.since_best - 1,
         "held_out": {"exams": len(stop_on[1]), **_tested(network, stop_on, device, spoil, config.seed)},
-    }  # fmt: skip
+    }
     save_grader(out / GRADER, [network], card)
     return out / GRADER
 

@@ -207,7 +207,7 @@ def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
     notes = (*doubt, *at.notes, *_notes(scan, laid, head, found.frame), *unfitted)
     return Analysis(
         scan, landmarks, found.confidence, head, laid, middle, surface, tuple(regions), area, notes, through
-    )  # fmt: skip
+    )
 
 
 def _notes(scan: FaceScan, laid: Superimposition, head: RigidTransform, rough: RigidTransform) -> list[str]:

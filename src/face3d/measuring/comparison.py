@@ -87,9 +87,12 @@ class Comparison(Value):
 
 
 def compare(
-    before: Measures | Exam, after: Measures | Exam, *later: Measures | Exam,
-    repeatability: Mapping[Key, Repeatability] | None = None, same_person: bool = False,
-) -> Comparison:  # fmt: skip
+    before: Measures | Exam,
+    after: Measures | Exam,
+    *later: Measures | Exam,
+    repeatability: Mapping[Key, Repeatability] | None = None,
+    same_person: bool = False,
+) -> Comparison:
     """Changes from `before` to `after`, and to each visit of `later`; exams are measured first.
 
     Ratios of all visits refer to the side that was affected at the first. Raises `SchemaError` when the visits name
@@ -129,9 +132,7 @@ def compare(
     return Comparison(first.subject, names[0], tuple(names[1:]), first.affected_side, tuple(changes), tuple(notes))
 
 
-def _of_another_person(
-    first: Measures, visit: Measures, before: str, after: str, same_person: bool
-) -> Iterator[str]:  # fmt: skip
+def _of_another_person(first: Measures, visit: Measures, before: str, after: str, same_person: bool) -> Iterator[str]:
     """A loud note where two visits may be two people's; raises `SchemaError` where they must be taken to be."""
     times, where = unlike(first.identity, visit.identity)
     found = f"{before} and {after} look like two people: {where}; {times:.1f} times one person's usual difference"
@@ -186,9 +187,22 @@ def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Rep
         gain = abs(before.value - target) - abs(after.value - target)
         toward = gain > 0 if math.isfinite(gain) and gain != 0 else None
     return Change(
-        before.measure, before.expression, before.region, before.side, before.unit, visit, before.value, after.value,
-        change, mdc, _published(before), beyond, toward, _perceptible(after), status,
-    )  # fmt: skip
+        before.measure,
+        before.expression,
+        before.region,
+        before.side,
+        before.unit,
+        visit,
+        before.value,
+        after.value,
+        change,
+        mdc,
+        _published(before),
+        beyond,
+        toward,
+        _perceptible(after),
+        status,
+    )
 
 
 def _published(measure: Measure) -> float:

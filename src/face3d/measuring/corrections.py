@@ -102,9 +102,13 @@ def lids() -> Lids | None:
 
 
 def anchored(
-    moved: Movement, rest: Floats, anatomy: Anatomy, marks_at_rest: Mapping[str, Floats], marks: Mapping[str, Floats],
+    moved: Movement,
+    rest: Floats,
+    anatomy: Anatomy,
+    marks_at_rest: Mapping[str, Floats],
+    marks: Mapping[str, Floats],
     by: Mapping[str, float] | None = None,
-) -> Movement:  # fmt: skip
+) -> Movement:
     """The movement with skin around some landmarks slid toward where these were detected.
 
     `marks_at_rest`, `marks` name -> (3,) mm as detected at rest and in the expression, in the frames that `rest` (N,
@@ -158,7 +162,7 @@ def _weight(anatomy: Anatomy, region: str) -> Floats:
 
 def lid_points(
     fitted: Points, detected: Points, opening: Points, lids: Lids, closing: bool = False
-) -> dict[str, Floats]:  # fmt: skip
+) -> dict[str, Floats]:
     """name -> (3,): the upper and lower lids' middles (ps, pi) as far as both witnesses know them.
 
     `fitted`, `detected`: landmarks in one frame; `opening`: landmarks at rest, whose ps - pi says which way the eye

@@ -45,10 +45,14 @@ LEAST_SYNKINESIS = 0.15
 BILATERAL = "both sides are affected: there is no healthy one to compare with; see what each side does by itself"
 #: measures of a side whose ratio is reported, and the expressions in which it means something
 RATIOS: Mapping[str, tuple[str, ...]] = {
-    "brow_raise": ("brow_raise",), "closure": ("gentle_eye_closure", "tight_eye_closure"),
-    "commissure_excursion": ("closed_smile", "open_smile"), "nasolabial_displacement": ("open_smile", "snarl"),
-    "alar_lift": ("snarl",), "lip_depression": ("lower_lip_depression",), "pucker": ("lip_pucker",),
-}  # fmt: skip
+    "brow_raise": ("brow_raise",),
+    "closure": ("gentle_eye_closure", "tight_eye_closure"),
+    "commissure_excursion": ("closed_smile", "open_smile"),
+    "nasolabial_displacement": ("open_smile", "snarl"),
+    "alar_lift": ("snarl",),
+    "lip_depression": ("lower_lip_depression",),
+    "pucker": ("lip_pucker",),
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -112,9 +116,13 @@ class Measures(Value):
 
 
 def measure_vertices(
-    rest: Floats, expressions: Mapping[str, Floats], anatomy: Anatomy, affected_side: str | None = None,
-    subject: str = "", visit: str | None = None,
-) -> Measures:  # fmt: skip
+    rest: Floats,
+    expressions: Mapping[str, Floats],
+    anatomy: Anatomy,
+    affected_side: str | None = None,
+    subject: str = "",
+    visit: str | None = None,
+) -> Measures:
     """Measures of a face in correspondence.
 
     `rest` (N, 3) mm in its canonical frame; `expressions` name -> (N, 3) mm, same vertex order, any pose; rows of NaN
@@ -126,10 +134,16 @@ def measure_vertices(
 
 
 def measure_movements(
-    rest: Floats, movements: Mapping[str, Movement], anatomy: Anatomy, affected_side: str | None = None,
-    subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
-    known: Mapping[str, Mapping[str, Floats]] | None = None, sure: bool = False,
-) -> Measures:  # fmt: skip
+    rest: Floats,
+    movements: Mapping[str, Movement],
+    anatomy: Anatomy,
+    affected_side: str | None = None,
+    subject: str = "",
+    visit: str | None = None,
+    notes: tuple[str, ...] = (),
+    known: Mapping[str, Mapping[str, Floats]] | None = None,
+    sure: bool = False,
+) -> Measures:
     """Measures of movements from which the head's own has been taken out; the rest as in `measure_vertices`.
 
     `known`: expression, or "rest" -> landmarks (3,), in the frame of `rest`, that are known better than by the meshes.
@@ -143,8 +157,9 @@ def measure_movements(
     closing = _closing(rows)
     there = [region for region in FUNCTIONAL if len(left_places(anatomy, region)[0])]
     unasked = {s: synkinesis(found, s, closing, movements, there) for s in SIDES}
-    pulled = {s: tuple(r for m in movements.values() if (r := overaction_row(m, anatomy, s)) is not None)
-              for s in SIDES}  # fmt: skip
+    pulled = {
+        s: tuple(r for m in movements.values() if (r := overaction_row(m, anatomy, s)) is not None) for s in SIDES
+    }
     seen = Observed(tuple(rows), found, unasked, pulled, movements, signature(rest, anatomy))
     return seen.measures(affected_side, subject, visit, notes, sure)
 
@@ -163,9 +178,13 @@ class Observed(Value):
     identity: Mapping[str, float]
 
     def measures(
-        self, affected_side: str | None, subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
+        self,
+        affected_side: str | None,
+        subject: str = "",
+        visit: str | None = None,
+        notes: tuple[str, ...] = (),
         sure: bool = False,
-    ) -> Measures:  # fmt: skip
+    ) -> Measures:
         """The measures with the sides compared; `affected_side` as in `measure_vertices`, `sure` as in
         `measure_movements`."""
         m = _compared(self, affected_side, subject, visit, notes)

@@ -40,10 +40,15 @@ def measure_fitted(exam: Exam, fitted: FittedExam, affected_side: str | None = N
 
 
 def measure_fits(
-    rest: Floats, moves: Mapping[str, Movement], anatomy: Anatomy, affected_side: str | None = None,
-    subject: str = "", visit: str | None = None, notes: tuple[str, ...] = (),
+    rest: Floats,
+    moves: Mapping[str, Movement],
+    anatomy: Anatomy,
+    affected_side: str | None = None,
+    subject: str = "",
+    visit: str | None = None,
+    notes: tuple[str, ...] = (),
     marks: Mapping[str, Mapping[str, Floats]] | None = None,
-) -> Measures:  # fmt: skip
+) -> Measures:
     """Measures of fitted meshes, arguments as in `measure_movements`: what a fit loses on average is put back
     (`measuring.corrections`), and every row says how far it may be off (`reference.repeatability`). `marks` as in
     `FittedExam`. Movements outside the protocol are passed over."""

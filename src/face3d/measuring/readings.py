@@ -60,8 +60,12 @@ def rest_rows(rest: Floats, anatomy: Anatomy, known: Mapping[str, Floats] | None
         for name, value in _heights(marks, side).items():
             values[name, side] = float(value)
             yield row(name, "rest", name.split("_")[0], side, value)
-    for name, region in (("fissure_height", "eye"), ("brow_height", "brow"), ("commissure_height", "commissure"),
-                         ("alar_height", "alar")):  # fmt: skip
+    for name, region in (
+        ("fissure_height", "eye"),
+        ("brow_height", "brow"),
+        ("commissure_height", "commissure"),
+        ("alar_height", "alar"),
+    ):
         yield row("rest_difference", "rest", region, "both", values[name, "left"] - values[name, "right"])
     for point in ("prn", "sn", "ls", "li", "pg"):
         yield row("midline_deviation", "rest", point, "both", marks[point][0] - marks["n"][0])
@@ -86,8 +90,13 @@ def corresponding_distance(rest: Floats, anatomy: Anatomy) -> Floats:
 
 def _both_sides(anatomy: Anatomy) -> Iterator[tuple[str, Floats]]:
     for name in dict.fromkeys(code_of(k) for k in anatomy.regions):
-        yield name, sum((anatomy.regions[k] for k in (name, f"{name}_left", f"{name}_right") if k in anatomy.regions),
-                        np.zeros(len(anatomy.vertices)))  # fmt: skip
+        yield (
+            name,
+            sum(
+                (anatomy.regions[k] for k in (name, f"{name}_left", f"{name}_right") if k in anatomy.regions),
+                np.zeros(len(anatomy.vertices)),
+            ),
+        )
 
 
 def weighted_mean(values: Floats, weight: Floats, least: float = 0.5) -> float:
@@ -100,9 +109,12 @@ def weighted_mean(values: Floats, weight: Floats, least: float = 0.5) -> float:
 
 
 def movement_rows(
-    moved: Movement, rest: Floats, anatomy: Anatomy,
-    known_at_rest: Mapping[str, Floats] | None = None, known: Mapping[str, Floats] | None = None,
-) -> Iterator[Measure]:  # fmt: skip
+    moved: Movement,
+    rest: Floats,
+    anatomy: Anatomy,
+    known_at_rest: Mapping[str, Floats] | None = None,
+    known: Mapping[str, Floats] | None = None,
+) -> Iterator[Measure]:
     """Measures of one expression, each side for itself; `known` landmarks as in `rest_rows`, in the rest's frame."""
     e = moved.expression
     d = moved.displacement

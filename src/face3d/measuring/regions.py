@@ -40,23 +40,51 @@ _SUBUNITS: Mapping[str, Sequence[tuple[float, float]]] = {
     "commissure": [(21.4 + 8 * np.cos(t), -69 + 8 * np.sin(t)) for t in np.linspace(0, 2 * np.pi, 16, endpoint=False)],
     "brow": [(7, 20), (20, 26), (33, 28), (44, 25), (55, 18), (54, 10), (44, 16), (33, 17), (20, 14), (9, 9)],
     "upper_lid": [
-        (15.7, 0), (30, 0.5), (43.3, 0.5), (52, 1), (54, 10), (44, 16), (33, 17), (20, 14), (9, 9), (11, 2),
+        (15.7, 0),
+        (30, 0.5),
+        (43.3, 0.5),
+        (52, 1),
+        (54, 10),
+        (44, 16),
+        (33, 17),
+        (20, 14),
+        (9, 9),
+        (11, 2),
     ],
     "lower_lid": [(15.7, 0), (30, 0.5), (43.3, 0.5), (52, 1), (50, -10), (40, -18), (26, -19), (16, -14), (11.5, -6)],
     "nose": [
-        (-9, 9), (9, 9), (11, 2), (15.7, 0), (11.5, -6), (13, -14), (15.5, -22), (19, -30), (19, -39), (13, -43),
-        (6, -45), (-9, -45.5),
+        (-9, 9),
+        (9, 9),
+        (11, 2),
+        (15.7, 0),
+        (11.5, -6),
+        (13, -14),
+        (15.5, -22),
+        (19, -30),
+        (19, -39),
+        (13, -43),
+        (6, -45),
+        (-9, -45.5),
     ],
     "upper_lip": [(-9, -45.5), (6, -45), (13, -43), (19, -39), (24, -50), (27, -61), (25, -69), (-9, -68)],
     "lower_lip": [(-9, -68), (25, -69), (24, -77), (18, -86), (-9, -88)],
     "nasolabial": [
-        (15.5, -22), (25, -30), (34, -44), (39, -58), (39, -72), (32, -79), (25, -69), (27, -61), (24, -50), (19, -39),
+        (15.5, -22),
+        (25, -30),
+        (34, -44),
+        (39, -58),
+        (39, -72),
+        (32, -79),
+        (25, -69),
+        (27, -61),
+        (24, -50),
+        (19, -39),
         (19, -30),
     ],
     "chin": [(-9, -88), (18, -86), (24, -77), (32, -79), (32, -98), (27, -117), (-9, -117)],
     "forehead": [(-9, 5), (112, 5), (100, 35), (70, 62), (40, 72), (-9, 74)],
     "cheek": [(-9, 5), (112, 5), (112, -20), (104, -70), (80, -97), (45, -116), (-9, -117)],
-}  # fmt: skip
+}
 SUBUNITS: tuple[str, ...] = tuple(sorted(_SUBUNITS))
 #: On the same drawing, from the midline outwards: nasion, endocanthion, exocanthion, tragion, and
 #: stomion, cheilion, tragion.
@@ -222,11 +250,20 @@ def region_table(values: Floats, area: Floats, regions: Iterable[Region], distan
         norm = surface_norm(r.name, r.side, r.definition, distance)
         rows.append(
             {
-                "region": r.name, "side": r.side, "definition": r.definition, "distance": distance,
-                "mean": s.mean, "rms": s.rms, "p95": s.p95, "max": s.max, "coverage": s.coverage,
+                "region": r.name,
+                "side": r.side,
+                "definition": r.definition,
+                "distance": distance,
+                "mean": s.mean,
+                "rms": s.rms,
+                "p95": s.p95,
+                "max": s.max,
+                "coverage": s.coverage,
                 "reference_range": norm.range_text if norm else "",
-                "reference_mean": norm.mean if norm else np.nan, "reference_sd": norm.sd if norm else np.nan,
-                "reference": norm.text if norm else "", "z": norm.z(s.rms) if norm else np.nan,
+                "reference_mean": norm.mean if norm else np.nan,
+                "reference_sd": norm.sd if norm else np.nan,
+                "reference": norm.text if norm else "",
+                "z": norm.z(s.rms) if norm else np.nan,
             }
-        )  # fmt: skip
+        )
     return pd.DataFrame(rows)

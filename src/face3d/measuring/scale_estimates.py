@@ -37,9 +37,12 @@ LABEL = "estimate by rule from measurements, not a clinician's grade"
 _MEASURED = "_measured"
 #: Sunnybrook movement -> expression, functional region
 _SUNNYBROOK: Mapping[str, tuple[str, str]] = {
-    "brow": ("brow_raise", "brow"), "eye": ("gentle_eye_closure", "eye"), "smile": ("open_smile", "mouth"),
-    "snarl": ("snarl", "midface"), "pucker": ("lip_pucker", "mouth"),
-}  # fmt: skip
+    "brow": ("brow_raise", "brow"),
+    "eye": ("gentle_eye_closure", "eye"),
+    "smile": ("open_smile", "mouth"),
+    "snarl": ("snarl", "midface"),
+    "pucker": ("lip_pucker", "mouth"),
+}
 #: Regions whose unasked movement the scales speak of.
 _UNASKED = ("eye", "mouth", "midface")
 
@@ -153,9 +156,10 @@ def _sunnybrook(m: Measures, rule: Mapping[str, Any], healthy: bool, missing: li
         missing.append(f"Sunnybrook: {unseen}")
         return None
     rest = {
-        "eye": abs(_rest(m, "eye")), "commissure": abs(_rest(m, "commissure")),
+        "eye": abs(_rest(m, "eye")),
+        "commissure": abs(_rest(m, "commissure")),
         "nasolabial": m.value("resting_asymmetry", "rest", region="nasolabial"),
-    }  # fmt: skip
+    }
     if not all(math.isfinite(v) for v in rest.values()):
         missing.append("Sunnybrook: eyes, mouth corners or nasolabial folds were not seen at rest")
         return None
@@ -169,8 +173,9 @@ def _sunnybrook(m: Measures, rule: Mapping[str, Any], healthy: bool, missing: li
         eye=int(rest["eye"] >= rule["rest_fissure_mm"]),
         nasolabial=sum(rest["nasolabial"] >= cut for cut in rule["rest_nasolabial_mm"]),
         mouth=int(rest["commissure"] >= rule["rest_commissure_mm"]),
-        voluntary=tuple(voluntary), synkinesis=tuple(unasked),  # type: ignore[arg-type]
-    )  # fmt: skip
+        voluntary=tuple(voluntary),
+        synkinesis=tuple(unasked),  # type: ignore[arg-type]
+    )
 
 
 def _eface(m: Measures, function: Mapping[str, float]) -> EfaceItems:

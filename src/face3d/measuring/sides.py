@@ -50,9 +50,12 @@ class Pair(Value):
         """The same over some of its places: their rows."""
         share = float(self.weight[places].sum())
         return Pair(
-            self.left[places], self.right[places], self.weight[places] / share, self.coverage * share,
+            self.left[places],
+            self.right[places],
+            self.weight[places] / share,
+            self.coverage * share,
             self.index[places],
-        )  # fmt: skip
+        )
 
     def side(self, name: str) -> Floats:
         """(n, 3) mm: the movement of the side `left` or `right`."""

@@ -51,8 +51,9 @@ def _weights(anatomy: Anatomy) -> dict[tuple[str, str], Floats]:
     drawn = landmark_regions(anatomy.vertices, anatomy.landmark_points(anatomy.vertices))
     return {
         (r.name.replace(" ", "_"), r.side): area * np.asarray(r.weight, np.float64)
-        for r in drawn if r.definition == DEFINITION and r.side in SIDES
-    }  # fmt: skip
+        for r in drawn
+        if r.definition == DEFINITION and r.side in SIDES
+    }
 
 
 def _rms(values: Floats, weight: Floats) -> float:

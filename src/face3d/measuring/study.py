@@ -26,9 +26,10 @@ _NUMBERS, _MISSING = ("value", "uncertainty"), ["", "NA", "N/A", "NaN", "nan", "
 
 
 def study_table(
-    folder: str | Path, measuring: Callable[[Exam], Measures] | None = None,
+    folder: str | Path,
+    measuring: Callable[[Exam], Measures] | None = None,
     done: Callable[[int, int, str], None] | None = None,
-) -> pd.DataFrame:  # fmt: skip
+) -> pd.DataFrame:
     """All measures of all exams below `folder`: one row a subject, visit and measure.
 
     A subject's exams follow by date where all have one, else by their visits' labels. An exam that cannot be read or

@@ -20,9 +20,12 @@ Unasked = Mapping[tuple[str, str], tuple[float, str]]
 
 
 def synkinesis(
-    found: Found, affected: str, closing: Mapping[tuple[str, str], float],
-    expressions: Iterable[str], regions: Iterable[str],
-) -> Unasked:  # fmt: skip
+    found: Found,
+    affected: str,
+    closing: Mapping[tuple[str, str], float],
+    expressions: Iterable[str],
+    regions: Iterable[str],
+) -> Unasked:
     """Unasked movement of the affected side in every one of `regions`, those of the mesh, and of `expressions`, those
     recorded.
 
@@ -34,13 +37,16 @@ def synkinesis(
     recorded, there = tuple(expressions), tuple(regions)
     matrix = {
         (e, region): _of_skin(found, e, region, affected)
-        for e in recorded for region in there if region not in ASKED[e] and region != "eye"
-    }  # fmt: skip
+        for e in recorded
+        for region in there
+        if region not in ASKED[e] and region != "eye"
+    }
     # Raised brows open the eyes, by more on the side that raises them more: nothing has regrown there.
     return matrix | {
         (e, "eye"): _of_eye(found, e, affected, closing)
-        for e in recorded if "eye" in there and "eye" not in ASKED[e] and e != "brow_raise"
-    }  # fmt: skip
+        for e in recorded
+        if "eye" in there and "eye" not in ASKED[e] and e != "brow_raise"
+    }
 
 
 def _of_skin(found: Found, expression: str, region: str, affected: str) -> tuple[float, str]:
@@ -64,7 +70,7 @@ def _of_skin(found: Found, expression: str, region: str, affected: str) -> tuple
 
 def _of_eye(
     found: Found, expression: str, affected: str, closing: Mapping[tuple[str, str], float]
-) -> tuple[float, str]:  # fmt: skip
+) -> tuple[float, str]:
     healthy, kept = other_side(affected), _kept(found, expression, affected)
     if (expression, affected) not in closing:
         return math.nan, "the lids were not seen on both sides"

@@ -31,9 +31,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
 AGREEMENT = [
-    *KEYS, "n", "icc21", "icc21_low", "icc21_high", "icc31", "icc31_low", "icc31_high", "tem", "sem", "mdc95",
-    "bias", "bias_low", "bias_high", "limit_low", "limit_high",
-]  # fmt: skip
+    *KEYS,
+    "n",
+    "icc21",
+    "icc21_low",
+    "icc21_high",
+    "icc31",
+    "icc31_low",
+    "icc31_high",
+    "tem",
+    "sem",
+    "mdc95",
+    "bias",
+    "bias_low",
+    "bias_high",
+    "limit_low",
+    "limit_high",
+]
 CHANGE = [*KEYS, "n", "before", "after", "change", "change_low", "change_high", "srm", "p", "p_holm", "p_fdr"]
 
 
@@ -76,14 +90,26 @@ def agreement_table(table: pd.DataFrame, first: str, second: str, least: int = 3
         both = np.stack([a, b], axis=1)
         absolute, consistent, limits = icc(both), icc(both, "3,1"), bland_altman(a, b)
         sem = standard_error_of_measurement(both)
-        rows.append({
-            **what, "n": len(a),
-            "icc21": absolute.value, "icc21_low": absolute.low, "icc21_high": absolute.high,
-            "icc31": consistent.value, "icc31_low": consistent.low, "icc31_high": consistent.high,
-            "tem": technical_error(a, b), "sem": sem, "mdc95": detectable_change(sem, len(a)),
-            "bias": limits.bias.value, "bias_low": limits.bias.low, "bias_high": limits.bias.high,
-            "limit_low": limits.lower.value, "limit_high": limits.upper.value,
-        })  # fmt: skip
+        rows.append(
+            {
+                **what,
+                "n": len(a),
+                "icc21": absolute.value,
+                "icc21_low": absolute.low,
+                "icc21_high": absolute.high,
+                "icc31": consistent.value,
+                "icc31_low": consistent.low,
+                "icc31_high": consistent.high,
+                "tem": technical_error(a, b),
+                "sem": sem,
+                "mdc95": detectable_change(sem, len(a)),
+                "bias": limits.bias.value,
+                "bias_low": limits.bias.low,
+                "bias_high": limits.bias.high,
+                "limit_low": limits.lower.value,
+                "limit_high": limits.upper.value,
+            }
+        )
     return pd.DataFrame(rows, columns=AGREEMENT)
 
 
@@ -104,9 +130,18 @@ def group_change(table: pd.DataFrame, before: str, after: str, least: int = 3) -
         if np.ptp(change) > 0:  # where nobody differs from anybody there is no spread to judge by
             test: Any = ttest_1samp(change, 0.0)
             p, (low, high) = test.pvalue, test.confidence_interval(0.95)
-        rows.append({
-            **what, "n": len(a), "before": turned(a.mean(), what["unit"]), "after": turned(b.mean(), what["unit"]),
-            "change": change.mean(), "change_low": low, "change_high": high, "srm": response_mean(a, b), "p": p,
-        })  # fmt: skip
+        rows.append(
+            {
+                **what,
+                "n": len(a),
+                "before": turned(a.mean(), what["unit"]),
+                "after": turned(b.mean(), what["unit"]),
+                "change": change.mean(),
+                "change_low": low,
+                "change_high": high,
+                "srm": response_mean(a, b),
+                "p": p,
+            }
+        )
     out = pd.DataFrame(rows, columns=CHANGE[:-2])
     return out.assign(p_holm=holm(out["p"]), p_fdr=false_discovery(out["p"]))

@@ -60,9 +60,12 @@ def confusion(truth: ArrayLike, other: ArrayLike, categories: ArrayLike) -> Floa
 
 
 def weighted_kappa(
-    a: ArrayLike, b: ArrayLike, categories: ArrayLike | None = None,
-    weights: str | ArrayLike = "quadratic", level: float = 0.95,
-) -> Estimate:  # fmt: skip
+    a: ArrayLike,
+    b: ArrayLike,
+    categories: ArrayLike | None = None,
+    weights: str | ArrayLike = "quadratic",
+    level: float = 0.95,
+) -> Estimate:
     """Cohen's weighted kappa of two raters, with the asymptotic interval of Fleiss, Cohen & Everitt (1969).
 
     `weights`: "quadratic", "linear", "none" (plain kappa; by position in `categories`), or a (C, C) matrix of
@@ -285,9 +288,12 @@ def response_mean(before: ArrayLike, after: ArrayLike) -> float:
 
 
 def bootstrap_by_subject(
-    statistic: Callable[[NDArray[np.int64]], float], subjects: ArrayLike, rng: np.random.Generator,
-    samples: int = 2000, level: float = 0.95,
-) -> Estimate:  # fmt: skip
+    statistic: Callable[[NDArray[np.int64]], float],
+    subjects: ArrayLike,
+    rng: np.random.Generator,
+    samples: int = 2000,
+    level: float = 0.95,
+) -> Estimate:
     """Percentile interval of `statistic(rows)` when whole subjects are drawn with replacement.
 
     `subjects` (R,) names the subject of each row; `statistic` gets row numbers, repeated as drawn, so that rows of

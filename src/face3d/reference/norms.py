@@ -123,16 +123,21 @@ def write_norms(path: str | Path, norms: Iterable[Norm]) -> None:
 
 
 def find_norms(
-    measure: str, expression: str | None = None, region: str | None = None, kind: str = "norm",
+    measure: str,
+    expression: str | None = None,
+    region: str | None = None,
+    kind: str = "norm",
     norms: tuple[Norm, ...] | None = None,
-) -> tuple[Norm, ...]:  # fmt: skip
+) -> tuple[Norm, ...]:
     """Norms of a measure; `expression` and `region` narrow it when given (norms that name none always stay)."""
     return tuple(
-        n for n in (load_norms() if norms is None else norms)
-        if n.kind == kind and n.measure == measure
+        n
+        for n in (load_norms() if norms is None else norms)
+        if n.kind == kind
+        and n.measure == measure
         and (expression is None or n.expression in (None, expression))
         and (region is None or n.region in (None, region))
-    )  # fmt: skip
+    )
 
 
 def against(value: float, norm: Norm, method: str) -> Reference:
@@ -155,8 +160,14 @@ def against(value: float, norm: Norm, method: str) -> Reference:
     return Reference(norm, z, 100 * float(below), "same method")
 
 
-def norms_from(table: pd.DataFrame, population: str, source: str, method: str = OUR_METHOD, device: str | None = None,
-               least: int = 10) -> tuple[Norm, ...]:  # fmt: skip
+def norms_from(
+    table: pd.DataFrame,
+    population: str,
+    source: str,
+    method: str = OUR_METHOD,
+    device: str | None = None,
+    least: int = 10,
+) -> tuple[Norm, ...]:
     """A laboratory's own norms from a study of healthy people: one a measure, expression, region and unit.
 
     `table`: tidy, as `face3d study` writes. Mean and SD are those of a single value, one side at one visit, as one
@@ -176,10 +187,23 @@ def norms_from(table: pd.DataFrame, population: str, source: str, method: str = 
         mean, sd, n = single_value(values, people)
         low, high = _range(values, people, mean, sd, n)
         turn = turned(mean, unit) - mean
-        norms.append(Norm(
-            measure, unit, method, population, source, expression=expression, region=region, mean=mean + turn, sd=sd,
-            low=low + turn, high=high + turn, n=n, device=device,
-        ))  # fmt: skip
+        norms.append(
+            Norm(
+                measure,
+                unit,
+                method,
+                population,
+                source,
+                expression=expression,
+                region=region,
+                mean=mean + turn,
+                sd=sd,
+                low=low + turn,
+                high=high + turn,
+                n=n,
+                device=device,
+            )
+        )
     return tuple(norms)
 
 
@@ -244,7 +268,12 @@ def surface_norm(region: str, side: str, definition: str, distance: str) -> Surf
     for norm in find_norms("surface_rms", "rest", region):
         if norm.method == MIRROR_RMS and norm.mean is not None and norm.sd is not None:
             return SurfaceNorm(
-                norm.mean, norm.sd, norm.n or 0, f"{norm.population}, {norm.device}, at rest",
-                methods()[norm.method], norm.note or "", f"{norm.source}, doi:{norm.doi}",
-            )  # fmt: skip
+                norm.mean,
+                norm.sd,
+                norm.n or 0,
+                f"{norm.population}, {norm.device}, at rest",
+                methods()[norm.method],
+                norm.note or "",
+                f"{norm.source}, doi:{norm.doi}",
+            )
     return None

@@ -109,8 +109,17 @@ def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tup
         _, scatter, n = single_value(second - first, people)
         sem = scatter / math.sqrt(2)
         agreement = icc(np.stack([first, second], axis=1)).value if len(known) > 2 else math.nan
-        out.append(Repeatability(
-            m, e, r, unit, round(sem, 5), round(detectable_change(sem, n), 5),
-            round(agreement, 4) if math.isfinite(agreement) else None, n, source,
-        ))  # fmt: skip
+        out.append(
+            Repeatability(
+                m,
+                e,
+                r,
+                unit,
+                round(sem, 5),
+                round(detectable_change(sem, n), 5),
+                round(agreement, 4) if math.isfinite(agreement) else None,
+                n,
+                source,
+            )
+        )
     return tuple(out)

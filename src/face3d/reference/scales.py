@@ -82,9 +82,7 @@ def house_brackmann_from_points(points: int) -> int:
     return (6, 5, 5, 4, 4, 3, 3, 2, 1)[int(points)]
 
 
-def house_brackmann_from_movement(
-    brow_ratio: float, commissure_ratio: float, bands: HouseBands | None = None
-) -> int:  # fmt: skip
+def house_brackmann_from_movement(brow_ratio: float, commissure_ratio: float, bands: HouseBands | None = None) -> int:
     """Grade 1..6 by House's measured rule on continuous ratios: bands of (brow + commissure) / 2. See `HouseBands`.
 
     Raises ValueError when a ratio is missing (NaN) or negative.
@@ -146,7 +144,7 @@ _SIGN_GRADE: Mapping[str, Mapping[str, int]] = {
     "eye": {"normal": 1, "complete": 2, "effort": 3, "incomplete": 4, "none": 6},
     "mouth": {"normal": 1, "slight_asymmetry": 2, "slightly_weak": 3, "asymmetric": 4, "slight": 5, "none": 6},
     "secondary": {"none": 1, "slight": 2, "noticeable": 3, "disfiguring": 4},
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -164,9 +162,13 @@ class SignCuts:
 
 
 def house_brackmann_signs(
-    brow: float, eye: float, mouth: float, rest_asymmetric: bool = False, synkinesis: float = 0.0,
+    brow: float,
+    eye: float,
+    mouth: float,
+    rest_asymmetric: bool = False,
+    synkinesis: float = 0.0,
     cuts: SignCuts | None = None,
-) -> HouseBrackmannSigns:  # fmt: skip
+) -> HouseBrackmannSigns:
     """The regional signs that belong to measured ratios.
 
     `eye` is the share of the fissure that closes; `synkinesis` the strongest unasked movement as a share of that
@@ -351,10 +353,16 @@ class EfaceItems:
         return sum(values) / len(values) if values else math.nan
 
 
-_BIPOLAR = frozenset({
-    "brow_rest", "fissure_rest", "nasolabial_fold_rest", "commissure_rest",
-    "nasolabial_fold_smile", "nasolabial_fold_orientation_smile",
-})  # fmt: skip
+_BIPOLAR = frozenset(
+    {
+        "brow_rest",
+        "fissure_rest",
+        "nasolabial_fold_rest",
+        "commissure_rest",
+        "nasolabial_fold_smile",
+        "nasolabial_fold_orientation_smile",
+    }
+)
 
 
 def weighted_function(mouth: float, eye: float, brow: float) -> float:

@@ -72,7 +72,11 @@ def compare_result(c: Comparison) -> CompareResult:
     import face3d
 
     return CompareResult(
-        face3d_version=face3d.__version__, subject=c.subject, baseline=c.baseline, visits=list(c.visits),
+        face3d_version=face3d.__version__,
+        subject=c.subject,
+        baseline=c.baseline,
+        visits=list(c.visits),
         affected_side=c.affected_side,  # type: ignore[arg-type]
-        changes=[ChangePart(**vars(change)) for change in c.changes], notes=list(c.notes),
-    )  # fmt: skip
+        changes=[ChangePart(**vars(change)) for change in c.changes],
+        notes=list(c.notes),
+    )

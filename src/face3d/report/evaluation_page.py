@@ -34,21 +34,40 @@ def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: 
         if math.isfinite(v.value)
     ]
     return rendered(
-        "evaluation.html", {"number": lambda v: "–" if not math.isfinite(v) else f"{v:.3f}"},
-        version=face3d.__version__, notice=NOTICE,
-        model=model, data=data, evaluation=e, rows=rows,
+        "evaluation.html",
+        {"number": lambda v: "–" if not math.isfinite(v) else f"{v:.3f}"},
+        version=face3d.__version__,
+        notice=NOTICE,
+        model=model,
+        data=data,
+        evaluation=e,
+        rows=rows,
         kappa=e.figures["kappa"],
         first=[(METRICS[k][0], e.figures[k]) for k in _FIRST if math.isfinite(e.figures[k].value)],
         table=counts(e.table, ROMAN, "true grade", "grade given", "Counts of true and given grades"),
-        recall=list(zip(ROMAN, e.recall, [interval(r.value, r.low, r.high, (0, 1)) if r.n else "" for r in e.recall],
-                        strict=True)),
-        severity=_severity(predicted, truth), reliability=_reliability(e), coverage=_coverage(e),
+        recall=list(
+            zip(
+                ROMAN,
+                e.recall,
+                [interval(r.value, r.low, r.high, (0, 1)) if r.n else "" for r in e.recall],
+                strict=True,
+            )
+        ),
+        severity=_severity(predicted, truth),
+        reliability=_reliability(e),
+        coverage=_coverage(e),
         groups=[
-            (group, [(value, row, interval(row["mae"].value, row["mae"].low, row["mae"].high, (0, 2)))
-                     for value, row in values.items()])
-            for group, values in e.groups.items() if values
+            (
+                group,
+                [
+                    (value, row, interval(row["mae"].value, row["mae"].low, row["mae"].high, (0, 2)))
+                    for value, row in values.items()
+                ],
+            )
+            for group, values in e.groups.items()
+            if values
         ],
-    )  # fmt: skip
+    )
 
 
 def _drawn(name: str, e: Estimate) -> Markup | str:

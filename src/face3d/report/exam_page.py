@@ -22,23 +22,41 @@ if TYPE_CHECKING:
 
 #: Measures that are shown, in the order of a page; everything is in measures.csv.
 _SHOWN: Mapping[str, str] = {
-    "fissure_height": "fissure height", "brow_height": "brow height", "commissure_height": "mouth corner height",
-    "brow_raise": "brow raise", "closure": "closure", "closure_gap": "closure gap",
-    "commissure_excursion": "mouth corner excursion", "commissure_angle_frontal": "its direction, frontal",
-    "commissure_angle_horizontal": "its direction, from above", "nasolabial_displacement": "nasolabial movement",
-    "alar_lift": "alar lift", "nasal_base": "alar base movement", "pucker": "mouth corner to the midline",
-    "lip_depression": "lower lip depression", "cheek_puff": "cheek outward",
-}  # fmt: skip
+    "fissure_height": "fissure height",
+    "brow_height": "brow height",
+    "commissure_height": "mouth corner height",
+    "brow_raise": "brow raise",
+    "closure": "closure",
+    "closure_gap": "closure gap",
+    "commissure_excursion": "mouth corner excursion",
+    "commissure_angle_frontal": "its direction, frontal",
+    "commissure_angle_horizontal": "its direction, from above",
+    "nasolabial_displacement": "nasolabial movement",
+    "alar_lift": "alar lift",
+    "nasal_base": "alar base movement",
+    "pucker": "mouth corner to the midline",
+    "lip_depression": "lower lip depression",
+    "cheek_puff": "cheek outward",
+}
 #: expression -> measures that say something in it
 _WHERE: Mapping[str, tuple[str, ...]] = {
-    "rest": ("fissure_height", "brow_height", "commissure_height"), "brow_raise": ("brow_raise",),
-    "gentle_eye_closure": ("closure", "closure_gap"), "tight_eye_closure": ("closure", "closure_gap"),
+    "rest": ("fissure_height", "brow_height", "commissure_height"),
+    "brow_raise": ("brow_raise",),
+    "gentle_eye_closure": ("closure", "closure_gap"),
+    "tight_eye_closure": ("closure", "closure_gap"),
     "closed_smile": ("commissure_excursion", "commissure_angle_frontal", "commissure_angle_horizontal"),
-    "open_smile": ("commissure_excursion", "commissure_angle_frontal", "commissure_angle_horizontal",
-                   "nasolabial_displacement", "fissure_height"),
-    "snarl": ("alar_lift", "nasal_base", "nasolabial_displacement"), "lip_pucker": ("pucker", "fissure_height"),
-    "lower_lip_depression": ("lip_depression",), "cheek_puff": ("cheek_puff",),
-}  # fmt: skip
+    "open_smile": (
+        "commissure_excursion",
+        "commissure_angle_frontal",
+        "commissure_angle_horizontal",
+        "nasolabial_displacement",
+        "fissure_height",
+    ),
+    "snarl": ("alar_lift", "nasal_base", "nasolabial_displacement"),
+    "lip_pucker": ("pucker", "fissure_height"),
+    "lower_lip_depression": ("lip_depression",),
+    "cheek_puff": ("cheek_puff",),
+}
 
 
 def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence[Third] = ()) -> str:
@@ -47,8 +65,11 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
     for m in result.measures:
         if m.measure == "synkinesis" and m.side == result.affected_side and not result.affected_side_contradiction:
             matrix.setdefault(m.expression, {})[m.region] = m.value
-    regions = [r for r in ("brow", "eye", "midface", "mouth", "lower_lip", "chin", "neck")
-               if any(r in cells for cells in matrix.values())]  # fmt: skip
+    regions = [
+        r
+        for r in ("brow", "eye", "midface", "mouth", "lower_lip", "chin", "neck")
+        if any(r in cells for cells in matrix.values())
+    ]
     neither, both = result.affected_side == "none", result.affected_side == "both"
     against = result.affected_side_contradiction
     given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
@@ -75,10 +96,10 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         maps=maps,
         thirds=[t for t in thirds if t.expression == "open_smile"],
         limit=f"{MOST_MM:g}",
-        gradient="linear-gradient(to right," + ",".join(
-            hex_of(c) for c in colors_of_length([MOST_MM * i / 8 for i in range(9)])
-        ) + ")",
-    )  # fmt: skip
+        gradient="linear-gradient(to right,"
+        + ",".join(hex_of(c) for c in colors_of_length([MOST_MM * i / 8 for i in range(9)]))
+        + ")",
+    )
 
 
 def _scales(result: ExamResult) -> list[tuple[str, str, str]]:
@@ -95,10 +116,13 @@ def _scales(result: ExamResult) -> list[tuple[str, str, str]]:
     return [
         ("House-Brackmann, estimated", roman(e.house_brackmann) or "–", roman(c.get("house_brackmann"))),
         ("House’s points, estimated", "–" if e.house_points is None else f"{e.house_points} / 8", ""),
-        ("Sunnybrook, estimated", str(e.sunnybrook["composite"]) if e.sunnybrook else "–",
-         "" if theirs is None else str(theirs)),
+        (
+            "Sunnybrook, estimated",
+            str(e.sunnybrook["composite"]) if e.sunnybrook else "–",
+            "" if theirs is None else str(theirs),
+        ),
         ("FNGS 2.0, estimated", roman(fngs.get("grade")) or "–", ""),
-    ]  # fmt: skip
+    ]
 
 
 def _groups(result: ExamResult) -> list[dict[str, Any]]:
@@ -113,15 +137,22 @@ def _groups(result: ExamResult) -> list[dict[str, Any]]:
                 continue
             ratio = ratios.get((f"{name}_ratio", expression))
             norms = find_norms(name, expression)
-            lines.append({
-                "name": _SHOWN[name], "left": _shown(left), "right": _shown(right),
-                "ratio": "" if ratio is None or ratio.value is None else f"{ratio.value:.2f}",
-                "note": "; ".join(
-                    f"healthy adults, {spoken(n.method)}: {n.mean:g}" + (f" ± {n.sd:g}" if n.sd else "") + f" {n.unit}"
-                    + (f", n = {n.n}" if n.n else "")
-                    for n in norms if n.mean is not None
-                ),
-            })  # fmt: skip
+            lines.append(
+                {
+                    "name": _SHOWN[name],
+                    "left": _shown(left),
+                    "right": _shown(right),
+                    "ratio": "" if ratio is None or ratio.value is None else f"{ratio.value:.2f}",
+                    "note": "; ".join(
+                        f"healthy adults, {spoken(n.method)}: {n.mean:g}"
+                        + (f" ± {n.sd:g}" if n.sd else "")
+                        + f" {n.unit}"
+                        + (f", n = {n.n}" if n.n else "")
+                        for n in norms
+                        if n.mean is not None
+                    ),
+                }
+            )
         if lines:
             groups.append({"title": spoken(expression), "note": text, "rows": lines})
     return groups

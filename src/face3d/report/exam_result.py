@@ -188,9 +188,14 @@ def exam_result(
             for name, moved in m.movements.items()
         },
         estimates=EstimatesPart(
-            label=e.label, house_brackmann=e.house_brackmann, house_points=e.points,
-            house_brackmann_regional=e.regional, sunnybrook=sunnybrook, fngs2=fngs,
-            eface_like=_plain(e.eface) | {"balance": e.eface.balance}, missing=list(e.missing),
+            label=e.label,
+            house_brackmann=e.house_brackmann,
+            house_points=e.points,
+            house_brackmann_regional=e.regional,
+            sunnybrook=sunnybrook,
+            fngs2=fngs,
+            eface_like=_plain(e.eface) | {"balance": e.eface.balance},
+            missing=list(e.missing),
         ),
         clinician=_plain(clinician) if clinician is not None else None,
         grade=GradePart(**grade.to_dict()) if grade is not None else None,
@@ -198,4 +203,4 @@ def exam_result(
         identity=dict(m.identity),
         definitions={name: DEFINITIONS[name].text for name in DEFINITIONS if name in used},
         notes=list(m.notes),
-    )  # fmt: skip
+    )

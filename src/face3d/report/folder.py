@@ -21,9 +21,11 @@ MEASURES, CHANGES, THIRDS, EVALUATION = "measures.csv", "changes.csv", "thirds.c
 
 #: What is written of each kind of thing. The first file says whose it is, and appears last.
 FILES: Mapping[str, tuple[str, ...]] = {
-    "scan": (RESULT, REGIONS, MESH, REPORT), "exam": (RESULT, MEASURES, THIRDS, REPORT),
-    "comparison": (RESULT, CHANGES), "evaluation": (EVALUATION, REPORT),
-}  # fmt: skip
+    "scan": (RESULT, REGIONS, MESH, REPORT),
+    "exam": (RESULT, MEASURES, THIRDS, REPORT),
+    "comparison": (RESULT, CHANGES),
+    "evaluation": (EVALUATION, REPORT),
+}
 #: Files that not every result of a kind has -> how ours begin, of this and of earlier versions.
 _BEGIN: Mapping[str, tuple[str, ...]] = {THIRDS: ("subject,visit,expression,third,", "expression,third,")}
 

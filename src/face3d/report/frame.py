@@ -29,9 +29,7 @@ def rendered(template: str, filters: Mapping[str, Callable[..., str]], version: 
     """A template of this folder, which extends frame.html, as one page of HTML that opens offline."""
     folder = files("face3d.report")
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text("utf-8"))
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=loader
-    )  # fmt: skip
+    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=loader)
     environment.filters.update({**_FILTERS, **filters})
     css = Markup((folder / "page.css").read_text("utf-8"))
     return environment.get_template(template).render(css=css, version=version, notice=notice, **values)

@@ -20,10 +20,20 @@ from face3d.template.movement import Movement
 #: 14 mm.
 MOST_MM = 15.0
 #: From still to MOST_MM: light to dark in one hue family that any colour vision orders (ColorBrewer YlGnBu).
-_STOPS: Floats = np.array([
-    [250, 250, 240], [237, 248, 200], [199, 233, 180], [127, 205, 187], [65, 182, 196],
-    [29, 145, 192], [34, 94, 168], [37, 52, 148], [8, 29, 88],
-], np.float64)  # fmt: skip
+_STOPS: Floats = np.array(
+    [
+        [250, 250, 240],
+        [237, 248, 200],
+        [199, 233, 180],
+        [127, 205, 187],
+        [65, 182, 196],
+        [29, 145, 192],
+        [34, 94, 168],
+        [37, 52, 148],
+        [8, 29, 88],
+    ],
+    np.float64,
+)
 _FINE = 480
 
 

@@ -80,9 +80,12 @@ def report_of(analysis: Analysis, result: Result) -> str:
 
 
 def write_exam(
-    m: Measures, folder: Path, clinician: Grades | None = None, pictures: Callable[[], list[Picture]] | None = None,
+    m: Measures,
+    folder: Path,
+    clinician: Grades | None = None,
+    pictures: Callable[[], list[Picture]] | None = None,
     grade: Grade | None = None,
-) -> ExamResult:  # fmt: skip
+) -> ExamResult:
     """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
     it is not there.
 

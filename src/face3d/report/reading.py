@@ -46,13 +46,21 @@ def read_measures(path: str | Path) -> Measures:
         )
         for p in stored.measures
     )
-    unasked = {(r.expression, r.region): r.value for r in rows
-               if r.measure == "synkinesis" and r.side == stored.affected_side}  # fmt: skip
+    unasked = {
+        (r.expression, r.region): r.value for r in rows if r.measure == "synkinesis" and r.side == stored.affected_side
+    }
     return Measures(
-        stored.subject, stored.visit, rows, stored.affected_side, stored.affected_side_source,
-        {k: _nan(v) for k, v in stored.region_function.items()}, unasked, notes=tuple(stored.notes),
-        contradiction=stored.affected_side_contradiction, identity={k: _nan(v) for k, v in stored.identity.items()},
-    )  # fmt: skip
+        stored.subject,
+        stored.visit,
+        rows,
+        stored.affected_side,
+        stored.affected_side_source,
+        {k: _nan(v) for k, v in stored.region_function.items()},
+        unasked,
+        notes=tuple(stored.notes),
+        contradiction=stored.affected_side_contradiction,
+        identity={k: _nan(v) for k, v in stored.identity.items()},
+    )
 
 
 def _nan(value: float | None) -> float:

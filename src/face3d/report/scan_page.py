@@ -26,9 +26,21 @@ _GROUPS: Mapping[str, tuple[str, str]] = {
 }
 #: Top to bottom of a face.
 _ORDER = (
-    "forehead", "brow", "upper_lid", "lower_lid", "nose", "cheek", "nasolabial", "upper_lip", "commissure",
-    "lower_lip", "chin", "upper third", "middle third", "lower third",
-)  # fmt: skip
+    "forehead",
+    "brow",
+    "upper_lid",
+    "lower_lid",
+    "nose",
+    "cheek",
+    "nasolabial",
+    "upper_lip",
+    "commissure",
+    "lower_lip",
+    "chin",
+    "upper third",
+    "middle third",
+    "lower third",
+)
 
 
 def page(result: Result, pictures: Pictures | None = None, no_pictures: str = "not asked for") -> str:

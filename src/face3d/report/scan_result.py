@@ -251,17 +251,18 @@ def result_of(analysis: Analysis) -> Result:
 
 def _plane(middle: Midplane) -> PlanePart:
     def evidence(plane: SymmetryPlane, off: tuple[float, float]) -> EvidencePart:
-        return EvidencePart(
-            normal=_vector(plane.normal), point_mm=_vector(plane.point), off_deg=off[0], off_mm=off[1]
-        )  # fmt: skip
+        return EvidencePart(normal=_vector(plane.normal), point_mm=_vector(plane.point), off_deg=off[0], off_mm=off[1])
 
     own = middle.corresponding
     return PlanePart(
-        normal=_vector(middle.plane.normal), point_mm=_vector(middle.plane.point),
+        normal=_vector(middle.plane.normal),
+        point_mm=_vector(middle.plane.point),
         surface_alone=evidence(middle.surface, middle.surface_off),
         corresponding_alone=None if own is None else evidence(own, middle.corresponding_off),
-        corresponding_share=middle.share, why=middle.why, doubt=middle.doubt,
-    )  # fmt: skip
+        corresponding_share=middle.share,
+        why=middle.why,
+        doubt=middle.doubt,
+    )
 
 
 def _through_correspondence(analysis: Analysis) -> dict[str, Any]:

@@ -7,7 +7,19 @@ from face3d.simulate.scanners import SimulatedScan, draw_skin, scan_face
 from face3d.simulate.truth import Truth, asymmetry_vectors, truth_of
 
 __all__ = [
-    "HeadModel", "Patient", "SimulatedScan", "Synkinesis", "Truth", "asymmetry_vectors", "draw_healthy",
-    "draw_patient", "draw_skin", "expression_intensities", "healthy", "scan_face", "treated", "truth_of",
+    "HeadModel",
+    "Patient",
+    "SimulatedScan",
+    "Synkinesis",
+    "Truth",
+    "asymmetry_vectors",
+    "draw_healthy",
+    "draw_patient",
+    "draw_skin",
+    "expression_intensities",
+    "healthy",
+    "scan_face",
+    "treated",
+    "truth_of",
     "with_palsy",
-]  # fmt: skip
+]

@@ -72,10 +72,17 @@ def load_folder(path: str | Path, units: str = "auto") -> HeadModel:
     if not regions and len(landmarks) >= 8:
         regions = borrowed_regions(vertices, opposite, landmarks)
     return HeadModel(
-        vertices=vertices, faces=neutral.faces, opposite=opposite, identity=np.stack(even) if even else zero,
-        asymmetry=np.stack(odd) if odd else zero, units=tuple(left), left=fields, right=reflected(fields, opposite),
-        regions=regions, landmarks=landmarks,
-    )  # fmt: skip
+        vertices=vertices,
+        faces=neutral.faces,
+        opposite=opposite,
+        identity=np.stack(even) if even else zero,
+        asymmetry=np.stack(odd) if odd else zero,
+        units=tuple(left),
+        left=fields,
+        right=reflected(fields, opposite),
+        regions=regions,
+        landmarks=landmarks,
+    )
 
 
 def find_pairs(vertices: Floats) -> Ints:

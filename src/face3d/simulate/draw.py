@@ -53,15 +53,29 @@ def draw_healthy(
     per_unit = natural_surface_rms(model, asymmetry)
     asymmetry = asymmetry * (wanted / per_unit if per_unit > 0 else 0.0)
     return Patient(
-        model, identity, asymmetry, years=years, male=male, style=style,
+        model,
+        identity,
+        asymmetry,
+        years=years,
+        male=male,
+        style=style,
         habit={part: float(rng.normal(0, HABIT_SD)) for part in ("brow", "eye", "mouth")},
         effort={name: float(np.exp(rng.normal(0, EFFORT_SD))) for name in _EXPRESSIONS},
         closing=closing_intensities(model, identity, asymmetry),
-    )  # fmt: skip
+    )
 
 
-_EXPRESSIONS = ("brow_raise", "gentle_eye_closure", "tight_eye_closure", "closed_smile", "open_smile", "snarl",
-                "lip_pucker", "lower_lip_depression", "cheek_puff")  # fmt: skip
+_EXPRESSIONS = (
+    "brow_raise",
+    "gentle_eye_closure",
+    "tight_eye_closure",
+    "closed_smile",
+    "open_smile",
+    "snarl",
+    "lip_pucker",
+    "lower_lip_depression",
+    "cheek_puff",
+)
 
 
 def draw_identity(rng: np.random.Generator, model: HeadModel, years: float, male: float) -> Floats:
@@ -70,9 +84,13 @@ def draw_identity(rng: np.random.Generator, model: HeadModel, years: float, male
         return np.clip(rng.normal(size=len(model.identity)), -2.5, 2.5)
     african, asian, _ = rng.dirichlet([0.6, 0.6, 0.6])
     known = {
-        "child": np.clip((25 - years) / 20, 0, 1), "old": np.clip((years - 25) / 60, 0, 1), "male": male,
-        "african": african, "asian": asian, **dict.fromkeys(("muscle", "weight"), 0.5),
-    }  # fmt: skip
+        "child": np.clip((25 - years) / 20, 0, 1),
+        "old": np.clip((years - 25) / 60, 0, 1),
+        "male": male,
+        "african": african,
+        "asian": asian,
+        **dict.fromkeys(("muscle", "weight"), 0.5),
+    }
     for name in ("muscle", "weight"):
         known[name] = float(np.clip(0.5 + 0.15 * rng.normal(), 0, 1))
     mean = np.r_[1.0, [known[name] for name in model.traits.names]] @ model.traits.effect
@@ -98,9 +116,13 @@ def natural_surface_rms(model: HeadModel, asymmetry: ArrayLike) -> float:
 
 
 def draw_patient(
-    rng: np.random.Generator, model: HeadModel, grade: int | None = None, side: str | None = None,
-    state: State | None = None, years: float | None = None,
-) -> Patient:  # fmt: skip
+    rng: np.random.Generator,
+    model: HeadModel,
+    grade: int | None = None,
+    side: str | None = None,
+    state: State | None = None,
+    years: float | None = None,
+) -> Patient:
     """Somebody with a unilateral facial palsy of House-Brackmann `grade` 2..6 (1: healthy), all drawn if not given.
 
     `state` "onset" (flaccid) or "recovered" (regrown with synkinesis and contracture; grades II to V). The grade is the

@@ -37,9 +37,12 @@ def write_exam(folder: Path, subject: Subject) -> None:
             f"{expression}.asymmetry": asymmetry.astype(np.float16),
         }
     manifest: dict[str, Any] = {
-        "subject": subject.name, "units": "mm", "device": f"simulated {subject.definition.scanner.replace('_', ' ')}",
-        "scans": {name: f"{name}.ply" for name in scans}, "clinical": {"age_years": round(subject.patient.years, 1)},
-    }  # fmt: skip
+        "subject": subject.name,
+        "units": "mm",
+        "device": f"simulated {subject.definition.scanner.replace('_', ' ')}",
+        "scans": {name: f"{name}.ply" for name in scans},
+        "clinical": {"age_years": round(subject.patient.years, 1)},
+    }
     if subject.definition.sequences:
         manifest["sequences"] = _write_sequences(folder, subject, arrays)
     arrays["faces"] = subject.model.faces.astype(np.int32)
@@ -100,16 +103,21 @@ def _truth(subject: Subject, scans: dict[str, SimulatedScan]) -> dict[str, Any]:
     units = patient.model.units
     return {
         **subject.row(),
-        "sunnybrook_items": asdict(truth.scales.sunnybrook), "fngs2_items": asdict(truth.scales.fngs2),
-        "house_points": truth.scales.points, "house_brackmann_regional": truth.scales.regional,
-        "eface_items": asdict(truth.scales.eface), "synkinesis": asdict(patient.synkinesis),
-        "droop": patient.droop, "contracture": patient.contracture, "overaction": patient.overaction,
+        "sunnybrook_items": asdict(truth.scales.sunnybrook),
+        "fngs2_items": asdict(truth.scales.fngs2),
+        "house_points": truth.scales.points,
+        "house_brackmann_regional": truth.scales.regional,
+        "eface_items": asdict(truth.scales.eface),
+        "synkinesis": asdict(patient.synkinesis),
+        "droop": patient.droop,
+        "contracture": patient.contracture,
+        "overaction": patient.overaction,
         "intensities": {
             name: {side: _named(units, values) for side, values in zip(("left", "right"), both, strict=True)}
             for name, both in truth.intensities.items()
         },
         "scans": {name: _scan_truth(scan) for name, scan in scans.items()},
-    }  # fmt: skip
+    }
 
 
 def _named(units: tuple[str, ...], values: Any) -> dict[str, float]:
@@ -120,9 +128,10 @@ def _scan_truth(scan: SimulatedScan) -> dict[str, Any]:
     matrix = scan.pose.as_matrix()
     return {
         "head_to_scan": matrix.tolist(),
-        "plane_normal": matrix[:3, 0].tolist(), "plane_point": matrix[:3, 3].tolist(),
+        "plane_normal": matrix[:3, 0].tolist(),
+        "plane_point": matrix[:3, 3].tolist(),
         "landmarks": {name: point.tolist() for name, point in scan.landmarks.items()},
-    }  # fmt: skip
+    }
 
 
 def _write_json(path: Path, content: Any) -> None:

@@ -157,14 +157,24 @@ def _load(movement: str, level: str) -> HeadModel:
         ball = np.flatnonzero(fine.apply(inside[:, None])[:, 0] > 0.7)
     margin = np.setdiff1d(np.unique(faces[np.isin(faces, ball).any(axis=1)]), ball)
     eyes = Eyes(
-        centers=np.array(both[0]), identity=np.stack(both[1], axis=1), asymmetry=np.stack(odd, axis=1),
+        centers=np.array(both[0]),
+        identity=np.stack(both[1], axis=1),
+        asymmetry=np.stack(odd, axis=1),
         **lids_of(vertices, opposite, ball, margin, d["lid_edges"].astype(np.int64)),
-    )  # fmt: skip
+    )
     centers, rest = eyes.centers, vertices
     vertices = settle_lids(eyes, rest, rest, centers)
     return HeadModel(
-        vertices=vertices, faces=faces, opposite=opposite, identity=identity, asymmetry=asymmetry,
-        units=tuple(str(u) for u in d[f"units_{movement}"]), left=left, right=reflected(left, opposite),
-        regions=regions, landmarks=landmarks, eyes=eyes,
+        vertices=vertices,
+        faces=faces,
+        opposite=opposite,
+        identity=identity,
+        asymmetry=asymmetry,
+        units=tuple(str(u) for u in d[f"units_{movement}"]),
+        left=left,
+        right=reflected(left, opposite),
+        regions=regions,
+        landmarks=landmarks,
+        eyes=eyes,
         traits=Traits(tuple(str(t) for t in d["traits"]), d["trait_effect"], d["trait_residual"]),
-    )  # fmt: skip
+    )

@@ -70,8 +70,9 @@ def lids_of(vertices: Floats, opposite: Ints, ball: Ints, margin: Ints, edges: I
     hold = near / near.sum(axis=1, keepdims=True) * fade[:, None]
     sides = {"balls": ball, "margins": margin, "edges": edges, "held": held}
     return {k: np.stack([ids, opposite[ids]]) for k, ids in sides.items()} | {
-        "hold": np.stack([hold] * 2), "cover": np.stack([cover] * 2),
-    }  # fmt: skip
+        "hold": np.stack([hold] * 2),
+        "cover": np.stack([cover] * 2),
+    }
 
 
 def settle_lids(eyes: Eyes, rest: Floats, moved: Floats, centers: Floats) -> Floats:

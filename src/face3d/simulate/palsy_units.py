@@ -16,8 +16,16 @@ import numpy as np
 from face3d.scan import Floats
 from face3d.simulate.head import HeadModel, reflected
 
-UNITS = ("droopBrow", "wideFissure", "droopFold", "droopCommissure", "pullMouth", "pullNose", "graftSmile",
-         "platysmaBand")  # fmt: skip
+UNITS = (
+    "droopBrow",
+    "wideFissure",
+    "droopFold",
+    "droopCommissure",
+    "pullMouth",
+    "pullNose",
+    "graftSmile",
+    "platysmaBand",
+)
 #: Movement of the most moved point at intensity 1, mm (ours; of the size that surgeons report correcting: brow ptosis
 #: 3 to 10 mm, commissure droop 5 to 10 mm, lower lid sag 2 to 3 mm). A free gracilis graft moves the commissure 8 mm
 #: on average (127 flaps, as quoted by Bhama et al. 2014).

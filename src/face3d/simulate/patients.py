@@ -101,28 +101,50 @@ class Patient(Value):
         """The person's mirror image: sides swap in all that has one."""
         other = other_side(self.side) if self.side in SIDES else self.side
         return self.replace(
-            asymmetry=-self.asymmetry, side=other, habit={k: -v for k, v in self.habit.items()},
+            asymmetry=-self.asymmetry,
+            side=other,
+            habit={k: -v for k, v in self.habit.items()},
             closing=self.closing[::-1],
-        )  # fmt: skip
+        )
 
 
 #: part of the face -> expressions in which it works, and how hard 0..1: what can set off synkinesis elsewhere
 ACTIVE: Mapping[str, Mapping[str, float]] = {
     "eye": {"gentle_eye_closure": 0.6, "tight_eye_closure": 1.0},
-    "mouth": {"closed_smile": 0.7, "open_smile": 1.0, "snarl": 0.6, "lip_pucker": 0.9, "lower_lip_depression": 0.6,
-              "cheek_puff": 0.5},
+    "mouth": {
+        "closed_smile": 0.7,
+        "open_smile": 1.0,
+        "snarl": 0.6,
+        "lip_pucker": 0.9,
+        "lower_lip_depression": 0.6,
+        "cheek_puff": 0.5,
+    },
     "brow": {"brow_raise": 1.0},
-}  # fmt: skip
+}
 #: Units in which the healthy side draws the mouth over when the other does not answer.
-PULLING = ("mouthSmile", "mouthStretch", "mouthUpperUp", "mouthLowerDown", "mouthDimple", "mouth-corner-puller",
-           "mouth-upward-retraction", "mouth-depression-retraction", "mouth-retraction")  # fmt: skip
+PULLING = (
+    "mouthSmile",
+    "mouthStretch",
+    "mouthUpperUp",
+    "mouthLowerDown",
+    "mouthDimple",
+    "mouth-corner-puller",
+    "mouth-upward-retraction",
+    "mouth-depression-retraction",
+    "mouth-retraction",
+)
 #: At full one-sided activity the mouth moves this share of `pullMouth`.
 PULLED = 0.42
 #: Lids close a little without the nerve: the levator lets go, the lid falls (passive closure); with effort complete
 #: closure is reached at half function. Share of closure = passive + slope x function, at most 1.
 CLOSURE: Mapping[str, tuple[float, float]] = {"gentle_eye_closure": (0.18, 1.15), "tight_eye_closure": (0.22, 1.5)}
-HABIT_REGION: Mapping[str, str] = {"temporal": "brow", "zygomatic": "eye", "buccal": "mouth", "marginal": "mouth",
-                                   "cervical": "mouth"}  # fmt: skip
+HABIT_REGION: Mapping[str, str] = {
+    "temporal": "brow",
+    "zygomatic": "eye",
+    "buccal": "mouth",
+    "marginal": "mouth",
+    "cervical": "mouth",
+}
 
 
 def expression_intensities(patient: Patient, expression: str) -> tuple[Floats, Floats]:
@@ -180,9 +202,11 @@ def _add_synkinesis(patient: Patient, weak: Floats, expression: str, number: dic
     eye, mouth, brow = (ACTIVE[part].get(expression, 0.0) for part in ("eye", "mouth", "brow"))
     tamed = 1.0 - 0.7 * patient.relaxed
     joined = {
-        "ocular": s.ocular * max(mouth, 0.4 * brow), "oral": s.oral * max(eye, 0.4 * brow),
-        "mentalis": s.mentalis * max(mouth, 0.6 * eye), "platysmal": s.platysmal * max(mouth, 0.5 * eye),
-    }  # fmt: skip
+        "ocular": s.ocular * max(mouth, 0.4 * brow),
+        "oral": s.oral * max(eye, 0.4 * brow),
+        "mentalis": s.mentalis * max(mouth, 0.6 * eye),
+        "platysmal": s.platysmal * max(mouth, 0.5 * eye),
+    }
     for part, amount in joined.items():
         for unit, share in SYNKINETIC[part].items():
             if amount and unit in number:
@@ -197,10 +221,14 @@ def _add_rest(patient: Patient, weak: Floats, number: dict[str, int], k: int) ->
     b, d, c = patient.branches, patient.droop, patient.contracture * (1.0 - 0.4 * patient.relaxed)
     mouth = 1.0 - (b["buccal"] + b["marginal"]) / 2
     rest = {
-        "droopBrow": d * (1 - b["temporal"]) - 0.15 * c, "wideFissure": d * (1 - b["zygomatic"]),
-        "droopFold": d * (1 - b["buccal"]) - 0.7 * c, "droopCommissure": d * mouth - 0.35 * c,
-        "pullMouth": 0.6 * d * mouth - 0.25 * c, "pullNose": 0.8 * d * (1 - b["buccal"]), "platysmaBand": 0.25 * c,
-    }  # fmt: skip
+        "droopBrow": d * (1 - b["temporal"]) - 0.15 * c,
+        "wideFissure": d * (1 - b["zygomatic"]),
+        "droopFold": d * (1 - b["buccal"]) - 0.7 * c,
+        "droopCommissure": d * mouth - 0.35 * c,
+        "pullMouth": 0.6 * d * mouth - 0.25 * c,
+        "pullNose": 0.8 * d * (1 - b["buccal"]),
+        "platysmaBand": 0.25 * c,
+    }
     lifted = patient.graft * 0.5
     rest["droopCommissure"] -= min(lifted, max(rest["droopCommissure"], 0.0))
     rest["pullMouth"] *= 1.0 - lifted

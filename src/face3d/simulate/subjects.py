@@ -70,9 +70,14 @@ class Subject:
         weak = patient.side if patient.side in SIDES else None
         function = sum(patient.branches.values()) / len(patient.branches)
         return move(
-            rest, apex, self.stream(f"motion {expression}"), fps=fps, blink=(blink[0], blink[1]), weak=weak,
+            rest,
+            apex,
+            self.stream(f"motion {expression}"),
+            fps=fps,
+            blink=(blink[0], blink[1]),
+            weak=weak,
             function=function,
-        )  # fmt: skip
+        )
 
     def row(self) -> dict[str, Any]:
         """The subject in the truth table. Numbers are rounded, so that the table is the same on every machine."""
@@ -81,16 +86,25 @@ class Subject:
         assert scales.sunnybrook is not None
         assert scales.fngs2 is not None
         return {
-            "subject": self.name, "split": self.split, "movement": self.movement, "side": truth.side,
-            "state": truth.state, "age_years": round(patient.years, 1), "male": int(patient.male > 0.5),
-            "house_brackmann": truth.house_brackmann, "severity": _round(truth.severity),
-            "sunnybrook": scales.sunnybrook.composite, "sunnybrook_resting": scales.sunnybrook.scores.resting,
+            "subject": self.name,
+            "split": self.split,
+            "movement": self.movement,
+            "side": truth.side,
+            "state": truth.state,
+            "age_years": round(patient.years, 1),
+            "male": int(patient.male > 0.5),
+            "house_brackmann": truth.house_brackmann,
+            "severity": _round(truth.severity),
+            "sunnybrook": scales.sunnybrook.composite,
+            "sunnybrook_resting": scales.sunnybrook.scores.resting,
             "sunnybrook_voluntary": scales.sunnybrook.scores.voluntary,
-            "sunnybrook_synkinesis": scales.sunnybrook.scores.synkinesis, "fngs2_total": scales.fngs2.total,
+            "sunnybrook_synkinesis": scales.sunnybrook.scores.synkinesis,
+            "fngs2_total": scales.fngs2.total,
             **{f"function_{r}": _round(truth.region_function[r]) for r in REGIONS},
             **{f"branch_{b}": _round(truth.branches[b]) for b in BRANCHES},
-            "rater_house_brackmann": rating.house_brackmann, "rater_sunnybrook": rating.sunnybrook.composite,
-        }  # fmt: skip
+            "rater_house_brackmann": rating.house_brackmann,
+            "rater_sunnybrook": rating.sunnybrook.composite,
+        }
 
     def vertices(self, expression: str) -> Floats:
         """The surface (V, 3) that is scanned, on `model`, mm, canonical head frame: the truth's own intensities."""

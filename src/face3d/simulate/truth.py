@@ -93,10 +93,14 @@ def truth_of(patient: Patient) -> Truth:
     healthy = patient.side not in SIDES
     function = {r: 1.0 if healthy else found.region_function[r] for r in REGIONS}
     return Truth(
-        side=patient.side, state=patient.state, branches=patient.branches,
-        region_function=MappingProxyType(function), measures=found, scales=estimate_scales(found, rules(exact=True)),
+        side=patient.side,
+        state=patient.state,
+        branches=patient.branches,
+        region_function=MappingProxyType(function),
+        measures=found,
+        scales=estimate_scales(found, rules(exact=True)),
         intensities=MappingProxyType({n: expression_intensities(patient, n) for n in ("rest", *names)}),
-    )  # fmt: skip
+    )
 
 
 def movement_function(patient: Patient, regions: Iterable[str]) -> dict[str, float]:
@@ -144,13 +148,17 @@ def rated(truth: Truth, rng: np.random.Generator) -> Rating:
     grade = int(np.clip(np.rint(level + 0.8 * within + GRADE_SD * rng.normal()), 1, 6))
     own = truth.scales.sunnybrook
     assert own is not None
-    return Rating(grade, replace(
-        own,
-        eye=_off(rng, own.eye, 0, 1, REST_OFF), mouth=_off(rng, own.mouth, 0, 1, REST_OFF),
-        nasolabial=_off(rng, own.nasolabial, 0, 2, REST_OFF),
-        voluntary=tuple(_off(rng, v, 1, 5, ITEM_OFF) for v in own.voluntary),
-        synkinesis=tuple(_off(rng, s, 0, 3, ITEM_OFF) for s in own.synkinesis),
-    ))  # fmt: skip
+    return Rating(
+        grade,
+        replace(
+            own,
+            eye=_off(rng, own.eye, 0, 1, REST_OFF),
+            mouth=_off(rng, own.mouth, 0, 1, REST_OFF),
+            nasolabial=_off(rng, own.nasolabial, 0, 2, REST_OFF),
+            voluntary=tuple(_off(rng, v, 1, 5, ITEM_OFF) for v in own.voluntary),
+            synkinesis=tuple(_off(rng, s, 0, 3, ITEM_OFF) for s in own.synkinesis),
+        ),
+    )
 
 
 def _off(rng: np.random.Generator, value: int, low: int, high: int, chance: float) -> int:

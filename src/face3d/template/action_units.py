@@ -36,10 +36,15 @@ def action_units(fit: TemplateFit) -> pd.DataFrame:
     ratio = np.where(stronger >= LEAST, weaker / np.maximum(stronger, LEAST), np.nan)
     return pd.DataFrame(
         {
-            "unit": names, "left": left, "right": right, "left_se": left_se, "right_se": right_se, "ratio": ratio,
+            "unit": names,
+            "left": left,
+            "right": right,
+            "left_se": left_se,
+            "right_se": right_se,
+            "ratio": ratio,
             "relative": "own rest" if fit.relative else "average face",
         }
-    )  # fmt: skip
+    )
 
 
 def no_action_units() -> pd.DataFrame:

@@ -67,10 +67,14 @@ def basis_of(t: FaceTemplate) -> Basis:
     ends = tuple(int(e) for e in np.cumsum([p.shape[2] for p in parts]))
     half = (here[2] - here[3]) / 2  # a left unit's antisymmetric part; its right counterpart's is the opposite
     return Basis(
-        rows, np.concatenate(parts, axis=2), _prior(t, ends),
-        np.concatenate([here[1], half, -half, here[5]], axis=2), np.r_[ends[0] : ends[3], ends[4] : ends[5]],
-        _node_weights(t, nodes), ends,
-    )  # fmt: skip
+        rows,
+        np.concatenate(parts, axis=2),
+        _prior(t, ends),
+        np.concatenate([here[1], half, -half, here[5]], axis=2),
+        np.r_[ends[0] : ends[3], ends[4] : ends[5]],
+        _node_weights(t, nodes),
+        ends,
+    )
 
 
 def displaced(t: FaceTemplate, basis: Basis, estimate: Floats) -> Floats:

@@ -73,8 +73,6 @@ def correspond(scan: FaceScan, fit: TemplateFit, quality: FitQuality) -> Corresp
             quality = replace(quality, light="red", reasons=(*quality.reasons, str(error)))
     if found is None:
         units[["left", "right", "left_se", "right_se", "ratio"]] = np.nan
-        return Correspondence(
-            fit, quality, None, np.full((count, 3), np.nan), np.full(count, REJECTED), units
-        )  # fmt: skip
+        return Correspondence(fit, quality, None, np.full((count, 3), np.nan), np.full(count, REJECTED), units)
     vectors, reason = carried(fit, scan, found.vectors_mm)
     return Correspondence(fit, quality, found, vectors, reason, units)

@@ -106,8 +106,10 @@ def fit_seen(
     shown = {name: _seen(one.fit) for name, one in found.items()}
     neutral, template = shown.pop("rest"), rest.fit.template
     moved, unseen = movements(neutral, shown, template)
-    fits, quality, marks = ({name: part(one) for name, one in found.items()}
-                            for part in (lambda f: f.fit, lambda f: f.quality, lambda f: f.marks))  # fmt: skip
+    fits, quality, marks = (
+        {name: part(one) for name, one in found.items()}
+        for part in (lambda f: f.fit, lambda f: f.quality, lambda f: f.marks)
+    )
     return FittedExam(template, neutral, shown, moved, fits, quality, marks, seen, (*said, *unseen))
 
 

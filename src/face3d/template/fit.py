@@ -128,6 +128,16 @@ def fit_template(
     identity, _, left, right, _, _ = basis.split(solver.estimate)
     se = np.sqrt(np.diag(solver.covariance))
     return TemplateFit(
-        template, shape, solver.pose, valid, np.where(valid, distance, np.nan), left, right,
-        se[: len(left)], se[len(left) :], identity, rest is not None, solver.tone_at(shape),
-    )  # fmt: skip
+        template,
+        shape,
+        solver.pose,
+        valid,
+        np.where(valid, distance, np.nan),
+        left,
+        right,
+        se[: len(left)],
+        se[len(left) :],
+        identity,
+        rest is not None,
+        solver.tone_at(shape),
+    )

@@ -41,11 +41,14 @@ OTHERS = 2.8
 #: name -> points between which it is measured, of both sides and averaged where a point has sides, or across the face;
 #: and what it differs by, mm SD, between two visits of one person.
 DISTANCES: Mapping[str, tuple[str, str, float]] = {
-    "temple to temple": ("temple", "temple", 0.80), "frontotemporale to frontotemporale": ("ft", "ft", 1.15),
-    "nasion to inner eye corner": ("n", "en", 0.70), "nasion to subnasale": ("n", "sn", 0.75),
-    "nose tip to inner eye corner": ("prn", "en", 0.85), "nose tip to subnasale": ("prn", "sn", 0.60),
+    "temple to temple": ("temple", "temple", 0.80),
+    "frontotemporale to frontotemporale": ("ft", "ft", 1.15),
+    "nasion to inner eye corner": ("n", "en", 0.70),
+    "nasion to subnasale": ("n", "sn", 0.75),
+    "nose tip to inner eye corner": ("prn", "en", 0.85),
+    "nose tip to subnasale": ("prn", "sn", 0.60),
     "temple to subnasale": ("temple", "sn", 1.20),
-}  # fmt: skip
+}
 #: Root mean square of differences, in units of the usual one, from which on two visits may be, and must be taken to be,
 #: two people's; and how many distances it takes to say so.
 DOUBTFUL, REFUSED, LEAST_DISTANCES = 2.0, 3.0, 5

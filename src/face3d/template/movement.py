@@ -39,7 +39,7 @@ class Movement(Value):
 
 def movement(
     expression: str, rest: Floats, moved: Floats, anatomy: Anatomy, valid: np.ndarray | None = None
-) -> Movement:  # fmt: skip
+) -> Movement:
     """The movement from `rest` to `moved`, both (N, 3) mm in the same vertex order, with the head's own motion removed.
 
     `valid` (N,) False where either was not seen. Alignment is least squares with Tukey weights on the region that is

@@ -49,9 +49,15 @@ class Solver:
     """The state of one fit: `shape` (N, 3) mm in the head frame, `pose` scan -> head frame, `estimate` (P,)."""
 
     def __init__(
-        self, t: FaceTemplate, basis: Basis, surfels: Surfels, marks: Marks, base: Floats, prior: Floats,
+        self,
+        t: FaceTemplate,
+        basis: Basis,
+        surfels: Surfels,
+        marks: Marks,
+        base: Floats,
+        prior: Floats,
         tone: Floats | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         """`base` (N, 3): the shape at estimate 0; `prior` (P, P) the precision of the estimate; `tone` (N,) of the same
         person's skin, NaN where unknown."""
         self.t, self.basis, self.surfels, self.marks, self.base, self.prior = t, basis, surfels, marks, base, prior
@@ -171,10 +177,13 @@ class Solver:
         left = np.flatnonzero((other > np.arange(len(use))) & (self.alike[use] > 0.0))
         right = other[left]
         _add(
-            matrix, gradient, rows[left] - rows[right], tone[left] - tone[right],
+            matrix,
+            gradient,
+            rows[left] - rows[right],
+            tone[left] - tone[right],
             trust[left] * trust[right] * self.alike[use[left]],
             TONE_SIDES * varies,
-        )  # fmt: skip
+        )
 
     def tone_at(self, shape: Floats) -> Floats | None:
         """Tone (N,) of the scan's skin at the template's vertices, NaN where it does not show; None without colours."""

@@ -151,16 +151,26 @@ def _load(movement: str) -> FaceTemplate:
     for name, weight in zip(d["region_names"].tolist(), d["regions"] / 255.0, strict=True):
         regions[f"{name}_left"], regions[f"{name}_right"] = weight, weight[opposite]
     return FaceTemplate(
-        vertices=whole(d["vertices"], 1.0), faces=d["faces"], opposite=opposite,
-        identity=whole(identity, 1.0), asymmetry=whole(odd_shapes, -1.0),
+        vertices=whole(d["vertices"], 1.0),
+        faces=d["faces"],
+        opposite=opposite,
+        identity=whole(identity, 1.0),
+        asymmetry=whole(odd_shapes, -1.0),
         units=tuple(name.split(":", 1)[1] for name, w in zip(d["units"].tolist(), wanted, strict=True) if w),
-        left=left, right=left[:, opposite] * flip.astype(np.float32), whole=locked(d["whole"][wanted], bool),
-        even=whole(d["even"].astype(np.float32), 1.0, 1.0), odd=whole(d["odd"].astype(np.float32), -1.0, 1.0),
-        even_roots=locked(d["even_roots"]), odd_roots=locked(d["odd_roots"]), regions=regions,
+        left=left,
+        right=left[:, opposite] * flip.astype(np.float32),
+        whole=locked(d["whole"][wanted], bool),
+        even=whole(d["even"].astype(np.float32), 1.0, 1.0),
+        odd=whole(d["odd"].astype(np.float32), -1.0, 1.0),
+        even_roots=locked(d["even_roots"]),
+        odd_roots=locked(d["odd_roots"]),
+        regions=regions,
         landmarks={
             str(k): (locked(i, np.int64), locked(w))
             for k, i, w in zip(d["landmark_names"], d["landmark_ids"], d["landmark_weights"], strict=True)
         },
-        dense_ids=d["dense_ids"], dense_weights=locked(d["dense_weights"]), dense_spread=locked(d["dense_spread"]),
+        dense_ids=d["dense_ids"],
+        dense_weights=locked(d["dense_weights"]),
+        dense_spread=locked(d["dense_spread"]),
         movement=movement,
-    )  # fmt: skip
+    )

@@ -81,15 +81,21 @@ class CorrespondenceNetwork(Grader):
         weights = []
         for name in MARKS:
             ids, share = template.landmarks[name]
-            weights.append([
-                share @ (template.regions[f"{r}_left"] + template.regions[f"{r}_right"])[ids] for r in grid.region_names
-            ])  # fmt: skip
+            weights.append(
+                [
+                    share @ (template.regions[f"{r}_left"] + template.regions[f"{r}_right"])[ids]
+                    for r in grid.region_names
+                ]
+            )
         constants = {
-            "halves": np.stack([left, right]), "mark_halves": np.stack([mark_left, mark_right]),
-            "places": grid.positions[left] / PLACE_MM, "mark_places": marks[mark_left] / PLACE_MM,
-            "regions": grid.regions[left], "mark_regions": np.array(weights)[mark_left],
+            "halves": np.stack([left, right]),
+            "mark_halves": np.stack([mark_left, mark_right]),
+            "places": grid.positions[left] / PLACE_MM,
+            "mark_places": marks[mark_left] / PLACE_MM,
+            "regions": grid.regions[left],
+            "mark_regions": np.array(weights)[mark_left],
             "flip": np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]]),
-        }  # fmt: skip
+        }
         for name, value in constants.items():
             whole = value.dtype.kind == "i"
             self.register_buffer(
@@ -108,8 +114,10 @@ class CorrespondenceNetwork(Grader):
         )
         marks, mark_said = _pooled(
             self.mark_out(self.mark(_features(mark_own, mark_known, mark_rest, self.mark_places)) + named),
-            mark_own, mark_known, self.mark_regions,
-        )  # fmt: skip
+            mark_own,
+            mark_known,
+            self.mark_regions,
+        )
         tokens = self.token(torch.cat([nodes, marks, said, mark_said], dim=-1))  # (B, 2, E, R, D)
         shown = batch["shown"][:, 1:]
         moved = (known & known.flip(1)).any(-1) & shown[:, None]
@@ -162,8 +170,15 @@ def _pooled(features: Tensor, own: Tensor, known: Tensor, regions: Tensor) -> tu
     other = own.flip(1)
     a, h, ah = ((weight @ x.sum(-1, keepdim=True)).squeeze(-1) for x in (own * own, other * other, own * other))
     quiet = (QUIET_MM / MOVE_MM) ** 2
-    said = torch.stack([
-        (ah / (h + quiet)).clamp(-1, 2), (ah / (a + quiet)).clamp(-1, 2), (a + quiet).log() / 4, (h + quiet).log() / 4,
-        ah / (a * h + quiet**2).sqrt(), total / regions.sum(0).clamp_min(1e-3),
-    ], dim=-1)  # fmt: skip
+    said = torch.stack(
+        [
+            (ah / (h + quiet)).clamp(-1, 2),
+            (ah / (a + quiet)).clamp(-1, 2),
+            (a + quiet).log() / 4,
+            (h + quiet).log() / 4,
+            ah / (a * h + quiet**2).sqrt(),
+            total / regions.sum(0).clamp_min(1e-3),
+        ],
+        dim=-1,
+    )
     return weight @ features, said

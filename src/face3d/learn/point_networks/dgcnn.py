@@ -14,9 +14,7 @@ class DGCNN(RawPointGrader):
     """torch-geometric's `EdgeConv` on graphs of our own, patch by patch: `neighbours` in space, then as many among
     features, of `inner` channels; then the largest and the mean over the patch."""
 
-    def __init__(
-        self, width: int = 32, near: int = 12, neighbours: int = 4, inner: int = 16, **size: float
-    ) -> None:  # fmt: skip
+    def __init__(self, width: int = 32, near: int = 12, neighbours: int = 4, inner: int = 16, **size: float) -> None:
         super().__init__(width, near=near, **size)  # type: ignore[arg-type]
         self.neighbours = neighbours
         self.first = EdgeConv(nn.Sequential(nn.Linear(2 * FEATURES, inner), nn.GELU()))

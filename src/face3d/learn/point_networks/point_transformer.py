@@ -14,19 +14,20 @@ class PointTransformer(RawPointGrader):
     """torch-geometric's `PointTransformerConv` on graphs of our own, of `inner` channels: each point of a patch looks
     at its `neighbours`, then the middle of the patch at all of it."""
 
-    def __init__(
-        self, width: int = 32, near: int = 12, neighbours: int = 4, inner: int = 16, **size: float
-    ) -> None:  # fmt: skip
+    def __init__(self, width: int = 32, near: int = 12, neighbours: int = 4, inner: int = 16, **size: float) -> None:
         super().__init__(width, near=near, **size)  # type: ignore[arg-type]
         self.neighbours = neighbours
         self.start = nn.Sequential(nn.Linear(FEATURES, inner), nn.GELU(), nn.Linear(inner, inner))
         self.among, self.over = (
             PointTransformerConv(
-                inner, inner, nn.Sequential(nn.Linear(3, inner), nn.GELU()), nn.Linear(inner, inner),
+                inner,
+                inner,
+                nn.Sequential(nn.Linear(3, inner), nn.GELU()),
+                nn.Linear(inner, inner),
                 add_self_loops=False,
             )
             for _ in range(2)
-        )  # fmt: skip
+        )
         self.join = nn.Linear(2 * inner, width)
 
     def encode(self, x: Tensor, there: Tensor) -> Tensor:

@@ -26,10 +26,16 @@ from face3d.template.template import FaceTemplate
 #: Place -> landmarks (of one side, or of the midline) and their weights: what landmarks span, and skin between them.
 PLACES: tuple[Mapping[str, float], ...] = (
     *({code: 1.0} for code in ("mb", "sci", "lb", "ps", "pi", "ex", "al", "ac", "ch", "cph", "ls", "li", "pg")),
-    {"mb": 2.0, "en": -1.0}, {"sci": 2.0, "ps": -1.0}, {"g": 1.6, "n": -0.6},  # forehead
-    {"mb": 0.5, "en": 0.5}, {"pi": 0.7, "ch": 0.3}, {"ex": 0.4, "ch": 0.4, "al": 0.2}, {"al": 0.5, "ch": 0.5},
-    {"ch": 0.5, "li": 0.5}, {"ch": 0.6, "pg": 0.4},
-)  # fmt: skip
+    {"mb": 2.0, "en": -1.0},
+    {"sci": 2.0, "ps": -1.0},
+    {"g": 1.6, "n": -0.6},  # forehead
+    {"mb": 0.5, "en": 0.5},
+    {"pi": 0.7, "ch": 0.3},
+    {"ex": 0.4, "ch": 0.4, "al": 0.2},
+    {"al": 0.5, "ch": 0.5},
+    {"ch": 0.5, "li": 0.5},
+    {"ch": 0.6, "pg": 0.4},
+)
 #: mm that count as 1: across a patch, along its normals, of landmarks; and how far a patch reaches.
 ACROSS_MM, OFF_MM, MOVE_MM, PATCH_MM = 8.0, 2.0, 5.0, 18.0
 #: Share of places that are not looked at while learning, so that no single one is relied on.
@@ -78,8 +84,9 @@ class RawPointGrader(Grader):
         at = template.landmark_points(template.vertices)
         constants = {
             "weights": np.array([[place.get(code, 0.0) for code in codes] for place in PLACES]),
-            "usual": np.array([at[name] for name in MARKS]), "flip": np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]]),
-        }  # fmt: skip
+            "usual": np.array([at[name] for name in MARKS]),
+            "flip": np.array([[1.0, 1.0, 1.0], [-1.0, 1.0, 1.0]]),
+        }
         for name, value in constants.items():
             self.register_buffer(name, torch.tensor(value, dtype=torch.float32), persistent=False)
         self.register_buffer("halves", torch.tensor([left, right]), persistent=False)

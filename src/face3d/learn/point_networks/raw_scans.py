@@ -23,8 +23,9 @@ REACH_MM, BACK_MM = 105.0, -45.0
 #: Landmarks that stand still, and in which expressions others do.
 _STILL = ("g", "n", "en", "ex")
 _STILL_IN: Mapping[str, tuple[str, ...]] = {
-    "brow_raise": ("n", "en", "ex", "prn", "sn", "al", "ac", "ch", "ls"), "snarl": ("g", "n", "en", "ex", "pg", "gn"),
-}  # fmt: skip
+    "brow_raise": ("n", "en", "ex", "prn", "sn", "al", "ac", "ch", "ls"),
+    "snarl": ("g", "n", "en", "ex", "pg", "gn"),
+}
 #: mm: how far a found landmark is off, and how far apart a surface point and its counterpart may lie.
 _MARK_MM, _APART_MM = 1.0, 5.0
 #: Neighbouring distances err alike: however many there are, they count as so many.

@@ -93,8 +93,12 @@ class DepthFrame(Value):
         points = (self.camera.optics.rays() * z[..., None])[used]
         return SimulatedScan(
             FaceScan(points, faces, name=self.camera.name, units_note="simulated in millimetres"),
-            self.model_faces, self.face[used], self.weights[used], self.pose, self.landmarks,
-        )  # fmt: skip
+            self.model_faces,
+            self.face[used],
+            self.weights[used],
+            self.pose,
+            self.landmarks,
+        )
 
     def write(self, folder: str | Path, stem: str = "depth") -> tuple[Path, Path]:
         """`stem`.png (16 bit, one channel) and `stem`.json (fx, fy, cx, cy, width, height, depth_unit_mm, camera)."""

@@ -81,9 +81,12 @@ class FixedMesh(Value):
         points = seen + error[:, None] * vertex_normals(seen, self.faces)
         result = SimulatedScan(
             FaceScan(points, self.faces, name="fixed mesh", units_note="simulated in millimetres"),
-            self.model_faces, self.samples.face, self.samples.weights, RigidTransform.identity(),
+            self.model_faces,
+            self.samples.face,
+            self.samples.weights,
+            RigidTransform.identity(),
             {k: np.asarray(p, np.float64) for k, p in (landmarks or {}).items()},
-        )  # fmt: skip
+        )
         if isinstance(pose, RigidTransform):
             return result.moved(pose)
         return result.moved(random_pose(rng)) if pose else result

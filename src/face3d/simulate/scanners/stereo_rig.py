@@ -53,9 +53,12 @@ class StereoPair(Value):
         one = {"K": self.optics.matrix.tolist(), "distortion": [0.0] * 5} | asdict(self.optics)
         motion = self.left_to_right
         calibration = {
-            "left": one, "right": one, "R": motion.rotation.as_matrix().tolist(), "t": motion.translation.tolist(),
+            "left": one,
+            "right": one,
+            "R": motion.rotation.as_matrix().tolist(),
+            "t": motion.translation.tolist(),
             "units": "mm",
-        }  # fmt: skip
+        }
         (folder / "calibration.json").write_text(json.dumps(calibration, indent=1, sort_keys=True) + "\n")
 
 

@@ -96,8 +96,12 @@ def scan_stereophotogrammetry(
 
     result = SimulatedScan(
         FaceScan(scanned, tri, colors=colors, name="stereophotogrammetry", units_note="simulated in millimetres"),
-        f, samples.face, samples.weights, RigidTransform.identity(), marks,
-    )  # fmt: skip
+        f,
+        samples.face,
+        samples.weights,
+        RigidTransform.identity(),
+        marks,
+    )
     if isinstance(pose, RigidTransform):
         return result.moved(pose)
     return result.moved(random_pose(rng)) if pose else result

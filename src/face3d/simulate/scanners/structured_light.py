@@ -39,9 +39,19 @@ def scan_structured_light(
 ) -> SimulatedScan:
     """One scan; arguments as in `scan_stereophotogrammetry`, the errors those of a pattern projector moved by hand."""
     base = scan_stereophotogrammetry(
-        vertices, faces, rng, points=points, noise_mm=(WHITE_MM, CORRELATED_MM), pose=False, crop=crop, holes=holes,
-        landmarks=landmarks, skin=skin, skin_vertices=skin_vertices, chart=chart,
-    )  # fmt: skip
+        vertices,
+        faces,
+        rng,
+        points=points,
+        noise_mm=(WHITE_MM, CORRELATED_MM),
+        pose=False,
+        crop=crop,
+        holes=holes,
+        landmarks=landmarks,
+        skin=skin,
+        skin_vertices=skin_vertices,
+        chart=chart,
+    )
     p = base.scan.vertices
     stripes = np.sin(2 * np.pi * (p @ [0.1, 1.0, 0.1]) / RIPPLE_PERIOD_MM + rng.uniform(0, 2 * np.pi)) * np.sqrt(2)
     error = RIPPLE_MM * stripes + DRIFT_MM * smooth_field(p, DRIFT_LENGTH_MM, rng)
