@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,7 +27,7 @@ def check(path: Path, colors: bool = False, note: str | None = None, faces: int 
     scan = read_scan(path)
     assert np.allclose(scan.vertices, POINTS, atol=1e-3) and len(scan.faces) == faces
     assert (scan.colors is not None) == colors
-    assert not colors or np.array_equal(scan.colors, RGB)
+    assert scan.colors is None or np.array_equal(scan.colors, RGB)
     assert ([note in n for n in scan.notes] == [True]) if note else not scan.notes, scan.notes
 
 
@@ -190,7 +191,12 @@ PACKED = (RGB[:, 0] << 16 | RGB[:, 1] << 8 | RGB[:, 2]).astype("<u4")
 @pytest.mark.parametrize("kind", ["F", "U"])
 def test_pcd(tmp_path, kind):
     """Coordinates, something else in between, and a colour in the bytes of one number, in each of three forms."""
-    head = {"fields": "x y z _ rgb", "size": "4 4 4 1 4", "kind": f"F F F U {kind}", "count": "1 1 1 4 1"}
+    head: dict[str, Any] = {
+        "fields": "x y z _ rgb",
+        "size": "4 4 4 1 4",
+        "kind": f"F F F U {kind}",
+        "count": "1 1 1 4 1",
+    }
     record = np.dtype([("p", "<f4", (3,)), ("pad", "u1", (4,)), ("rgb", "<u4")])
     table = np.zeros(63, record)
     table["p"], table["rgb"] = POINTS, PACKED

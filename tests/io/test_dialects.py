@@ -253,7 +253,11 @@ def test_ply_lists_beside_the_coordinates_of_vertices(tmp_path):
                 for p, n, rgb in zip(POINTS.tolist(), views, RGB.tolist(), strict=True)
             )
             scan = read_scan(save(tmp_path, "a.ply", header(form, faces=None, more=more).encode() + body))
-            assert np.allclose(scan.vertices, POINTS, atol=1e-5) and np.array_equal(scan.colors, RGB)
+            assert (
+                np.allclose(scan.vertices, POINTS, atol=1e-5)
+                and scan.colors is not None
+                and np.array_equal(scan.colors, RGB)
+            )
             with pytest.raises(ScanError, match=r"cut short|ends inside"):
                 read_scan(save(tmp_path, "a.ply", header(form, faces=None, more=more).encode() + body[:-1]))
         rows = "".join(
@@ -261,7 +265,7 @@ def test_ply_lists_beside_the_coordinates_of_vertices(tmp_path):
             for (x, y, z), n, (r, g, b) in zip(POINTS.tolist(), views, RGB.tolist(), strict=True)
         )
         scan = read_scan(save(tmp_path, "a.ply", header("ascii", faces=None, more=more) + rows))
-        assert np.allclose(scan.vertices, POINTS) and np.array_equal(scan.colors, RGB)
+        assert np.allclose(scan.vertices, POINTS) and scan.colors is not None and np.array_equal(scan.colors, RGB)
 
 
 def reflowed(text: str, width: int) -> str:

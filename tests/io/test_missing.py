@@ -82,7 +82,8 @@ def test_written_and_read_again(tmp_path, suffix):
     scan, _ = with_gaps(FaceScan(POINTS, FACES, colors=np.arange(189, dtype=np.uint8).reshape(63, 3)))
     back = read_scan(write_scan(tmp_path / f"a{suffix}", scan))
     assert np.array_equal(back.vertices, scan.vertices, equal_nan=True) and np.array_equal(back.faces, scan.faces)
-    assert np.array_equal(back.colors, scan.colors) and back.notes[0].startswith("18 of 81 points")
+    assert back.colors is not None and scan.colors is not None and np.array_equal(back.colors, scan.colors)
+    assert back.notes[0].startswith("18 of 81 points")
     triangles = read_scan(write_scan(tmp_path / "a.stl", scan))
     assert np.allclose(triangles.vertices, POINTS[FACES].reshape(-1, 3), atol=1e-5) and not triangles.notes
 
@@ -126,7 +127,7 @@ def test_cleaning_and_facts_are_those_of_the_rest():
 def pair():
     """The demo scan, and with rows of NaN; each analysed."""
     scan = demo_scan()
-    colored = scan.replace(colors=np.tile(np.uint8([200, 150, 120]), (len(scan.vertices), 1)))
+    colored = scan.replace(colors=np.tile(np.array([200, 150, 120], np.uint8), (len(scan.vertices), 1)))
     gaps, at = with_gaps(colored)
     return analyze(colored), analyze(gaps), at
 
