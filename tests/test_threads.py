@@ -37,27 +37,25 @@ def test_torch_has_one_inside_and_as_before_outside() -> None:
     assert torch.get_num_threads() == before
 
 
-def test_overlapping_torch_callers_leave_every_thread_as_it_was() -> None:
+def test_overlapping_torch_callers_leave_it_as_it_was() -> None:
     torch = pytest.importorskip("torch")
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     inside, left = threading.Barrier(2), threading.Event()
 
-    def first() -> int:
+    def first() -> None:
         with one_torch_thread():
             inside.wait()
         left.set()
-        return torch.get_num_threads()
 
-    def second() -> int:
+    def second() -> None:
         with one_torch_thread():
             inside.wait()
             left.wait()  # the first one leaves first
             assert torch.get_num_threads() == 1
-        return torch.get_num_threads()
 
     with ThreadPoolExecutor(2) as pool:
-        found = [f.result() for f in (pool.submit(first), pool.submit(second))]
-        assert found == [2, 2]
+        for done in (pool.submit(first), pool.submit(second)):
+            done.result()
     assert torch.get_num_threads() == 2
     torch.set_num_threads(before)

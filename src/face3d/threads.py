@@ -32,16 +32,17 @@ def one_blas_thread() -> Iterator[None]:
 
 @contextmanager
 def one_torch_thread() -> Iterator[None]:
-    """Within it torch runs on one thread; afterwards on as many as the first of several callers at a time found. Torch
-    keeps the number by thread: each caller sets it back for itself."""
+    """Within it torch runs on one thread, process-wide; the last of several callers at a time that leaves restores what
+    the first one found."""
     import torch
 
     with _lock:
         _torch_before.append(_torch_before[0] if _torch_before else torch.get_num_threads())
-    torch.set_num_threads(1)
+        torch.set_num_threads(1)
     try:
         yield
     finally:
         with _lock:
             before = _torch_before.pop()
-        torch.set_num_threads(before)
+            if not _torch_before:
+                torch.set_num_threads(before)

@@ -7,6 +7,7 @@ import pytest
 
 from face3d.errors import Face3DError, LandmarkError, SchemaError
 from face3d.exam import Exam, SequenceFile
+from face3d.geometry.clean import Cleaned
 from face3d.landmarking import placing
 from face3d.measuring.examination import measure, measure_fitted
 from face3d.scan import FaceScan
@@ -35,14 +36,14 @@ def plane() -> FaceScan:
 def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     exam = exam_of(0.2, ("open_smile",))
     exam = exam.replace(scans={**exam.scans, "snarl": plane()}, sequences={"lip_pucker": SequenceFile(Path("pucker"))})
-    looked = placing.detect_landmarks
+    looked = placing.face_of
 
-    def no_face_in_a_plane(scan: FaceScan) -> placing.Detection:
-        if scan.name == "plane":  # looking everywhere for a face that is not there takes its time; tested elsewhere
+    def no_face_in_a_plane(cleaned: Cleaned, debug_picture: Path | None) -> tuple[Cleaned, placing.Detection]:
+        if cleaned.scan.name == "plane":  # looking everywhere for a face that is not there takes its time
             raise LandmarkError("plane: no face found")
-        return looked(scan)
+        return looked(cleaned, debug_picture)
 
-    monkeypatch.setattr(placing, "detect_landmarks", no_face_in_a_plane)
+    monkeypatch.setattr(placing, "face_of", no_face_in_a_plane)
     heard: list[str] = []
     fitted = fit_exam(exam, heard.append)
     assert sorted(heard) == ["open_smile", "rest", "snarl"]
