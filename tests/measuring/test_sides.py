@@ -22,7 +22,7 @@ def given(side: str | None, function: float, ill: str = "left") -> Measures:
 
 
 @pytest.mark.parametrize(("wrong", "ill"), [("right", "left"), ("left", "right")])
-@pytest.mark.parametrize("function", [0.0, 0.3, 0.6])
+@pytest.mark.parametrize("function", [0.0, 0.3, 0.6, 0.8])
 def test_the_other_side_is_contradicted_and_nothing_is_graded(wrong: str, ill: str, function: float) -> None:
     m = given(wrong, function, ill)
     assert m.affected_side == wrong
@@ -59,6 +59,7 @@ def test_none_on_a_clear_palsy_is_contradicted(ill: str) -> None:
 
 @pytest.mark.parametrize(
     ("side", "function"),
+<<<<<<< HEAD
     [
         ("left", 0.0),
         ("left", 0.5),
@@ -71,6 +72,11 @@ def test_none_on_a_clear_palsy_is_contradicted(ill: str) -> None:
         (None, 0.3),
     ],
 )
+=======
+    [("left", 0.0), ("left", 0.5), ("left", 1.0), ("right", 1.0), ("none", 1.0), ("none", 0.9), ("right", 0.95),
+     (None, 0.3)],
+)  # fmt: skip
+>>>>>>> identity
 def test_what_may_be_is_believed(side: str | None, function: float) -> None:
     m = given(side, function)
     assert m.contradiction == ""
@@ -84,7 +90,10 @@ def test_one_fit_that_failed_contradicts_nobody() -> None:
     smile = face(MODEL, np.random.default_rng(1), 0.0, "right")[1]["open_smile"]
     failed = {"brow_raise": moved["brow_raise"], "open_smile": smile}
     assert measure_vertices(rest, failed, MODEL, None).affected_side == "right"  # by what was measured
-    assert measure_vertices(rest, failed, MODEL, "left").contradiction == ""
+    m = measure_vertices(rest, failed, MODEL, "left")
+    assert m.contradiction == ""
+    assert m.notes[0].startswith("The affected side is given as left, but the right side moves")
+    assert m.region_function["brow"] == pytest.approx(0.7, abs=0.05)
 
 
 def test_a_single_movement_must_be_much_weaker() -> None:

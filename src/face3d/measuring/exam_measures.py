@@ -188,8 +188,10 @@ class Observed(Value):
         """The measures with the sides compared; `affected_side` as in `measure_vertices`, `sure` as in
         `measure_movements`."""
         m = _compared(self, affected_side, subject, visit, notes)
-        against = contradiction(affected_side, self.pairs) if affected_side is not None and not sure else ""
-        return _doubted(m, against) if against else m
+        if affected_side is None or sure:
+            return m
+        against, clear = contradiction(affected_side, self.pairs)
+        return _doubted(m, against, clear) if against else m
 
 
 def _compared(
@@ -221,11 +223,15 @@ def _compared(
 _SIDED = ("function", "overaction", "synkinesis", "severity")
 
 
-def _doubted(m: Measures, against: str) -> Measures:
-    """The same with a loud note, and without what compares with a healthy side where that one moves less. Where no side
-    was given, both are compared as smaller / larger, and stay."""
-    way_out = "Mend the side or leave it out (it is then found by measuring); until then nothing is graded by rule"
-    m = replace(m, contradiction=against, notes=(f"{against[0].upper()}{against[1:]}. {way_out}", *m.notes))
+def _doubted(m: Measures, against: str, clear: bool) -> Measures:
+    """The same with a loud note and, where it is clear, without what takes the other side for a healthy one. Where no
+    side was given, both are compared as smaller / larger, and stay."""
+    mend = "Mend the side or leave it out (it is then found by measuring); until then nothing is graded by rule"
+    what = mend if clear else "Is it the right side?"
+    m = replace(m, notes=(f"{against[0].upper()}{against[1:]}. {what}", *m.notes))
+    if not clear:
+        return m
+    m = replace(m, contradiction=against)
     if m.affected_side not in SIDES:
         return m
     rows = [replace(r, value=math.nan, status=against) if r.measure in _SIDED else r for r in m.rows]

@@ -24,10 +24,13 @@ from face3d.values import Value
 #: Skin this near the midline (mm) is dragged along by the other side and tells of neither; fades in over the same
 #: width.
 MIDLINE_BAND = 5.0
-#: Movement lost on the other side from which on a given side is contradicted: over all regions, whichever one of them
-#: is left out, for a single fit may fail; and where only one was shown. With exact movement 660 right sides (healthy;
-#: II to VI, and these after reanimation) stay below 0.14, while wrong ones reach 0.2 in all of IV to VI, 87 % of III.
-CONTRADICTED, CONTRADICTED_ALONE = 0.2, 0.5
+#: Movement lost on the other side from which on a given side, or "none", is contradicted: over all regions, and
+#: whichever one of them is left out, for a single fit may fail. In exact simulated movement 1 of 660 right sides is
+#: (healthy; II to VI, and these after reanimation), and of wrong ones 42 % of II, 98 % of III, all of IV to VI; "none"
+#: is for no healthy person, and for 95 % of III and all of IV to VI. Toxin in a healthy side contradicts a quarter.
+AGAINST_SIDE, AGAINST_NONE = (0.15, 0.08), (0.20, 0.10)
+#: The same where only one region was shown; and from which on a side is doubted, no more.
+AGAINST_ALONE, DOUBTED = 0.5, 0.08
 
 
 #: Share of a region that has to be seen on both sides.
@@ -170,19 +173,23 @@ def _mean(leaning: Mapping[str, tuple[float, float]]) -> float:
     return float(sum(total for total, _ in leaning.values()) / sum(weight for _, weight in leaning.values()))
 
 
-def contradiction(given: str, found: Mapping[tuple[str, str], Pair]) -> str:
-    """What of the measured movement speaks clearly against the side that was given, "left", "right" or "none"; empty
-    where nothing does."""
+def contradiction(given: str, found: Mapping[tuple[str, str], Pair]) -> tuple[str, bool]:
+    """What of the measured movement speaks against the side that was given, "left", "right" or "none", and whether it
+    does so clearly; empty where nothing does."""
     leaning = _leaning(found)
     weaker, weakness = weaker_side(found)
     if given not in (*SIDES, "none") or given == weaker or not leaning:
-        return ""
+        return "", False
     toward = 1.0 if weaker == "right" else -1.0
     others = [{k: v for k, v in leaning.items() if k != one} for one in leaning]
-    least = min(toward * _mean(rest) for rest in others) if len(leaning) > 1 else weakness
-    if least < (CONTRADICTED if len(leaning) > 1 else CONTRADICTED_ALONE):
-        return ""
-    return (
+    most, least = AGAINST_SIDE if given in SIDES else AGAINST_NONE
+    if len(leaning) == 1:
+        most, others = AGAINST_ALONE, [leaning]
+    clear = weakness >= most and min(toward * _mean(rest) for rest in others) >= least
+    if not clear and (given == "none" or weakness < DOUBTED):
+        return "", False
+    text = (
         f"the affected side is given as {given}, but the {weaker} side moves {100 * weakness:.0f} % less than the "
         f"{other_side(weaker)} side"
     )
+    return text, clear
