@@ -12,9 +12,8 @@ def sheet(n: int = 20, step: float = 2.0, z: float = 0.0) -> tuple[Floats, Ints]
     x, y = np.meshgrid(np.arange(n + 1) * step, np.arange(n + 1) * step)
     at = np.arange(x.size).reshape(x.shape)
     quad = np.stack([at[:-1, :-1], at[:-1, 1:], at[1:, 1:], at[1:, :-1]], -1).reshape(-1, 4)
-    return np.column_stack([x.ravel(), y.ravel(), np.full(x.size, z)]), np.concatenate(
-        [quad[:, :3], quad[:, [0, 2, 3]]]
-    )
+    faces = np.concatenate([quad[:, :3], quad[:, [0, 2, 3]]])
+    return np.column_stack([x.ravel(), y.ravel(), np.full(x.size, z)]).astype(np.float64), faces.astype(np.int64)
 
 
 def loose(vertices: Floats, faces: Ints, noise: float, seed: int = 0) -> tuple[Floats, Ints]:

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from test_dialects import FACES, POINTS, RGB, save, tristrips
+from sheet_files import FACES, POINTS, save
+from test_dialects import RGB, tristrips
 
 from face3d.errors import ScanError
 from face3d.io import read_scan

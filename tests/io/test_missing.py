@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from test_dialects import FACES, POINTS, F, V, save
+from sheet_files import FACES, POINTS, F, V, save
 
 from face3d import analyze
 from face3d.errors import ScanError

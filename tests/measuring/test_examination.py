@@ -9,6 +9,8 @@ from face3d.errors import Face3DError, LandmarkError, SchemaError
 from face3d.exam import Exam, SequenceFile
 from face3d.geometry.clean import Cleaned
 from face3d.landmarking import placing
+from face3d.landmarking.detect import Detection
+from face3d.landmarking.scene import face_of
 from face3d.measuring.examination import measure, measure_fitted
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
@@ -36,9 +38,9 @@ def plane() -> FaceScan:
 def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     exam = exam_of(0.2, ("open_smile",))
     exam = exam.replace(scans={**exam.scans, "snarl": plane()}, sequences={"lip_pucker": SequenceFile(Path("pucker"))})
-    looked = placing.face_of
+    looked = face_of
 
-    def no_face_in_a_plane(cleaned: Cleaned, debug_picture: Path | None) -> tuple[Cleaned, placing.Detection]:
+    def no_face_in_a_plane(cleaned: Cleaned, debug_picture: Path | None) -> tuple[Cleaned, Detection]:
         if cleaned.scan.name == "plane":  # looking everywhere for a face that is not there takes its time
             raise LandmarkError("plane: no face found")
         return looked(cleaned, debug_picture)

@@ -173,7 +173,7 @@ def _sunnybrook(m: Measures, rule: Mapping[str, Any], healthy: bool, missing: li
         eye=int(rest["eye"] >= rule["rest_fissure_mm"]),
         nasolabial=sum(rest["nasolabial"] >= cut for cut in rule["rest_nasolabial_mm"]),
         mouth=int(rest["commissure"] >= rule["rest_commissure_mm"]),
-        voluntary=tuple(voluntary),
+        voluntary=tuple(voluntary),  # type: ignore[arg-type]
         synkinesis=tuple(unasked),  # type: ignore[arg-type]
     )
 
