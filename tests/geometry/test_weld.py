@@ -51,7 +51,9 @@ def test_a_real_gap_stays_open():
     both, triangles = np.concatenate([vertices, other]), np.concatenate([faces, faces[:, ::-1] + len(vertices)])
     assert np.array_equal(welded(both, triangles), np.arange(len(both)))
     assert rim_edges(both, triangles).sum() == 8 * 20
-    pressed = np.concatenate([vertices, [*vertices, 0.0, 0.0, 1e-05]])  # skin on skin: only the rims are joined
+    pressed = np.concatenate(
+        [vertices, vertices + np.array([0.0, 0.0, 1e-5])]
+    )  # skin on skin: only the rims are joined
     place = welded(pressed, np.concatenate([faces, faces + len(vertices)]))
     inner = ((vertices[:, :2] > 0) & (vertices[:, :2] < 40)).all(axis=1)
     assert np.array_equal(place[len(vertices) :] == np.arange(len(vertices)), ~inner)
