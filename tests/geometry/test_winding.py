@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from analytic_face import face
 
+from analytic_face import face
 from face3d.geometry.winding import against, outward
 from face3d.scan import Floats, Ints
 
