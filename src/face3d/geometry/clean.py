@@ -31,6 +31,7 @@ SHARE_OF_LARGEST = 0.05
 # cheek cut off by a hole); the rest is hair, noise and background.
 SMALL_PART_MM2 = 100.0
 SMALL_PART_GAP_MM = 10.0
+TURNED = "all triangles faced inwards and were turned"
 # Stray points of a cloud: this many times as far from their 8th neighbour as is usual in that cloud.
 STRAY_RATIO = 6.0
 _STRAY_NEIGHBOURS = 8
@@ -139,7 +140,7 @@ def clean(scan: FaceScan) -> Cleaned:
     if unused.any():
         notes.append(f"{int(unused.sum())} points that no triangle uses were dropped")
     if outward(scan.vertices, faces, vector, part)[0] < -CLEAR:
-        notes.append("all triangles faced inwards and were turned")
+        notes.append(TURNED)
         faces, turned = faces[:, ::-1], ~turned
     return _subset(scan, keep, first, faces, which, notes, turned)
 

@@ -13,6 +13,9 @@ HEAD = 110.0
 APART = 150.0
 #: mm, standard deviation from a plane over the size of a head: less is a wall, a table, a chest.
 FLAT = 12.0
+#: mm. Thickness times the share of the surroundings that is near: heads have 11 to 32, a chest or shoulder 6 to 12.
+#: Where a face is known, a second one is looked for only in what has more than this.
+LIKELY = 8.0
 #: Cells of `_CELL` mm that half of a child's face fills.
 LEAST = 200
 #: Places that are worth a look, the likeliest first.
@@ -44,7 +47,8 @@ def head_places(points: Floats, known: Floats | None = None) -> Floats:
     likely = thick * count / tree.query_ball_point(middles, 2.0 * HEAD, return_length=True)
     kept = [] if known is None else [known]
     for k in np.argsort(-likely, kind="stable"):
-        if thick[k] > FLAT and all(np.linalg.norm(middles[k] - other) > HEAD / 2 for other in kept):
+        enough = thick[k] > FLAT and (known is None or likely[k] > LIKELY)
+        if enough and all(np.linalg.norm(middles[k] - other) > HEAD / 2 for other in kept):
             kept.append(middles[k])
     return np.array(kept[0 if known is None else 1 :][:MOST]).reshape(-1, 3)
 

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import NoFaceError
-from face3d.geometry.clean import Cleaned, clean, crop
+from face3d.geometry.clean import TURNED, Cleaned, clean, crop
 from face3d.geometry.mesh import scan_normals
 from face3d.geometry.views import Surface, View, looking
 from face3d.landmarking.detect import Detection, detect_landmarks, no_face, size_hint
@@ -116,17 +116,17 @@ def _face_at(
 
 
 def _tiled(points: Floats) -> Surface:
-    """A cloud of cells of `_CELL` mm as one square a point: enough to see a face, and soon made. Out is away from the
-    middle, as on a head."""
+    """A cloud as one square a point, large enough to leave no gaps: enough to see a face, and soon made. Out is away
+    from the middle, as on a head."""
     normals = scan_normals(FaceScan(points))
+    gap = float(np.median(KDTree(points).query(points, min(5, len(points)))[0][:, -1]))
     across = np.cross(normals, np.eye(3)[np.argmin(np.abs(normals), axis=1)])
-    across *= _CELL / np.linalg.norm(across, axis=1, keepdims=True)
+    across *= max(_CELL, gap) / np.linalg.norm(across, axis=1, keepdims=True)
     along = np.cross(normals, across)
     corners = np.concatenate([points + across, points + along, points - across, points - along])
     first, n = np.arange(len(points)), len(points)
-    return Surface(
-        corners, np.concatenate([np.stack([first, first + k * n, first + (k + 1) * n], axis=1) for k in (1, 2)])
-    )
+    halves = [np.stack([first, first + k * n, first + (k + 1) * n], axis=1) for k in (1, 2)]
+    return Surface(corners, np.concatenate(halves))
 
 
 def _upright(face: RigidTransform, place: Floats) -> Iterator[View]:
@@ -155,8 +155,12 @@ def _head_only(cleaned: Cleaned, middle: Floats, others: Sequence[Floats] = ()) 
         f"{int((~near).sum())} of {len(near)} points were left out: beyond {KEPT:.0f} mm of the head's middle"
         + (", or nearer to another's" if others else "")
     )
-    cleaned = cleaned.then(replace(crop(cleaned.scan, near), notes=tuple(notes)))
-    return cleaned.then(clean(cleaned.scan))
+    head = crop(cleaned.scan, near)
+    again = clean(head.scan)
+    # Turned with all the rest, and then back.
+    twice = (TURNED,) if TURNED in cleaned.notes and TURNED in again.notes else ()
+    whole = cleaned.then(replace(head, notes=tuple(notes))).then(again)
+    return replace(whole, notes=tuple(note for note in whole.notes if note not in twice))
 
 
 def _place(point: Floats) -> str:
