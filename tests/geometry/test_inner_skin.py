@@ -79,11 +79,7 @@ def test_real_scans_have_one_skin_and_lose_a_second(shared):
 def test_two_parts_with_nothing_between(head: FaceScan):
     """The middle of what was scanned may be empty."""
     two = FaceScan(
-<<<<<<< HEAD
         np.concatenate([head.vertices, head.vertices + np.array([400.0, 0.0, 0.0])]),
-=======
-        np.concatenate([head.vertices, head.vertices + np.array([400.0, 0, 0])]),
->>>>>>> clean
         np.concatenate([head.faces, head.faces + len(head.vertices)]),
     )
     assert found(two) is None

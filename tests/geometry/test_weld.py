@@ -12,14 +12,8 @@ def sheet(n: int = 20, step: float = 2.0, z: float = 0.0) -> tuple[Floats, Ints]
     x, y = np.meshgrid(np.arange(n + 1) * step, np.arange(n + 1) * step)
     at = np.arange(x.size).reshape(x.shape)
     quad = np.stack([at[:-1, :-1], at[:-1, 1:], at[1:, 1:], at[1:, :-1]], -1).reshape(-1, 4)
-<<<<<<< HEAD
     faces = np.concatenate([quad[:, :3], quad[:, [0, 2, 3]]])
     return np.column_stack([x.ravel(), y.ravel(), np.full(x.size, z)]).astype(np.float64), faces.astype(np.int64)
-=======
-    return np.column_stack([x.ravel(), y.ravel(), np.full(x.size, z)]), np.concatenate(
-        [quad[:, :3], quad[:, [0, 2, 3]]]
-    )
->>>>>>> clean
 
 
 def loose(vertices: Floats, faces: Ints, noise: float, seed: int = 0) -> tuple[Floats, Ints]:
@@ -49,11 +43,7 @@ def test_fine_and_coarse_triangles_side_by_side():
 
 
 def test_a_real_gap_stays_open():
-<<<<<<< HEAD
     """Two rims (a mouth, an eyelid) 0.02 mm apart, at edges of 2 mm, are two; inner vertices are never joined."""
-=======
-    """Two rims (of a mouth, of lids) 0.02 mm apart, at edges of 2 mm, are two; inner vertices are never joined."""
->>>>>>> clean
     vertices, faces = sheet()
     gap = 0.02
     assert gap > 2 * TOLERANCE * 2.0

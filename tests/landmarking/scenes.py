@@ -55,9 +55,16 @@ def ellipsoid(centre: tuple, radii: tuple, step: float = 15.0) -> FaceScan:
 
 def body() -> FaceScan:
     """One and a half metres of a standing body below a head."""
-    limbs = [((side * x, y, -90), radii) for side in (-1, 1) for x, y, radii in (
-        (230, -520, (55, 330, 55)), (240, -880, (40, 90, 25)), (95, -1180, (85, 420, 90)), (95, -1570, (50, 40, 130)),
-    )]  # fmt: skip
+    limbs = [
+        ((side * x, y, -90), radii)
+        for side in (-1, 1)
+        for x, y, radii in (
+            (230, -520, (55, 330, 55)),
+            (240, -880, (40, 90, 25)),
+            (95, -1180, (85, 420, 90)),
+            (95, -1570, (50, 40, 130)),
+        )
+    ]
     trunk = [((0, -420, -90), (200, 290, 110)), ((0, -760, -90), (170, 160, 120))]
     return together(*(ellipsoid(centre, radii) for centre, radii in (*trunk, *limbs)))
 
