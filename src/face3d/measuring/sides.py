@@ -25,9 +25,9 @@ from face3d.values import Value
 #: width.
 MIDLINE_BAND = 5.0
 #: Movement lost on the other side from which on a given side, or "none", is contradicted: over all regions, and
-#: whichever one of them is left out, for a single fit may fail. In exact simulated movement 1 of 660 right sides is
-#: (healthy; II to VI, and these after reanimation), and of wrong ones 42 % of II, 98 % of III, all of IV to VI; "none"
-#: is for no healthy person, and for 95 % of III and all of IV to VI. Toxin in a healthy side contradicts a quarter.
+#: whichever one of them is left out, for a single fit may fail. In exact simulated movement none of 660 right sides is
+#: (healthy; II to VI, and these after reanimation), and of wrong ones 63 % of II, all of III to VI; "none" is for no
+#: healthy person, and for all of III to VI. Toxin in a healthy side contradicts a third.
 AGAINST_SIDE, AGAINST_NONE = (0.15, 0.08), (0.20, 0.10)
 #: The same where only one region was shown; and from which on a side is doubted, no more.
 AGAINST_ALONE, DOUBTED = 0.5, 0.08
@@ -145,7 +145,7 @@ def weaker_side(found: Mapping[tuple[str, str], Pair]) -> tuple[str, float]:
     if not leaning:
         return "none", float("nan")
     score = _mean(leaning)
-    return ("right" if score > 0 else "left"), abs(score)
+    return _weaker(score), abs(score)
 
 
 def _leaning(found: Mapping[tuple[str, str], Pair]) -> dict[str, tuple[float, float]]:
@@ -175,21 +175,27 @@ def _mean(leaning: Mapping[str, tuple[float, float]]) -> float:
 
 def contradiction(given: str, found: Mapping[tuple[str, str], Pair]) -> tuple[str, bool]:
     """What of the measured movement speaks against the side that was given, "left", "right" or "none", and whether it
-    does so clearly; empty where nothing does."""
-    leaning = _leaning(found)
-    weaker, weakness = weaker_side(found)
-    if given not in (*SIDES, "none") or given == weaker or not leaning:
+    does so clearly; empty where nothing does. Lids have no say: how their skin moves is off by half on either side."""
+    leaning = {region: both for region, both in _leaning(found).items() if region != "eye"}
+    if given not in (*SIDES, "none") or not leaning:
         return "", False
-    toward = 1.0 if weaker == "right" else -1.0
+    score = _mean(leaning)
+    weaker, weakness = _weaker(score), abs(score)
+    if given == weaker:
+        return "", False
     others = [{k: v for k, v in leaning.items() if k != one} for one in leaning]
     most, least = AGAINST_SIDE if given in SIDES else AGAINST_NONE
     if len(leaning) == 1:
         most, others = AGAINST_ALONE, [leaning]
-    clear = weakness >= most and min(toward * _mean(rest) for rest in others) >= least
+    clear = weakness >= most and min(_mean(rest) * np.sign(score) for rest in others) >= least
     if not clear and (given == "none" or weakness < DOUBTED):
         return "", False
     text = (
         f"the affected side is given as {given}, but the {weaker} side moves {100 * weakness:.0f} % less than the "
         f"{other_side(weaker)} side"
     )
-    return text, clear
+    return text, bool(clear)
+
+
+def _weaker(score: float) -> str:
+    return "right" if score > 0 else "left"
