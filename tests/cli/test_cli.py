@@ -113,7 +113,7 @@ def test_without_a_face_a_picture_lies_only_where_results_were_asked_for(
     """It shows a patient: nothing in the temporary folder, nothing beside the scan."""
     from face3d.landmarking import detect
 
-    monkeypatch.setattr(detect, "find_face", lambda *_: (None, 1.0))
+    monkeypatch.setattr(detect, "find_face", lambda *_, **__: (None, 1.0))
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))

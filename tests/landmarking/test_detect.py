@@ -109,7 +109,7 @@ def test_a_sphere_has_no_face_and_leaves_a_picture_only_where_one_was_asked_for(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.chdir(temporary)
-    monkeypatch.setattr(detect, "find_face", lambda *_: (None, 1.0))  # looking takes its time
+    monkeypatch.setattr(detect, "find_face", lambda *_, **__: (None, 1.0))  # looking takes its time
     with pytest.raises(NoFaceError, match="no face found") as error:
         detect_landmarks(ball())
     for way_out in ("crop the scan to the head", "--units", "--landmarks", "--out DIR"):
