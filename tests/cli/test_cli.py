@@ -3,6 +3,8 @@
 import pkgutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -103,3 +105,31 @@ def test_a_defect_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("face3d.cli.machine.examine", lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         cli.run(["doctor"])
+
+
+def test_without_a_face_a_picture_lies_only_where_results_were_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It shows a patient: nothing in the temporary folder, nothing beside the scan."""
+    from face3d.landmarking import detect
+
+    monkeypatch.setattr(detect, "find_face", lambda *_, **__: (None, 1.0))
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    rows, columns = 20, 20
+    corners = [f"v {8 * x} {8 * y} {(x * y) % 3}" for y in range(rows) for x in range(columns)]
+    faces = [
+        f"f {k + 1} {k + 2} {k + 2 + columns}" for k in range(columns * (rows - 1) - 1) if (k + 1) % columns
+    ]  # fmt: skip
+    scan = tmp_path / "scans" / "scan.obj"
+    scan.parent.mkdir()
+    scan.write_text("\n".join([*corners, *faces]))
+    assert cli.run(["analyze", str(scan)]) == 2
+    said = capsys.readouterr().err
+    assert "no face found" in said and "--out DIR" in said and len(said.strip().splitlines()) == 1
+    assert [p.name for p in scan.parent.iterdir()] == ["scan.obj"]
+    assert cli.run(["analyze", str(scan), "--out", str(tmp_path / "results")]) == 2
+    assert str(tmp_path / "results" / "views.png") in capsys.readouterr().err
+    assert [p.name for p in (tmp_path / "results").iterdir()] == ["views.png"]
+    assert not any(temporary.iterdir())

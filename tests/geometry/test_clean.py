@@ -87,13 +87,75 @@ def test_parts():
     assert "2 separate parts" in " ".join(cleaned.notes)
 
 
-def test_soup_is_welded_with_the_way_back(tmp_path):
-    sheet = dome()
-    soup = FaceScan(sheet.vertices[sheet.faces].reshape(-1, 3), np.arange(3 * len(sheet.faces)).reshape(-1, 3))
+def soup_of(sheet: FaceScan, noise: float) -> FaceScan:
+    corners = sheet.vertices[sheet.faces].reshape(-1, 3)
+    corners = corners + np.random.default_rng(0).normal(0, noise, corners.shape)
+    return FaceScan(corners, np.arange(len(corners)).reshape(-1, 3), name="soup")
+
+
+@pytest.mark.parametrize("noise", [0.0, 1e-6, 4e-4])  # mm; edges are 4 mm long, and 1 mm where the sheet is finer
+def test_soup_is_welded_with_the_way_back(noise: float):
+    """Triangles of different size with corners of their own, rounded each for itself."""
+    sheet = together(dome(), dome(1.0, (0, 0, 20), 60.0))
+    soup = soup_of(sheet, noise)
     cleaned = clean(soup)
-    check_way_back(soup, cleaned)
     assert len(cleaned.scan.vertices) == len(sheet.vertices) and (cleaned.source >= 0).all()
-    assert np.array_equal(cleaned.scan.vertices[cleaned.scan.faces], sheet.vertices[sheet.faces])
+    assert np.array_equal(cleaned.scan.vertices, soup.vertices[cleaned.kept])
+    assert np.allclose(cleaned.scan.vertices[cleaned.scan.faces], sheet.vertices[sheet.faces], atol=10 * noise)
+    assert np.allclose(cleaned.spread(cleaned.scan.vertices), soup.vertices, atol=10 * noise)
+    assert len(cleaned.notes) == 1 and "welded" in cleaned.notes[0]
+
+
+def test_soup_that_cannot_be_welded_is_refused():
+    """Corners a hundredth of the spacing apart: no triangle belongs to another, and none would be left."""
+    with pytest.raises(ScanError, match=r"soup: the surface lies in \d+ separate parts.*Merge Close Vertices"):
+        clean(soup_of(dome(), 0.1))
+
+
+def test_parts_are_not_dropped_for_what_is_beside_them():
+    """A face of 8 % of a wall's area, half a metre before it."""
+    face, wall = dome(2.0, (0, 0, 0), 60.0), dome(8.0, (0, 0, -600), 220.0)
+    cleaned = clean(together(face, wall))
+    assert len(cleaned.kept) == len(face.vertices) + len(wall.vertices) and cleaned.notes == ()
+
+
+def test_what_takes_much_is_said_first_and_what_takes_most_is_refused():
+    face = dome(4.0, size=40.0)
+    scraps = [dome(1.0, (60.0 * k, 300, 0), 10.0) for k in range(40)]  # 4 cm2 each, far away
+    some, most = together(face, *scraps[:6]), together(face, *scraps)
+    assert clean(some).notes[0].startswith("CAUTION: cleaning took 26% of the surface")
+    assert "separate parts" in clean(some).notes[1]
+    with pytest.raises(ScanError, match=r"cleaning would take 70% of the surface.*crop it to the head"):
+        clean(most)
+    spread = np.random.default_rng(0).uniform(-4000, 4000, (300, 3))
+    cloud = FaceScan(np.concatenate([dome().vertices, spread]))
+    assert clean(cloud).notes[0].startswith("CAUTION: cleaning took 15% of the points")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_triangles_wound_the_other_way_are_turned_with_their_texture(share: float):
+    sheet = dome()
+    rng = np.random.default_rng(0)
+    uv, wrong = rng.random((len(sheet.faces), 3, 2)), rng.random(len(sheet.faces)) < share
+    texture = Texture(np.zeros((2, 2, 3), np.uint8), uv)
+    faces, turned_uv = sheet.faces.copy(), uv.copy()
+    faces[wrong], turned_uv[wrong] = faces[wrong][:, ::-1], uv[wrong][:, ::-1]
+    vertices = sheet.vertices.copy()
+    spike = np.flatnonzero((np.abs(vertices[:, :2]) < 40).all(axis=1))[50]
+    vertices[spike] += [0, 0, 40.0]  # found as on a sheet that is of one mind
+    cleaned = clean(FaceScan(vertices, faces, texture=Texture(texture.image, turned_uv)))
+    stays = ~(sheet.faces == spike).any(axis=1)
+    assert np.array_equal(cleaned.kept[cleaned.scan.faces], sheet.faces[stays])
+    assert cleaned.scan.texture is not None and np.array_equal(cleaned.scan.texture.uv, uv[stays])
+    assert cleaned.notes[0] == f"{wrong.sum()} triangles were wound against their neighbours and turned"
+
+
+def test_a_wall_behind_does_not_turn_a_face_round():
+    """It faces the camera, as it should, and so the middle of the scene."""
+    wall = dome(20.0, (0, 0, -1000), 900.0)
+    flat = wall.replace(vertices=np.column_stack([wall.vertices[:, :2], np.full(len(wall.vertices), -1000.0)]))
+    scene = together(dome(), flat)
+    assert np.array_equal(clean(scene).scan.faces, scene.faces)
 
 
 def test_seam_does_not_part_the_face():

@@ -1,5 +1,6 @@
 """Finding landmarks on a known head: in any pose, as a cloud, by hand, on no face at all."""
 
+import tempfile
 from importlib import resources
 from pathlib import Path
 
@@ -7,9 +8,10 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.errors import LandmarkError, WeightsError
+from face3d.errors import LandmarkError, NoFaceError, OutputError, WeightsError
 from face3d.geometry.mirror import mirrored
 from face3d.io import read_scan
+from face3d.landmarking import detect
 from face3d.landmarking import face_landmarker as detector
 from face3d.landmarking.detect import Detection, detect_landmarks
 from face3d.landmarking.face_landmarker import Detector, model_facts
@@ -92,17 +94,40 @@ def test_a_point_cloud_is_meshed(head: FaceScan, found: Detection):
     assert any("point cloud" in note for note in again.notes)
 
 
-def test_a_sphere_has_no_face_and_the_error_shows_what_was_seen(tmp_path: Path):
+def ball() -> FaceScan:
     lat, lon = np.meshgrid(np.linspace(0, np.pi, 25), np.linspace(0, 2 * np.pi, 50), indexing="ij")
     v = 90 * np.stack([np.sin(lat) * np.cos(lon), np.cos(lat), np.sin(lat) * np.sin(lon)], axis=-1).reshape(-1, 3)
     i = np.arange(len(v)).reshape(lat.shape)
     a, b, c, d = i[:-1, :-1].ravel(), i[1:, :-1].ravel(), i[1:, 1:].ravel(), i[:-1, 1:].ravel()
-    ball = FaceScan(v, np.concatenate([np.stack([a, c, b], 1), np.stack([a, d, c], 1)]), name="ball")
-    picture = tmp_path / "views.png"
-    with pytest.raises(LandmarkError, match="no face found") as error:
-        detect_landmarks(ball, debug_picture=picture)
-    assert str(picture) in str(error.value) and "--landmarks" in str(error.value)
-    assert picture.stat().st_size > 1000
+    return FaceScan(v, np.concatenate([np.stack([a, c, b], 1), np.stack([a, d, c], 1)]), name="ball")
+
+
+def test_a_sphere_has_no_face_and_leaves_a_picture_only_where_one_was_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    temporary, picture = tmp_path / "temporary", tmp_path / "asked" / "views.png"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    monkeypatch.chdir(temporary)
+    monkeypatch.setattr(detect, "find_face", lambda *_, **__: (None, 1.0))  # looking takes its time
+    with pytest.raises(NoFaceError, match="no face found") as error:
+        detect_landmarks(ball())
+    for way_out in ("crop the scan to the head", "--units", "--landmarks", "--out DIR"):
+        assert way_out in str(error.value)
+    assert not any(temporary.iterdir()) and not picture.parent.exists()  # it would be a patient's face
+    with pytest.raises(NoFaceError, match="no face found") as error:
+        detect_landmarks(ball(), debug_picture=picture)
+    assert str(picture) in str(error.value)
+    assert picture.stat().st_size > 1000 and picture.read_bytes().startswith(b"\x89PNG")
+    assert not any(temporary.iterdir()) and [p.name for p in picture.parent.iterdir()] == ["views.png"]
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="could not be written"):
+        detect_landmarks(ball(), debug_picture=tmp_path / "file" / "views.png")
+
+
+def test_a_sphere_has_no_face():
+    with pytest.raises(NoFaceError, match=r"ball: no face found from 44 directions"):
+        detect_landmarks(ball())
 
 
 def test_a_sparse_cloud_says_how_to_go_on():

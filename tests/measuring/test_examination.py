@@ -35,9 +35,18 @@ def plane() -> FaceScan:
     return FaceScan(np.stack([3 * x, 4 * y, 0 * x], 1), faces, name="plane")
 
 
+def with_crumb(scan: FaceScan, crumb: FaceScan) -> FaceScan:
+    """The scan, and something of the crumb's shape a tenth its size beside it."""
+    return scan.replace(
+        vertices=np.concatenate([scan.vertices, scan.vertices.max(axis=0) + 20.0 + 0.1 * crumb.vertices]),
+        faces=np.concatenate([scan.faces, crumb.faces + len(scan.vertices)]), landmarks={}, colors=None, texture=None,
+    )  # fmt: skip
+
+
 def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     exam = exam_of(0.2, ("open_smile",))
     exam = exam.replace(scans={**exam.scans, "snarl": plane()}, sequences={"lip_pucker": SequenceFile(Path("pucker"))})
+    exam = exam.replace(scans={**exam.scans, "rest": with_crumb(exam.scans["rest"], plane())})
     looked = face_of
 
     def no_face_in_a_plane(cleaned: Cleaned, debug_picture: Path | None) -> tuple[Cleaned, Detection]:
@@ -51,6 +60,7 @@ def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sorted(heard) == ["open_smile", "rest", "snarl"]
     m = measure_fitted(exam, fitted)
     assert any(note == "snarl: left out: plane: no face found" for note in m.notes)
+    assert "rest: 1 separate parts of 1.8 cm2 in all were dropped" in m.notes
     assert any(note.startswith("lip_pucker: the sequence is not measured") for note in m.notes)
     assert list(m.movements) == ["open_smile"]
     assert m.affected_side == "right"

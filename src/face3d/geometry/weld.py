@@ -12,7 +12,7 @@ from face3d.scan import Floats, Ints
 
 #: Open edges lie on each other within this share of the mean edge around them: a few micrometres on a face scan. That
 #: is rounding (six digits, single precision); between lips or lids that a scanner told apart lie tenths of millimetres.
-TOLERANCE = 2e-3
+TOLERANCE = 4e-3
 
 
 def welded(vertices: Floats, faces: Ints) -> Ints:

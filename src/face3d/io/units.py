@@ -62,7 +62,7 @@ def to_millimetres(name: str, vertices: Floats, units: str | float) -> tuple[flo
     raise ScanError(
         f"{name}: the longest extent is {size:.4g}, no face or head ({SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm) "
         f"in mm, cm or m; say which it is: units='mm' (on the command line: --units mm), 'cm', 'm', 'in', or the "
-        f"millimetres in one unit"
+        f"millimetres in one unit; with that given, a face is looked for even beside a body or a wall"
     )
 
 
