@@ -119,9 +119,7 @@ def test_without_a_face_a_picture_lies_only_where_results_were_asked_for(
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     rows, columns = 20, 20
     corners = [f"v {8 * x} {8 * y} {(x * y) % 3}" for y in range(rows) for x in range(columns)]
-    faces = [
-        f"f {k + 1} {k + 2} {k + 2 + columns}" for k in range(columns * (rows - 1) - 1) if (k + 1) % columns
-    ]  # fmt: skip
+    faces = [f"f {k + 1} {k + 2} {k + 2 + columns}" for k in range(columns * (rows - 1) - 1) if (k + 1) % columns]
     scan = tmp_path / "scans" / "scan.obj"
     scan.parent.mkdir()
     scan.write_text("\n".join([*corners, *faces]))

@@ -39,8 +39,11 @@ def with_crumb(scan: FaceScan, crumb: FaceScan) -> FaceScan:
     """The scan, and something of the crumb's shape a tenth its size beside it."""
     return scan.replace(
         vertices=np.concatenate([scan.vertices, scan.vertices.max(axis=0) + 20.0 + 0.1 * crumb.vertices]),
-        faces=np.concatenate([scan.faces, crumb.faces + len(scan.vertices)]), landmarks={}, colors=None, texture=None,
-    )  # fmt: skip
+        faces=np.concatenate([scan.faces, crumb.faces + len(scan.vertices)]),
+        landmarks={},
+        colors=None,
+        texture=None,
+    )
 
 
 def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
