@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -49,8 +51,8 @@ def test_clouds_too(soup: FaceScan, there: str, back: str) -> None:
 
 
 def test_results_of_an_analysis_go_along(dome: Analysis) -> None:
-    mesh, poly = face3d.to_trimesh(dome), face3d.to_pyvista(dome)
-    assert isinstance(mesh, trimesh.Trimesh)
+    mesh: Any = face3d.to_trimesh(dome)  # a mesh or a cloud; here a mesh
+    poly = face3d.to_pyvista(dome)
     for name, values in dome.vertex_results.items():
         assert np.array_equal(mesh.vertex_attributes[name], values, equal_nan=True)
         assert np.array_equal(np.asarray(poly.point_data[name]), values, equal_nan=True)
