@@ -377,15 +377,6 @@ def test_ply_colors_run_as_their_values_say(tmp_path, kind, unit):
 # --------------------------------------------------------------------------------------------------------------- OFF
 
 
-def test_off_comments_and_small_faces(tmp_path):
-    check(save(tmp_path, "a.off", OFF.replace(" 0\n", " 0 # counts\n", 1)))
-    check(save(tmp_path, "a.off", OFF.replace("OFF\n", "OFF # made by hand\n# more\n").replace("\n3 ", " # row\n3 ")))
-    text = OFF.replace(f"63 {len(FACES)} 0", f"63 {len(FACES) + 2} 0") + "2 0 1\n1 4\n"
-    check(save(tmp_path, "a.off", text), "2 faces of 1 or 2 corners")
-    with pytest.raises(ScanError, match="lines follow"):
-        read_scan(save(tmp_path, "a.off", OFF.replace(f"63 {len(FACES)} 0", f"63 {len(FACES) + 1} 0")))
-
-
 @pytest.mark.parametrize("suffix", ["obj", "ply", "stl", "off", "glb", "vtp", "xyz", "pcd"])
 def test_faulty_files_of_others(shared, suffix):
     """Whatever holds the sheet of `reading_base` in another dialect holds its points, in their order, where seen."""
