@@ -1,6 +1,10 @@
 """OFF as other programs write it."""
 
+import pytest
 from sheet_files import FACES, OFF, check, save
+
+from face3d.errors import ScanError
+from face3d.io import read_scan
 
 
 def test_off_comments_and_small_faces(tmp_path):
