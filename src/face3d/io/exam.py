@@ -26,7 +26,7 @@ __all__ = ["MANIFEST", "ExamManifest", "Reading", "expression_of", "find_exams",
 MANIFEST = "exam.json"
 #: A manifest lists some twenty files; what is larger than this is something else.
 MANIFEST_LIMIT_BYTES = 4 << 20
-SCAN_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".gltf", ".vtp", ".npz")
+SCAN_SUFFIXES = (".ply", ".obj", ".stl", ".off", ".glb", ".gltf", ".vtp", ".vtk", ".pcd", ".xyz", ".asc", ".npz")
 LANDMARK_SUFFIXES = (".mrk.json", ".fcsv", ".pp", ".pts", ".ljson", ".landmarks.csv", "_landmarks.csv", ".csv")
 
 
