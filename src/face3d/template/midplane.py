@@ -4,7 +4,8 @@ Closest points of the surface and its mirror image find the plane sharply where 
 some hundredths of a degree in an otherwise symmetric palsied face. Where no half of it agrees (natural asymmetry, hair,
 one side cropped away) they settle on what happens to lie close, up to a degree off. Corresponding places of both sides
 do not depend on what lies close, but a fitted template slides along the skin, most on the forehead. Their errors are
-of one size there and differ in kind, so that halfway between them is nearer to the truth than either.
+of one size there and differ in kind: halfway between them is about as near to the truth as the better of the two, and
+which that is nobody knows beforehand.
 """
 
 from __future__ import annotations
