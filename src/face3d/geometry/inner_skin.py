@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import KDTree
 
+from face3d.geometry.rays import RayScene
 from face3d.geometry.winding import outward
 from face3d.scan import Floats, Ints
 
@@ -60,18 +59,10 @@ def _reach(vertices: Floats) -> float:
 
 def _layers(vertices: Floats, faces: Ints, vector: Floats, which: Ints) -> tuple[Floats, Floats]:
     """How far behind and before the triangles `which` another lies, mm, inf if nowhere."""
-    from open3d import core, t
-
-    tensor: Any = core.Tensor
-    scene: Any = t.geometry.RaycastingScene(nthreads=2)
-    at = (vertices - vertices[faces[0, 0]]).astype(np.float32)  # single precision inside, so near the origin
-    scene.add_triangles(tensor(at), tensor(faces.astype(np.uint32)))
-    middle, normal = at[faces[which]].mean(axis=1), _unit(vector[which]).astype(np.float32)
-    behind, before = (
-        scene.cast_rays(tensor(np.concatenate([middle + _START * way, way], axis=1)), nthreads=2)["t_hit"].numpy()
-        for way in (-normal, normal)
-    )
-    return behind.astype(np.float64) + _START, before.astype(np.float64) + _START
+    scene = RayScene(vertices, faces, threads=2, middle=vertices[faces[0, 0]])
+    middle, normal = vertices[faces[which]].mean(axis=1), _unit(vector[which])
+    behind, before = (scene.cast(middle + _START * way, way).distance for way in (-normal, normal))
+    return behind + _START, before + _START
 
 
 def _unit(vectors: Floats) -> Floats:
