@@ -15,7 +15,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from face3d.geometry.mesh import scan_normals
-from face3d.geometry.skin_tone import ToneField, tone_fields, vertex_tone
+from face3d.geometry.skin_tone import ToneField, relief_fields, tone_fields, vertex_tone
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.values import Value, locked
 
@@ -155,6 +155,11 @@ class Surfels(Value):
     def tone_fields(self) -> tuple[ToneField, ToneField] | None:
         """The coarse and the fine field of the tone, where there is one."""
         return None if self.tone is None else tone_fields(self.points, self.normals, self.tone, self.tree)
+
+    @cached_property
+    def relief_fields(self) -> tuple[ToneField, ToneField]:
+        """The coarse and the fine field of how far the surface stands out of its surroundings, mm."""
+        return relief_fields(self.points, self.normals, self.tree)
 
     @classmethod
     def of(cls, scan: FaceScan, cell: float = CELL) -> Surfels:

@@ -7,6 +7,7 @@ broad average): exposure, white balance and soft light then drop out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.sparse as sp
@@ -20,6 +21,8 @@ BLUR = 2.5
 #: Passes for the surroundings (about 11 mm), for the coarse and for the fine field.
 _BROAD, _COARSE, _FINE = 20, 3, 1
 _NEIGHBOURS = 24
+#: mm: more is a fold's bottom or an edge.
+_MOST_RELIEF = 1.5
 #: Darker is noise: a floor for the logarithm, of 255.
 _DARKEST = 12.0
 
@@ -55,22 +58,60 @@ def vertex_tone(scan: FaceScan) -> Floats | None:
 
 def tone_fields(points: Floats, normals: Floats, tone: Floats, tree: KDTree) -> tuple[ToneField, ToneField]:
     """The coarse and the fine field of a scan's elements (N, 3) with their raw `tone` (N,)."""
-    found = tree.query(points, k=min(_NEIGHBOURS, len(points)))
-    far, near = np.asarray(found[0]), np.asarray(found[1])
-    count = near.shape[1]
-    weight = np.exp(-0.5 * (far / BLUR) ** 2)
-    rows = np.repeat(np.arange(len(points)), count)
-    blur = sp.csr_array((weight.ravel() / np.repeat(weight.sum(axis=1), count), (rows, near.ravel())))
-    levels = [tone]
-    for _ in range(_BROAD):
-        levels.append(blur @ levels[-1])
-    apart = points[near] - points[:, None]
-    apart -= np.einsum("nki,ni->nk", apart, normals)[:, :, None] * normals[:, None]
-    spread = np.einsum("nk,nki,nkj->nij", weight, apart, apart) + 0.1 * np.eye(3)
+    around = _Around.of(points, normals, tree)
+    broad = around.blurred(tone, _BROAD)
+    coarse, fine = around.blurred(tone, _COARSE), around.blurred(tone, _FINE)
+    return around.field(coarse - broad), around.field(fine - broad)
 
-    def field(passes: int) -> ToneField:
-        values = levels[passes] - levels[-1]
-        pull = np.einsum("nk,nki->ni", weight * (values[near] - values[:, None]), apart)
+
+def relief_fields(points: Floats, normals: Floats, tree: KDTree) -> tuple[ToneField, ToneField]:
+    """The coarse and the fine field of the relief: by how much (mm) the surface around an element lies before it on
+    average, so its curvature over some 4 mm; folds, pores' dimples, brow ridges and the nose's wings move with the
+    skin, and show where it slides although the surface as a whole is smooth."""
+    around = _Around.of(points, normals, tree)
+    relief = np.clip(around.heights(), -_MOST_RELIEF, _MOST_RELIEF)
+    coarse, fine = around.blurred(relief, _COARSE), around.blurred(relief, _FINE)
+    return around.field(coarse), around.field(fine)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class _Around(Value):
+    """The neighbours `near` (N, K) of each element, how they lie `apart` (N, K, 3) mm, and their `weight` (N, K)."""
+
+    near: np.ndarray
+    apart: Floats
+    normals: Floats
+    weight: Floats
+
+    @classmethod
+    def of(cls, points: Floats, normals: Floats, tree: KDTree) -> _Around:
+        found = tree.query(points, k=min(_NEIGHBOURS, len(points)))
+        far, near = np.asarray(found[0]), np.asarray(found[1])
+        return cls(near, points[near] - points[:, None], normals, np.exp(-0.5 * (far / BLUR) ** 2))
+
+    @cached_property
+    def blur(self) -> sp.csr_array:
+        count, width = self.near.shape
+        share = self.weight / self.weight.sum(axis=1, keepdims=True)
+        return sp.csr_array((share.ravel(), (np.repeat(np.arange(count), width), self.near.ravel())))
+
+    def heights(self) -> Floats:
+        wide = np.sqrt(self.weight)
+        height = np.einsum("nki,ni->nk", self.apart, self.normals)
+        return (wide * height).sum(axis=1) / wide.sum(axis=1)
+
+    def blurred(self, values: Floats, passes: int) -> Floats:
+        for _ in range(passes):
+            values = self.blur @ values
+        return values
+
+    @cached_property
+    def level(self) -> Floats:
+        height = np.einsum("nki,ni->nk", self.apart, self.normals)
+        return self.apart - height[:, :, None] * self.normals[:, None]
+
+    def field(self, values: Floats) -> ToneField:
+        level = self.level
+        spread = np.einsum("nk,nki,nkj->nij", self.weight, level, level, optimize=True) + 0.1 * np.eye(3)
+        pull = np.einsum("nk,nki->ni", self.weight * (values[self.near] - values[:, None]), level)
         return ToneField(values, np.linalg.solve(spread, pull[:, :, None])[:, :, 0])
-
-    return field(_COARSE), field(_FINE)

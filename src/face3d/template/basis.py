@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -19,60 +19,90 @@ WHOLE_SD = 0.05
 #: mm and mm: standard deviation and correlation length of the smooth remainder, shared and differing part.
 SHARED_SD, SHARED_LENGTH = 1.0, 20.0
 DIFFERING_SD, DIFFERING_LENGTH = 0.35, 40.0
-#: Modes of each parity for the shared and the differing part.
-SHARED_MODES, DIFFERING_MODES = 160, 140
-#: mm: spacing of the template vertices that are compared with the scan, and of those that carry the sparse prior.
-SPACING, NODES = 3.2, 6.0
+#: Modes of each parity for the shared and the differing part, and how many of them the coarse steps have.
+SHARED_MODES, DIFFERING_MODES, COARSE_MODES = 160, 140, 40
+#: mm: spacing of the template vertices that are compared with the scan in coarse and in fine steps, and of those that
+#: carry the sparse prior.
+COARSE_SPACING, SPACING, NODES = 6.0, 4.0, 9.0
 #: Parts of the face that slide over smooth bone and leave little trace in the surface: the sparse prior on differences
 #: between the sides is this much weaker there.
 SLIDING, SLIDING_SHARE = ("forehead", "brow", "upper_lid"), 0.3
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Basis(Value):
-    """`rows` (n,) template vertices that are compared with the scan; `columns` (n, 3, P) float32 their displacements.
-
-    Columns in this order: identity, natural asymmetry, left units, right units, shared remainder, differing
-    remainder; `ends` (6,) where each ends. `prior` (P, P) their precision. `nodes` (m, 3, P') float32: what differs
-    between the sides, at vertices spread over the left half, for the columns `odd` (P',); `node_weights` (m,) of the
-    sparse prior there.
-    """
+class Level(Value):
+    """What steps of one fineness look at: template vertices `rows` (n,), the unknowns `use` (P',) of all, and
+    `columns` (n, 3, P') float32, how these move those."""
 
     rows: Ints
+    use: Ints
     columns: np.ndarray
-    prior: Floats
-    nodes: np.ndarray
-    odd: Ints
-    node_weights: np.ndarray
-    ends: tuple[int, ...]
 
-    @property
-    def coarse(self) -> int:
-        """Number of columns before the smooth remainder."""
-        return self.ends[3]
+    @cached_property
+    def where(self) -> Ints:
+        """(P,) place of each of all unknowns in `use`, -1 where it is not used."""
+        place = np.full(int(self.use.max()) + 1, -1)
+        place[self.use] = np.arange(len(self.use))
+        return place
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Sparse(Value):
+    """Where the sparse prior looks at what some unknowns `use` (Q,) do: `fields` (m, 3, Q) float32 at vertices spread
+    over the left half, each with its `weight` (m,)."""
+
+    use: Ints
+    fields: np.ndarray
+    weight: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Basis(Value):
+    """The unknowns in this order: identity, natural asymmetry, left units, right units, shared remainder, differing
+    remainder; `ends` (6,) where each ends. `coarse` and `fine` what steps look at, `prior` (P, P) the precision of all,
+    `differing` and `shared` the sparse priors on what differs between the sides and on the shared remainder."""
+
+    coarse: Level
+    fine: Level
+    prior: Floats
+    differing: Sparse
+    shared: Sparse
+    ends: tuple[int, ...]
 
     def split(self, estimate: Floats) -> list[Floats]:
         """An estimate's parts, in the columns' order."""
         return np.split(estimate, self.ends[:-1])
+
+    def moves(self, t: FaceTemplate, ids: Ints, weights: Floats) -> np.ndarray:
+        """(L, 3, P) float32: how the unknowns move points that lie at `weights` (L, K) of template vertices `ids`."""
+        used, back = np.unique(ids, return_inverse=True)
+        here = np.concatenate(_blocks(t, used), axis=2)
+        return np.einsum("lk,lkip->lip", weights.astype(np.float32), here[back.reshape(ids.shape)])
 
 
 @lru_cache(maxsize=3)
 def basis_of(t: FaceTemplate) -> Basis:
     """The basis of a template (made once)."""
     rows = _thinned(t, SPACING)
-    rows = np.unique(np.concatenate([rows, t.opposite[rows]]))
-    rows = rows[~t.rim[rows]]
-    nodes = _thinned(t, NODES)
-    parts, here = _blocks(t, rows), _blocks(t, nodes)
+    parts = _blocks(t, rows)
     ends = tuple(int(e) for e in np.cumsum([p.shape[2] for p in parts]))
+    every = np.arange(ends[5])
+    starts = ends[3] + np.cumsum([0, *[SHARED_MODES] * 3, *[DIFFERING_MODES] * 2])
+    smooth = np.concatenate([every[: ends[3]], *(s + np.arange(COARSE_MODES) for s in starts)])
+    few = _thinned(t, COARSE_SPACING)
+    nodes = _thinned(t, NODES, left=True)
+    here = _blocks(t, nodes)
     half = (here[2] - here[3]) / 2  # a left unit's antisymmetric part; its right counterpart's is the opposite
     return Basis(
-        rows,
-        np.concatenate(parts, axis=2),
+        Level(few, smooth, np.concatenate(_blocks(t, few), axis=2)[:, :, smooth]),
+        Level(rows, every, np.concatenate(parts, axis=2)),
         _prior(t, ends),
-        np.concatenate([here[1], half, -half, here[5]], axis=2),
-        np.r_[ends[0] : ends[3], ends[4] : ends[5]],
-        _node_weights(t, nodes),
+        Sparse(
+            np.r_[ends[0] : ends[3], ends[4] : ends[5]],
+            np.concatenate([here[1], half, -half, here[5]], axis=2),
+            _node_weights(t, nodes),
+        ),
+        Sparse(np.arange(ends[3], ends[4]), here[4], np.ones(len(nodes), np.float32)),
         ends,
     )
 
@@ -90,11 +120,15 @@ def displaced(t: FaceTemplate, basis: Basis, estimate: Floats) -> Floats:
     return move.astype(np.float64)
 
 
-def _thinned(t: FaceTemplate, spacing: float) -> Ints:
-    """Vertices of the left half and the midline, about `spacing` mm apart."""
-    left = np.flatnonzero(t.vertices[:, 0] >= 0)
-    cell = np.floor(t.vertices[left] / spacing).astype(np.int64)
-    return left[np.unique(cell, axis=0, return_index=True)[1]]
+def _thinned(t: FaceTemplate, spacing: float, left: bool = False) -> Ints:
+    """Vertices about `spacing` mm apart, alike on both sides and off the rim, or those of the left half alone."""
+    half = np.flatnonzero(t.vertices[:, 0] >= 0)
+    cell = np.floor(t.vertices[half] / spacing).astype(np.int64)
+    some = half[np.unique(cell, axis=0, return_index=True)[1]]
+    if left:
+        return some
+    both = np.unique(np.concatenate([some, t.opposite[some]]))
+    return both[~t.rim[both]]
 
 
 def _node_weights(t: FaceTemplate, nodes: Ints) -> np.ndarray:

@@ -29,13 +29,15 @@ from face3d.geometry.mesh import vertex_normals
 from face3d.scan import FaceScan, Floats
 from face3d.template.basis import basis_of
 from face3d.template.marks import Marks
-from face3d.template.solver import SCALES, Solver
+from face3d.template.solver import SCALES, SkinTone, Solver
 from face3d.template.template import FaceTemplate
 from face3d.threads import one_blas_thread
 from face3d.values import Value, locked
 
-#: With a rest scan of the same person: how much its shape may still change (its skull does not), as precision.
-REST_PRECISION = 400.0
+#: With a rest scan of the same person: how much its shape may still change (its skull does not), as precision, and how
+#: freely it may move otherwise than by the units, shared and differing remainder; the sparse priors hold these where
+#: units do.
+REST_PRECISION, SHARED_PRECISION, DIFFERING_PRECISION = 400.0, 0.25, 0.25
 #: Steps of averaging over neighbours that what remains to the scan goes through before it is added to the shape.
 FINISH = 3
 #: A half face in cells of the surfels' size has some thousands.
@@ -49,8 +51,8 @@ class TemplateFit(Value):
     `vertices_mm` (N, 3) in the canonical head frame; `to_head` scan coordinates -> that frame; `valid` (N,) bool: the
     scan supports the vertex; `residual_mm` (N,) signed distance outside the scan, NaN where not valid;
     `left`, `right` (U,) intensities of the template's units with standard errors `left_se`, `right_se`, relative to
-    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD; `tone` (N,) how
-    dark the skin is beside its surroundings (`geometry.skin_tone`), NaN where it does not show, None without colours.
+    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD; `skin` what
+    shows of it where it slides; None in fits that were stored without.
     """
 
     template: FaceTemplate
@@ -64,13 +66,12 @@ class TemplateFit(Value):
     right_se: Floats
     identity: Floats
     relative: bool
-    tone: Floats | None = None
+    skin: SkinTone | None = None
 
     def __post_init__(self) -> None:
         for name in ("vertices_mm", "residual_mm", "left", "right", "left_se", "right_se", "identity"):
             object.__setattr__(self, name, locked(getattr(self, name)))
         object.__setattr__(self, "valid", locked(self.valid, bool))
-        object.__setattr__(self, "tone", None if self.tone is None else locked(self.tone))
 
     @property
     def both(self) -> np.ndarray:
@@ -101,19 +102,24 @@ def fit_template(
     """
     template = rest.template if rest is not None else FaceTemplate.load(movement)
     basis = basis_of(template)
-    marks = Marks.of(template, landmarks, confidence, dense, scan.name)
+    marks = Marks.of(template, landmarks, confidence, dense, scan.name, rest is not None)
     base, prior = template.vertices, basis.prior
     if rest is not None:
         base, prior = rest.vertices_mm, prior.copy()
-        still = np.r_[0 : basis.ends[1], basis.ends[3] : basis.ends[4]]
-        prior[still, still] = REST_PRECISION
+        for start, end, precision in (
+            (0, basis.ends[1], REST_PRECISION),
+            (basis.ends[3], basis.ends[4], SHARED_PRECISION),
+            (basis.ends[4], basis.ends[5], DIFFERING_PRECISION),
+        ):
+            part = np.arange(start, end)
+            prior[part, part] = precision
     surfels = scan if isinstance(scan, Surfels) else Surfels.of(scan)
     if len(surfels.points) < LEAST_SURFELS:
         raise RegistrationError(
             f"{scan.name}: {len(surfels.points)} surface elements with a normal, {LEAST_SURFELS} are needed to lay a "
             "face on them; the scan is too small or broken, or its unit is wrong"
         )
-    solver = Solver(template, basis, surfels, marks, base, prior, None if rest is None else rest.tone)
+    solver = Solver(template, basis, surfels, marks, base, prior, None if rest is None else rest.skin)
     with one_blas_thread():
         solver.run()
     shape = solver.shape
@@ -139,5 +145,5 @@ def fit_template(
         se[len(left) :],
         identity,
         rest is not None,
-        solver.tone_at(shape),
+        solver.skin_at(shape),
     )

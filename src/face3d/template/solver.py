@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -12,29 +14,39 @@ from scipy.spatial.transform import RigidTransform, Rotation
 from face3d.geometry.elements import Surfels
 from face3d.geometry.mesh import vertex_normals
 from face3d.geometry.rigid import laid_on
+from face3d.geometry.skin_tone import ToneField
 from face3d.scan import Floats, Ints
-from face3d.template.basis import Basis, displaced
-from face3d.template.marks import Marks
+from face3d.template.basis import Basis, Level, Sparse, displaced
+from face3d.template.marks import Marks, mark_moves
 from face3d.template.template import FaceTemplate
-from face3d.values import locked
+from face3d.values import Value, locked
 
-# Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure.
-#: Steps without and with the smooth remainder.
-COARSE_STEPS, FINE_STEPS = 7, 5
-#: mm: scale of the robust weights (Geman-McClure) in the first, in the last coarse and in the fine steps.
+# Numbers in this file were chosen on simulated faces of other people, shapes and movements than any published figure,
+# and on another artist's head in expressions that no unit of the template makes.
+#: mm: scale of the robust weights (Geman-McClure) of distances in the first, in the last coarse and in the fine steps.
 SCALES = (6.0, 1.5, 1.2)
-#: mm: what a distance to the scan is uncertain by: noise, and relief below the template's resolution.
-DISTANCE_SD = 0.25
-#: The sparse prior on differences d (mm) between the sides weighs d^2 / (SPARSE_SCALE |d|^(2 - SPARSE_POWER)), where
-#: 1 would be the L1 norm; below 0 small differences are held and large ones are free. The corner of |d| at 0 shrinks
-#: from the first number to the second (mm) over the steps, so that nothing is held before it had a chance to move.
-SPARSE_SCALE, SPARSE_POWER, SPARSE_CORNERS = 200.0, -1.0, (3.0, 0.15)
+#: mm: what a distance to the scan is uncertain by: noise, and relief below the template's resolution; in the coarse
+#: steps, from where landmarks alone have put the face, it begins with the first number. Else a lower lip pairs with
+#: the skin of the upper one.
+DISTANCE_SD = (2.0, 0.25)
+#: Beyond so many SD landmarks are believed less, in the first coarse and from the last coarse step on.
+MARK_KERNELS = (12.0, 3.0)
+#: Steps on landmarks alone, coarse ones (few smooth modes of the remainder) and fine ones.
+MARK_STEPS, COARSE_STEPS, FINE_STEPS = 3, 6, 5
+#: The sparse prior on fields d (mm) weighs d^2 / (scale |d|^(2 - SPARSE_POWER)), where 1 would be the L1 norm; below 0
+#: small ones are held and large ones are free. The corner of |d| at 0 shrinks from the first number to the second (mm)
+#: over the steps, so that nothing is held before it had a chance to move. Scales of what differs between the sides,
+#: and of what of a movement the units do not explain.
+SPARSE_POWER, SPARSE_CORNERS = -1.0, (3.0, 0.15)
+DIFFERING_SCALE, SHARED_SCALE = 90.0, 2.2
 #: What tone is uncertain by, as a share of how much it varies over this face's skin (1.48 times its median deviation):
-#: between the sides, where nothing is symmetric but brows and lips; and in the same person from scan to scan. Beyond
-#: the third number of times that, a difference is believed less.
-TONE_SIDES, TONE_SELF, TONE_SCALE = 1.8, 2.0, 6.0
+#: between the sides, where nothing is symmetric but brows and lips; and in the same person from scan to scan, of
+#: colour and of relief. Beyond the last number of times that, a difference is believed less.
+TONE_SIDES, TONE_SELF, RELIEF_SELF, TONE_SCALE = 1.8, 2.0, 1.0, 6.0
 #: mm: nearer to the edge of lids, lips and nostrils, what lies behind them mixes with the tone.
 TONE_RIM = 5.0
+#: Where lips part, curl and press, their relief is the expression's, not the person's.
+SOFT = ("upper_lip", "lower_lip", "commissure", "chin")
 #: The weight of a normal grows from 0 to 1 between these cosines.
 COSINES = (0.4, 0.8)
 #: mm: a scan element this far beside a template vertex, along the surface, lies across a rim or a gap.
@@ -43,6 +55,56 @@ BESIDE = 3.0
 NORMAL_MM = 4.0
 #: A unit's intensity below 0 is no movement of that muscle: its prior standard deviation there.
 NEGATIVE_SD = 0.1
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SkinTone(Value):
+    """What shows of a person's skin at the template's vertices, NaN where it does not: `relief` (N,), how far it
+    stands out of its surroundings (mm), and `tone` (N,), how dark it is beside them; None without colours."""
+
+    relief: Floats
+    tone: Floats | None = None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Trace(Value):
+    """A field of the skin that a step goes by: its `share` (N,) 0..1 of belief at the template's vertices, the person's
+    own at rest (`same`, (N,)) with its `sd`, and where the sides are `alike` (N,) 0..1."""
+
+    field: ToneField
+    share: Floats
+    same: Floats | None
+    sd: float
+    alike: Floats | None
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step believes: `scale` and `sd` of distances (mm; infinite: none), `kernel` of landmarks in SD (0: no
+    landmarks), `corner` of the sparse priors (mm)."""
+
+    scale: float
+    sd: float
+    kernel: float
+    corner: float
+    fine: bool
+
+
+def _steps(moving: bool) -> list[Step]:
+    """All steps of a fit; `moving`: from the same person's rest scan on, where landmarks tell by how much they moved.
+
+    Without one a landmark's place is only about the template's, and leans to symmetry: no fine step listens to it.
+    """
+    coarse = MARK_STEPS + COARSE_STEPS
+    steps = coarse + FINE_STEPS
+    scales = np.r_[np.geomspace(SCALES[0], SCALES[1], coarse), np.full(FINE_STEPS, SCALES[2])]
+    sds = np.r_[
+        np.full(MARK_STEPS, np.inf), np.geomspace(*DISTANCE_SD, COARSE_STEPS), np.full(FINE_STEPS, DISTANCE_SD[1])
+    ]
+    kernels = np.r_[np.geomspace(*MARK_KERNELS, coarse), np.full(FINE_STEPS, MARK_KERNELS[1] if moving else 0.0)]
+    corners = np.geomspace(*SPARSE_CORNERS, steps)
+    fine = np.arange(steps) >= coarse
+    return [Step(*map(float, row), bool(f)) for *row, f in zip(scales, sds, kernels, corners, fine, strict=True)]
 
 
 class Solver:
@@ -56,75 +118,68 @@ class Solver:
         marks: Marks,
         base: Floats,
         prior: Floats,
-        tone: Floats | None = None,
+        rest: SkinTone | None = None,
     ) -> None:
-        """`base` (N, 3): the shape at estimate 0; `prior` (P, P) the precision of the estimate; `tone` (N,) of the same
-        person's skin, NaN where unknown."""
+        """`base` (N, 3): the shape at estimate 0; `prior` (P, P) the precision of the estimate; `rest`: the same
+        person's skin, where `base` is that person's face at rest."""
         self.t, self.basis, self.surfels, self.marks, self.base, self.prior = t, basis, surfels, marks, base, prior
+        self.rest = rest
         self.estimate = np.zeros(basis.ends[-1])
         self.relief = np.zeros(len(base))
         self.shape = base
         self.covariance = np.zeros((0, 0))
-        self.tone = tone
-        self.shaded = _shaded(t)[basis.rows]
-        self.alike = _alike(t)[basis.rows]
         self.pose = _robustly_laid_on(marks.points, marks.on(base), marks.sd**-2)
-        coarse = basis.coarse
-        at = np.concatenate([f[:, marks.ids] for f in (t.identity, t.asymmetry, t.left, t.right)])
-        self.mark_columns = np.einsum("lk,plki->lip", marks.weights, at)[:, :, :coarse]
+        self.mark_columns = mark_moves(t)[marks.index]
 
     def run(self) -> None:
         """All steps."""
-        scales = np.r_[np.geomspace(SCALES[0], SCALES[1], COARSE_STEPS), np.full(FINE_STEPS, SCALES[2])]
-        corners = np.geomspace(*SPARSE_CORNERS, len(scales))
-        for step, (scale, corner) in enumerate(zip(scales, corners, strict=True)):
-            fine = step >= COARSE_STEPS
-            self._step(
-                float(scale), float(corner), fine, 1.0 if step < COARSE_STEPS / 2 else 0.5, step == len(scales) - 1
-            )
-            normals = vertex_normals(self.shape, self.t.faces)
-            if fine:
-                self._learn_relief(normals)
+        for step in _steps(self.rest is not None):
+            covariance = self._step(step)
+            if step.fine:
+                self._learn_relief(vertex_normals(self.shape, self.t.faces))
+        self.covariance = covariance()
 
-    def _step(self, scale: float, corner: float, fine: bool, marks: float, last: bool) -> None:
+    def _step(self, step: Step) -> Callable[[], Floats]:
+        """One Gauss-Newton step; what it returns makes the covariance of the units' intensities, left and right."""
         b = self.basis
-        count = b.ends[-1] if fine else b.coarse
-        here = self.shape[b.rows]
-        point, normal, weight, distance, near = self.pairs(
-            here, vertex_normals(self.shape, self.t.faces)[b.rows], scale
-        )
-        root = (np.sqrt(weight) / DISTANCE_SD).astype(np.float32)
-        rows = np.empty((len(here), count + 6), np.float32)
-        rows[:, :count] = np.einsum("ni,nip->np", normal.astype(np.float32), b.columns[:, :, :count])
-        rows[:, count : count + 3] = -np.cross(point, normal)
-        rows[:, count + 3 :] = -normal
-        rows *= root[:, None]
-        matrix = (rows.T @ rows).astype(np.float64)
-        gradient = (rows.T @ (distance * root).astype(np.float32)).astype(np.float64)
-        if not fine:
-            self._add_marks(matrix, gradient, marks)
-        if self.surfels.tone_fields is not None:
-            self._add_tone(matrix, gradient, here, point, weight, near, fine)
-        theta = self.estimate[:count]
-        prior = self.prior[:count, :count].copy()
+        level = b.fine if step.fine else b.coarse
+        count = len(level.use)
+        matrix, gradient = np.zeros((count + 6, count + 6)), np.zeros(count + 6)
+        if np.isfinite(step.sd):
+            here = self.shape[level.rows]
+            facing = vertex_normals(self.shape, self.t.faces)[level.rows]
+            point, normal, weight, distance, near = self.pairs(here, facing, step.scale)
+            rows = _rows(level, normal, point)
+            _add(matrix, gradient, rows, distance, np.sqrt(weight) / step.sd)
+            for field in self._fields(step.fine):
+                self._add_tone(matrix, gradient, level, field, here, point, weight, near)
+        if step.kernel:
+            self._add_marks(matrix, gradient, step.kernel, level.use)
+        theta = self.estimate[level.use]
+        prior = self.prior[np.ix_(level.use, level.use)]
         units = np.arange(b.ends[1], b.ends[3])
         negative = units[theta[units] < 0]
         prior[negative, negative] += NEGATIVE_SD**-2
-        self._add_sparse(prior, count, corner)
+        self._add_sparse(prior, level, b.differing, DIFFERING_SCALE, step.corner)
+        if self.rest is not None:
+            self._add_sparse(prior, level, b.shared, SHARED_SCALE, step.corner)
         matrix[:count, :count] += prior
         gradient[:count] += prior @ theta
         matrix[count:, count:] += 1e-6 * np.eye(6)
         factor = cho_factor(matrix, lower=True, overwrite_a=True, check_finite=False)
         change = cho_solve(factor, -gradient, check_finite=False)
-        self.estimate[:count] += change[:count]
+        self.estimate[level.use] += change[:count]
         turn = RigidTransform.from_components(change[count + 3 :], Rotation.from_rotvec(change[count : count + 3]))
         self.pose = turn * self.pose
-        smooth = self.base + displaced(self.t, b, self.estimate[:count])
+        smooth = self.base + displaced(self.t, b, self.estimate)
         self.shape = smooth + self.relief[:, None] * vertex_normals(smooth, self.t.faces)
-        if last:
+
+        def covariance() -> Floats:
             some = np.zeros((count + 6, len(units)))
             some[units, np.arange(len(units))] = 1.0
-            self.covariance = cho_solve(factor, some, check_finite=False)[units]
+            return cho_solve(factor, some, check_finite=False)[units]
+
+        return covariance
 
     def pairs(self, here: Floats, normals: Floats, scale: float) -> tuple[Floats, Floats, Floats, Floats, Ints]:
         """For template points (n, 3): scan point, scan normal, weight, signed distance outside the scan (n,), and the
@@ -143,81 +198,85 @@ class Solver:
         weight *= (beside < BESIDE) * (np.abs(distance) < 4.0 * scale + 3.0) / (1.0 + (distance / scale) ** 2) ** 2
         return self.pose.apply(self.surfels.points[best]), turn.apply(normal), weight, distance, best
 
-    def _add_tone(
-        self, matrix: Floats, gradient: Floats, here: Floats, point: Floats, weight: Floats, near: Ints, fine: bool
-    ) -> None:
-        """Rows that lay places of the same tone on each other: those of the two sides and, where the person's skin is
-        known from a scan at rest, those of the two scans."""
-        fields = self.surfels.tone_fields
-        assert fields is not None
-        b, count, field = self.basis, matrix.shape[1] - 6, fields[fine]
-        use = np.flatnonzero(weight * self.shaded > 0.05)
-        point, near = point[use], near[use]
-        slope = self.pose.rotation.apply(field.slopes[near])
-        tone = field.values[near] + np.einsum("ni,ni->n", here[use] - point, slope)
-        rows = np.empty((len(use), count + 6), np.float32)
-        rows[:, :count] = np.einsum("ni,nip->np", slope.astype(np.float32), b.columns[use, :, :count])
-        rows[:, count : count + 3] = -np.cross(point, slope)
-        rows[:, count + 3 :] = -slope
-        trust = weight[use]
-        varies = max(1.48 * float(np.median(np.abs(tone - np.median(tone)))), 1e-3) if len(use) else 1.0
-        if self.tone is not None:
-            off = tone - self.tone[b.rows[use]]
-            _add(
-                matrix,
-                gradient,
-                rows,
-                np.where(np.isfinite(off), off, 0.0),
-                trust * np.isfinite(off),
-                TONE_SELF * varies,
-            )
-        at = np.full(len(self.t.vertices), -1)
-        at[b.rows[use]] = np.arange(len(use))
-        other = at[self.t.opposite[b.rows[use]]]
-        left = np.flatnonzero((other > np.arange(len(use))) & (self.alike[use] > 0.0))
-        right = other[left]
-        _add(
-            matrix,
-            gradient,
-            rows[left] - rows[right],
-            tone[left] - tone[right],
-            trust[left] * trust[right] * self.alike[use[left]],
-            TONE_SIDES * varies,
-        )
+    def _fields(self, fine: bool) -> Iterator[Trace]:
+        """What of the skin shows where it slides."""
+        shaded = _shaded(self.t)
+        if self.surfels.tone_fields is not None:
+            same = None if self.rest is None else self.rest.tone
+            yield Trace(self.surfels.tone_fields[fine], shaded, same, TONE_SELF, _alike(self.t))
+        if self.rest is not None:
+            yield Trace(self.surfels.relief_fields[fine], shaded * _firm(self.t), self.rest.relief, RELIEF_SELF, None)
 
-    def tone_at(self, shape: Floats) -> Floats | None:
-        """Tone (N,) of the scan's skin at the template's vertices, NaN where it does not show; None without colours."""
-        if self.surfels.tone_fields is None:
-            return None
+    def _add_tone(
+        self,
+        matrix: Floats,
+        gradient: Floats,
+        level: Level,
+        trace: Trace,
+        here: Floats,
+        point: Floats,
+        weight: Floats,
+        near: Ints,
+    ) -> None:
+        """Rows that lay places of the same tone or relief on each other: those of the two sides and, where the person's
+        skin is known from a scan at rest, those of the two scans."""
+        use = np.flatnonzero(weight * trace.share[level.rows] > 0.05)
+        ids, near = level.rows[use], near[use]
+        slope = self.pose.rotation.apply(trace.field.slopes[near])
+        tone = trace.field.values[near] + np.einsum("ni,ni->n", here[use] - point[use], slope)
+        rows = _rows(level, slope, point[use], use)
+        trust = np.sqrt(weight[use])
+        varies = max(1.48 * float(np.median(np.abs(tone - np.median(tone)))), 1e-3) if len(use) else 1.0
+        if trace.same is not None:
+            off = tone - trace.same[ids]
+            known = np.isfinite(off)
+            sd = trace.sd * varies
+            off = np.where(known, off, 0.0)
+            _add(matrix, gradient, rows, off, trust * known / (1.0 + (off / (TONE_SCALE * sd)) ** 2) / sd)
+        if trace.alike is None:
+            return
+        at = np.full(len(self.t.vertices), -1)
+        at[ids] = np.arange(len(use))
+        other = at[self.t.opposite[ids]]
+        left = np.flatnonzero((other > np.arange(len(use))) & (trace.alike[ids] > 0.0))
+        right = other[left]
+        off, sd = tone[left] - tone[right], TONE_SIDES * varies
+        share = trust[left] * trust[right] * np.sqrt(trace.alike[ids[left]])
+        _add(matrix, gradient, rows[left] - rows[right], off, share / (1.0 + (off / (TONE_SCALE * sd)) ** 2) / sd)
+
+    def skin_at(self, shape: Floats) -> SkinTone:
+        """What the scan's skin shows at the template's vertices, NaN where it does not show."""
         _, _, weight, _, near = self.pairs(shape, vertex_normals(shape, self.t.faces), SCALES[2])
         apart = self.pose.inv().apply(shape) - self.surfels.points[near]
-        tone = self.surfels.tone_fields[1].at(near, apart)
-        return np.where((weight > 0.3) & (_shaded(self.t) > 0), tone, np.nan)
+        shown = (weight > 0.3) & (_shaded(self.t) > 0)
+        tone = None
+        if self.surfels.tone_fields is not None:
+            tone = np.where(shown, self.surfels.tone_fields[1].at(near, apart), np.nan)
+        return SkinTone(np.where(shown, self.surfels.relief_fields[1].at(near, apart), np.nan), tone)
 
-    def _add_marks(self, matrix: Floats, gradient: Floats, factor: float) -> None:
+    def _add_marks(self, matrix: Floats, gradient: Floats, kernel: float, use: Ints) -> None:
         seen = self.pose.apply(self.marks.points)
         apart = self.marks.on(self.shape) - seen
         sd = self.marks.sd
-        root = factor / sd / (1.0 + ((apart / (3.0 * sd[:, None])) ** 2).sum(axis=1))
-        rows = np.zeros((len(sd), 3, matrix.shape[1]))
-        count = matrix.shape[1] - 6
-        rows[:, :, :count] = self.mark_columns
+        root = 1.0 / sd / (1.0 + ((apart / (kernel * sd[:, None])) ** 2).sum(axis=1))
+        count = len(use)
+        rows = np.zeros((len(sd), 3, count + 6), np.float32)
+        rows[:, :, :count] = self.mark_columns if count == self.mark_columns.shape[2] else self.mark_columns[:, :, use]
         for k in range(3):
             rows[:, k, count : count + 3] = -np.cross(seen, np.eye(3)[k])
             rows[:, k, count + 3 + k] = -1.0
-        flat = (rows * root[:, None, None]).reshape(-1, matrix.shape[1])
-        matrix += flat.T @ flat
-        gradient += flat.T @ (apart * root[:, None]).ravel()
+        _add(matrix, gradient, rows.reshape(-1, count + 6), apart.ravel(), np.repeat(root, 3))
 
-    def _add_sparse(self, prior: Floats, count: int, corner: float) -> None:
-        """The sparse prior on what differs between the sides, re-weighted at the present estimate (Candes 2008)."""
-        use = self.basis.odd < count
-        columns, odd = self.basis.nodes[:, :, use], self.basis.odd[use]
-        field = columns @ self.estimate[odd].astype(np.float32)
+    def _add_sparse(self, prior: Floats, level: Level, sparse: Sparse, scale: float, corner: float) -> None:
+        """A sparse prior, re-weighted at the present estimate (Candes 2008)."""
+        to = level.where[sparse.use[sparse.use < len(level.where)]]
+        here = np.flatnonzero(to >= 0)
+        fields = sparse.fields if len(here) == len(sparse.use) else sparse.fields[:, :, here]
+        field = fields @ self.estimate[sparse.use[here]].astype(np.float32)
         size = np.sqrt((field**2).sum(axis=1) + corner**2)
-        weight = self.basis.node_weights / (SPARSE_SCALE * size ** (2.0 - SPARSE_POWER))
-        rows = (columns * np.sqrt(weight)[:, None, None]).reshape(-1, len(odd))
-        prior[np.ix_(odd, odd)] += rows.T @ rows
+        weight = sparse.weight / (scale * size ** (2.0 - SPARSE_POWER))
+        rows = (fields * np.sqrt(weight).astype(np.float32)[:, None, None]).reshape(-1, len(here))
+        prior[np.ix_(to[here], to[here])] += rows.T @ rows
 
     def _learn_relief(self, normals: Floats) -> None:
         """Move the relief that both sides share to what the scan shows of it, on average over the sides."""
@@ -231,12 +290,23 @@ class Solver:
         self.shape = self.shape + change[:, None] * normals
 
 
-def _add(matrix: Floats, gradient: Floats, rows: np.ndarray, off: Floats, trust: Floats, sd: float) -> None:
-    """Tone rows (n, P) with residuals `off` (n,) into the normal equations, robustly."""
-    root = (np.sqrt(trust) / (1.0 + (off / (TONE_SCALE * sd)) ** 2) / sd).astype(np.float32)
-    rows = rows * root[:, None]
+def _rows(level: Level, along: Floats, point: Floats, use: Ints | None = None) -> np.ndarray:
+    """(n, P' + 6) float32: what each unknown moves the template's places by `along` (n, 3), and the scan at `point`."""
+    columns = level.columns if use is None else level.columns[use]
+    count = columns.shape[2]
+    rows = np.empty((len(columns), count + 6), np.float32)
+    np.matmul(along.astype(np.float32)[:, None], columns, out=rows[:, None, :count])
+    rows[:, count : count + 3] = -np.cross(point, along)
+    rows[:, count + 3 :] = -along
+    return rows
+
+
+def _add(matrix: Floats, gradient: Floats, rows: np.ndarray, off: Floats, root: Floats) -> None:
+    """Rows (n, P) with residuals `off` (n,) and roots of their weights (n,) into the normal equations."""
+    share = root.astype(np.float32)
+    rows = rows * share[:, None]
     matrix += rows.T @ rows
-    gradient += rows.T @ (off * root).astype(np.float32)
+    gradient += rows.T @ (off * share).astype(np.float32)
 
 
 @lru_cache(maxsize=3)
@@ -245,6 +315,12 @@ def _shaded(t: FaceTemplate) -> Floats:
     lids = sum(t.regions[f"{part}_{side}"] for part in ("upper_lid", "lower_lid") for side in ("left", "right"))
     far = KDTree(t.vertices[t.rim]).query(t.vertices)[0] > TONE_RIM
     return locked(far & (lids < 0.5))
+
+
+@lru_cache(maxsize=3)
+def _firm(t: FaceTemplate) -> Floats:
+    """(N,) 0..1 where the skin's relief stays with the person."""
+    return locked(np.clip(1.0 - sum(t.regions[f"{p}_{s}"] for p in SOFT for s in ("left", "right")), 0.0, 1.0))
 
 
 @lru_cache(maxsize=3)
