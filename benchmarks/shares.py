@@ -21,7 +21,6 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.landmarks import other_side
 from face3d.measuring.exam_measures import Measures, measure_vertices
 from face3d.measuring.scale_estimates import estimate_scales, rules
 from face3d.reference.scales import REGIONS
