@@ -27,9 +27,9 @@ from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 from face3d.simulate import HeadModel, Patient
 from face3d.simulate.draw import draw_healthy
-from face3d.simulate.expressions import recipes_for
+from face3d.simulate.expressions import DRIVEN_BY, recipes_for
 from face3d.simulate.palsy_units import with_palsy_units
-from face3d.simulate.patients import with_palsy
+from face3d.simulate.patients import expression_intensities, with_palsy
 from face3d.simulate.waters import with_waters_muscles
 from other_heads import CHOSEN_ON, FRESH, with_muscles
 from vitruvian_head import FILE, vitruvian
@@ -87,12 +87,12 @@ def _faces(person: Patient, side: str, kind: str) -> dict[str, Floats]:
         ill = with_palsy(person, side, 0.0, overaction=0.1)
         return {e: ill.vertices(e) for e in names}
     rest, own = person.vertices("rest"), {}
+    # Jaw and gaze are no facial muscle's.
+    left_over = np.array([KINDS[kind] if unit in DRIVEN_BY else 1.0 for unit in person.model.units])
     for e in names:
-        from face3d.simulate.patients import expression_intensities
-
         left, right = expression_intensities(person, e)
         parts = {"left": left, "right": right}
-        parts[side] = KINDS[kind] * parts[side]
+        parts[side] = left_over * parts[side]
         own[e] = person.model.shape(person.identity, person.asymmetry, parts["left"], parts["right"])
     return own | {"rest": rest}
 
