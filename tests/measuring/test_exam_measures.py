@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from face3d.measuring.definitions import DEFINITIONS
-from face3d.measuring.exam_measures import RATIOS, measure_vertices, ratio
+from face3d.measuring.exam_measures import measure_vertices
+from face3d.measuring.ratios import RATIOS
 from face3d.measuring.readings import LEAST_FOR_ANGLE
 from face3d.reference.scales import REGIONS
 from face3d.simulate.head import HeadModel, reflected

@@ -16,7 +16,8 @@ from importlib.resources import files
 from typing import Any
 
 from face3d.landmarks import SIDES
-from face3d.measuring.exam_measures import BILATERAL, Measures
+from face3d.measuring.exam_measures import Measures
+from face3d.measuring.ratios import BILATERAL
 from face3d.reference.scales import (
     FNGS2,
     SUNNYBROOK_MOVEMENTS,
