@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from face3d.errors import SchemaError
-from face3d.landmarks import SIDES
 from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures
 from face3d.measuring.ratios import RATIOS
