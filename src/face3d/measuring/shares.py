@@ -44,9 +44,9 @@ PASSIVE: Mapping[str, tuple[str, ...]] = {
 #: itself (ours: simulated mouths are pulled over by 10 to 30 %).
 PASSIVE_SD = 0.4
 
-#: Share of a resting fissure that a lid without any orbicularis falls through when its levator lets go. Gentle closure
-#: is largely the levator's letting go (Aramideh 1994); we found no published share. Ours: simulated lids fall by 16 to
-#: 25 %. Closure up to it says nothing of the muscle.
+#: Share of a resting fissure that a lid without any orbicularis falls through at most when its levator lets go, as it
+#: does in gentle closure (see PMC1771243). We found no published share; ours is that of simulated lids, 16 to 25 %.
+#: Closure up to it says nothing of the muscle.
 PASSIVE_FALL = 0.25
 
 
