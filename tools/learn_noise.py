@@ -80,10 +80,10 @@ def learn(folder: Path, subjects: int, repeats: int) -> dict[str, dict[str, floa
                     continue
                 moves[e] = restored(anchored(moved, rest, template, marks["rest"], marks[name]), template)
             for region, shown in FULL.items():
-                if shown[0] not in moves:
+                pair = paired(template, moves[shown[0]].displacement, region) if shown[0] in moves else None
+                if pair is None:
                     continue
-                pair = paired(template, moves[shown[0]].displacement, region)
-                for side in SIDES if pair is not None else ():
+                for side in SIDES:
                     energy[region].append(pair.rms(side) ** 2)
                     alike[region].append(float(((pair.weight @ pair.side(side)) ** 2).sum()))
             for e in set(ALIGNED) & set(moves):

@@ -114,10 +114,9 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
         else:
             asymmetric = droop >= rule["rest_asymmetric_mm"]
             # Movement that cannot be told from none is none.
-            seen = [
-                0.0 if v <= _known(unsure.get(r)) else v for r, v in (("brow", brow), ("eye", eye), ("mouth", mouth))
-            ]
-            regional = house_brackmann_signs(*seen, asymmetric, max(worst, 0)).grade
+            parts = {"brow": brow, "eye": eye, "mouth": mouth}
+            seen = {r: 0.0 if v <= _known(unsure.get(r)) else v for r, v in parts.items()}
+            regional = house_brackmann_signs(**seen, rest_asymmetric=asymmetric, synkinesis=max(worst, 0)).grade
     sunnybrook = _sunnybrook(m, rule, healthy, missing)
     fngs = None
     parts = [function[r] for r in ("brow", "eye", "midface", "mouth")]
