@@ -33,17 +33,24 @@ CHOSEN_ON, FRESH = ("simpop_01", "simpop_13", "simpop_36"), ("simpop_07", "simpo
 
 @lru_cache(maxsize=8)
 def other_head(name: str) -> HeadModel:
-    """One face as a head model: its symmetric part, its own asymmetry as the one mode of asymmetry, units that do not
-    move yet; regions and landmarks from the template laid on it."""
+    """One simpop face as a head model, see `as_head`."""
     meshmonk = read_scan(SCANS / "meshmonk_template.obj").vertices
-    opposite = np.asarray(KDTree(meshmonk * (-1.0, 1.0, 1.0)).query(meshmonk)[1], np.int64)
-    scan = read_scan(SCANS / f"{name}.obj")
+    return as_head(read_scan(SCANS / f"{name}.obj"), _mirrored(meshmonk))
+
+
+def _mirrored(v: Floats) -> Ints:
+    return np.asarray(KDTree(v * (-1.0, 1.0, 1.0)).query(v)[1], np.int64)
+
+
+def as_head(scan: FaceScan, opposite: Ints) -> HeadModel:
+    """One face, and the mirror-image vertex of each of its own, as a head model: its symmetric part, its own asymmetry
+    as the one mode of asymmetry, units that do not move yet; regions and landmarks from the template laid on it."""
     found = detect_landmarks(scan)
     rough = fit_template(scan, found.landmarks, found.confidence, found.dense).to_head
     v = _on_its_plane(rough.apply(scan.vertices), opposite)
     symmetric = (v + reflected(v, opposite)) / 2
     marks = {k: rough.apply(p) for k, p in found.landmarks.items()}
-    fit = fit_template(FaceScan(symmetric, scan.faces, name=name), marks)
+    fit = fit_template(FaceScan(symmetric, scan.faces, name=scan.name), marks)
     t, at = fit.template, fit.to_head.apply(symmetric)
     near = np.asarray(KDTree(fit.vertices_mm).query(at)[1], np.int64)
     regions = {k: (w[near] + w[t.opposite][near][opposite]) / 2 for k, w in t.regions.items()}

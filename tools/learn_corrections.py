@@ -163,9 +163,12 @@ def learn_gains(exams: Iterable[StoredFit], anchors: dict[str, float]) -> dict[s
         tl, tr, fl, fr = np.array(rows).T
         shared, differing = (tl + tr) / 2, (tl - tr) / 2
         fit_shared, fit_differing = (fl + fr) / 2, (fl - fr) / 2
+        both = gain(shared, fit_shared, kinds[region])
         gains[region] = {
-            "shared": gain(shared, fit_shared, kinds[region]),
-            "differing": gain(differing, fit_differing, kinds[region]),
+            "shared": both,
+            # Least mean error would make it smaller than the other, for a noisy difference is best believed by half:
+            # then a dead side is given some of what the healthy side does.
+            "differing": max(gain(differing, fit_differing, kinds[region]), both),
         }
         print(region, gains[region], f"n {len(rows)}, r {np.corrcoef(differing, fit_differing)[0, 1]:.3f}")
     return gains

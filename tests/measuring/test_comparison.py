@@ -168,3 +168,16 @@ def test_thirds_of_a_smile() -> None:
     assert surface.published.mean == 54.1
     assert len(outcome_table(tuple(rows.values()))) == 6
     assert outcome(replace(m, affected_side="none")) == ()
+
+
+def test_ratios_of_a_stored_result_are_not_turned_round() -> None:
+    """Along whose path they count is not in a table: against the other side they are unknown, not guessed."""
+    rest, moved = face(MODEL, np.random.default_rng(3), 0.5, "left")
+    first, later = measure_vertices(rest, moved, MODEL, "left"), measure_vertices(rest, moved, MODEL, None, visit="b")
+    turned = replace(measure_vertices(rest, moved, MODEL, "right"), visit="b", contradiction="")
+    known = compare(first, turned).change("commissure_excursion_ratio", "open_smile")
+    same = compare(first, later).change("commissure_excursion_ratio", "open_smile")
+    assert known.after == pytest.approx(same.after, abs=1e-12)
+    stored = compare(first, replace(turned, observed=None)).change("commissure_excursion_ratio", "open_smile")
+    assert math.isnan(stored.after)
+    assert "measure the exam again" in stored.status

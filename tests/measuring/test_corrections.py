@@ -32,7 +32,7 @@ def test_a_loss_of_known_size_is_put_back() -> None:
     _, _, m = smile(0.4)
     lossy = restored(m, MODEL, {"mouth": Gain(1.0, 0.6)})
     back = restored(lossy, MODEL, {"mouth": Gain(1.0, 1 / 0.6)})
-    shares = [paired(MODEL, x.displacement, "mouth").share("left") for x in (m, lossy, back)]  # type: ignore[union-attr]
+    shares = [paired(MODEL, x.displacement, "mouth").share("left").value for x in (m, lossy, back)]  # type: ignore[union-attr]
     assert shares[0] == pytest.approx(0.4, abs=0.03)
     assert shares[1] > 0.55
     # Exact where the region's weight is 1; at its fading edge two factors do not quite cancel.

@@ -3,6 +3,7 @@ missing.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -90,3 +91,28 @@ def test_truth_is_graded_by_words_and_measured_movement_by_what_was_learned() ->
     assert by_words is not None and as_measured is not None
     # Muscles that act by 85 % of the other side's: nearly complete by the form's words, complete for scans.
     assert 4 in by_words.voluntary and set(as_measured.voluntary) == {5}
+
+
+@pytest.mark.parametrize(
+    ("brow", "mouth", "unsure", "grade"),
+    [
+        (-0.05, 0.05, 0.0, 6),  # what errors carry below 0 counts in the mean: no movement
+        (-0.2, -0.1, 0.0, 6),
+        (0.04, 0.05, 0.05, 5),  # their mean 0.045 is known to 0.035: a trace
+        (0.04, 0.05, 0.08, 6),  # to 0.057: not to be told from none
+        (0.02, 0.03, 0.0, 6),  # within the rule's own tolerance
+        (0.30, 0.24, 9.0, 4),  # no uncertainty makes a weak side a dead one
+        (1.3, 0.8, 0.0, 2),  # a brow that moves more does not make up for the mouth
+    ],
+)
+def test_none_is_what_cannot_be_told_from_none(brow: float, mouth: float, unsure: float, grade: int) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.5)
+    m = measure_vertices(rest, moved, MODEL, "left")
+    shares = {**m.region_function, "brow": brow, "mouth": mouth}
+    rows = [
+        replace(r, value=shares[r.region], uncertainty=unsure)
+        if (r.measure, r.expression) == ("function", "all") and r.region in shares
+        else r
+        for r in m.rows
+    ]
+    assert estimate_scales(replace(m, rows=tuple(rows), region_function=shares)).house_brackmann == grade

@@ -14,8 +14,9 @@ import pytest
 from face3d.errors import OutputError, SchemaError
 from face3d.exam import Grades
 from face3d.measuring.comparison import compare
-from face3d.measuring.exam_measures import BILATERAL, RATIOS, measure_vertices
+from face3d.measuring.exam_measures import measure_vertices
 from face3d.measuring.examination import measure_fits
+from face3d.measuring.ratios import BILATERAL, RATIOS
 from face3d.measuring.scale_estimates import estimate_scales
 from face3d.measuring.smile_thirds import outcome
 from face3d.reference.scales import Sunnybrook

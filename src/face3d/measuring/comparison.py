@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from face3d.errors import SchemaError
-from face3d.landmarks import SIDES
-from face3d.measuring.definitions import Measure, row
-from face3d.measuring.exam_measures import RATIOS, Measures, ratio
+from face3d.measuring.definitions import Measure
+from face3d.measuring.exam_measures import Measures
+from face3d.measuring.ratios import RATIOS
 from face3d.reference.angles import turned
 from face3d.reference.norms import find_norms
 from face3d.reference.repeatability import Key, Repeatability, load_repeatability
@@ -157,17 +157,14 @@ def _on_side(measures: Measures, side: str) -> dict[tuple[str, str, str, str], M
     rows = {(r.measure, r.expression, r.region, r.side): r for r in measures.rows}
     if measures.affected_side == side:
         return rows
-    rows = {k: r for k, r in rows.items() if k[0] not in ("function", "synkinesis", "severity", "overaction")}
-    for name, expressions in RATIOS.items():
-        for e in expressions:
-            sides = {r.side: r for r in rows.values() if (r.measure, r.expression) == (name, e) and r.side in SIDES}
-            if len(sides) == 2:
-                region = sides["left"].region
-                value, status = ratio(
-                    sides["left"].value, sides["right"].value, side, 0.1 if name == "closure" else 1.0
-                )
-                rows[f"{name}_ratio", e, region, "both"] = row(f"{name}_ratio", e, region, "both", value, status)
-    return rows
+    kept = {k: r for k, r in rows.items() if k[0] not in ("function", "synkinesis", "severity", "overaction")}
+    ratios = {k: r for k, r in kept.items() if k[0].removesuffix("_ratio") in RATIOS and k[0] not in RATIOS}
+    if measures.observed is not None:
+        against = measures.observed.measures(side, sure=True).rows
+        return kept | {(r.measure, r.expression, r.region, r.side): r for r in against if r.measure.endswith("_ratio")}
+    # A stored result has its ratios against its own affected side only.
+    other = f"the stored result is against the side {measures.affected_side}; measure the exam again"
+    return kept | {k: replace(r, value=math.nan, status=other) for k, r in ratios.items()}
 
 
 def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Repeatability]) -> Change:

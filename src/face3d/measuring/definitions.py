@@ -25,7 +25,8 @@ class Definition:
     source: str = _OURS
 
 
-#: Measures in the order of a report; the ratio of a measure is called `<measure>_ratio`.
+#: Measures in the order of a report; the ratio of a measure is called `<measure>_ratio`: affected / healthy side as in
+#: "function" (`measuring.ratios`).
 DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
     {
         "fissure_height": Definition("mm", "distance of the lid edges ps-pi, along it at rest; 0 closed", _FARKAS),
@@ -39,34 +40,46 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
         "rest_difference": Definition("mm", "left minus right of a height at rest: + left is more", "Auto-eFACE"),
         "midline_deviation": Definition("mm", "lateral position of a point against the nasion: + left", _FARKAS),
         "resting_asymmetry": Definition("mm", "mean distance of paired points to the aligned mirror", "Claes 2011"),
-        "commissure_excursion": Definition("mm", "length of the mouth corner's path from rest", _HOUSE),
+        "commissure_excursion": Definition(
+            "mm", "length of the mouth corner's path from rest, less what a still face shows", _HOUSE
+        ),
         "commissure_angle_frontal": Definition(
             "deg", "its direction in the frontal plane: 0 lateral, 90 up, 180 medial"
         ),
         "commissure_angle_horizontal": Definition("deg", "its direction seen from above: 0 lateral, 90 forward"),
         "brow_raise": Definition("mm", "upward movement of the brow's top (sci)", _HOUSE),
         "closure_gap": Definition("mm", "fissure height that is left when the eye is closed", _FARKAS),
-        "closure": Definition("1", "share of the resting fissure that closes: 0 none, 1 complete", "PC-FAAP"),
-        "nasolabial_displacement": Definition("mm", "mean length of the nasolabial region's movement", "Gibelli 2020"),
+        "closure": Definition(
+            "1", "share of the resting fissure that closes: 0 none, 1 complete; passive fall included", "PC-FAAP"
+        ),
+        "nasolabial_displacement": Definition(
+            "mm", "mean length of the nasolabial region's movement, less what a still face shows", "Gibelli 2020"
+        ),
         "alar_lift": Definition("mm", "upward movement of the ala (al)"),
-        "nasal_base": Definition("mm", "length of the alar base's (ac) movement"),
+        "nasal_base": Definition("mm", "length of the alar base's (ac) movement, less what a still face shows"),
         "lip_depression": Definition("mm", "downward movement of a half of the lower lip"),
         "pucker": Definition("mm", "movement of the mouth corner toward the midline"),
         "overaction": Definition(
             "mm", "movement of the lips' midline (ls, li) over to the healthy side, which pulls more"
         ),
         "cheek_puff": Definition("mm", "mean movement of the cheek along its outward normal at rest"),
-        "displacement": Definition("mm", "root mean square length of a region's movement", "Alagha 2022"),
+        "displacement": Definition(
+            "mm", "root mean square length of a region's movement, less what a still face shows", "Alagha 2022"
+        ),
         "third_movement_rms": Definition(
             "mm", "root mean square movement of a trigeminal third, through correspondence"
         ),
         "third_surface_rms": Definition("mm", "RMS distance to the surface at rest, trigeminal third", "Gibelli 2020"),
-        "function": Definition("1", "movement along the mirrored movement of the healthy side, as a share of it"),
+        "function": Definition(
+            "1",
+            "share of the healthy side's mirrored movement that the affected side makes by itself, without what is "
+            "dragged, what a lid falls by, and noise: 0 dead, 1 healthy, errors to either side; an eye's is of closing",
+        ),
         "symmetry": Definition(
             "1", "smaller / larger of both sides' movement along their common direction", "Kim 2015"
         ),
         "synkinesis": Definition("1", "unasked movement as a share of the region's own full movement"),
-        "severity": Definition("1", "1 - mean of brow and mouth function: 0 healthy, 1 no movement", _HOUSE),
+        "severity": Definition("1", "1 - mean of brow and mouth function: 0 healthy, 1 no movement of its own", _HOUSE),
     }
 )
 

@@ -5,9 +5,11 @@ Everything is taken from meshes in anatomical correspondence, rest against expre
 stable in that expression (`template.movement`). Each side is measured for itself; nothing assumes symmetry of what is
 measured.
 
-Ratios are affected / healthy side: 1 symmetric, 0 no movement on the affected side, above 1 more than on the healthy
-side. Where neither side is known or found to be ill they are smaller / larger, which cannot exceed 1; where both are,
-there is nothing to compare with. What could not be measured is NaN, with the reason as its status.
+Ratios are affected / healthy side, along the healthy side's path and without what is passive (`measuring.shares`): 1
+symmetric, 0 nothing of its own on the affected side, above 1 more than on the healthy side; errors of measurement carry
+them a little beyond either end. Where neither side is known or found to be ill they are smaller / larger, and function
+is that of the side that moves less over all; where both are, there is nothing to compare with. What could not be
+measured is NaN, with the reason as its status.
 """
 
 from __future__ import annotations
@@ -22,10 +24,12 @@ import numpy as np
 from face3d.landmarks import SIDES, other_side
 from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
 from face3d.measuring.protocol import ASKED, FULL, FUNCTIONAL
-from face3d.measuring.readings import movement_rows, overaction_row, rest_rows
+from face3d.measuring.ratios import BILATERAL, Ratio, Ratios, excursion_ratios, ratio_rows
+from face3d.measuring.readings import landmark_shifts, movement_rows, overaction_row, rest_rows
+from face3d.measuring.shares import Floor
 from face3d.measuring.sides import Pair, contradiction, left_places, pairs, weaker_side
 from face3d.measuring.synkinesis import Unasked, synkinesis
-from face3d.reference.scales import REGIONS, severity
+from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
 from face3d.template.identity import signature
@@ -41,18 +45,6 @@ if TYPE_CHECKING:
 LEAST_WEAKNESS = 0.08
 #: Share of a region's own full movement from which on unasked movement is taken for synkinesis of that side.
 LEAST_SYNKINESIS = 0.15
-#: Why nothing is said of a side by the other.
-BILATERAL = "both sides are affected: there is no healthy one to compare with; see what each side does by itself"
-#: measures of a side whose ratio is reported, and the expressions in which it means something
-RATIOS: Mapping[str, tuple[str, ...]] = {
-    "brow_raise": ("brow_raise",),
-    "closure": ("gentle_eye_closure", "tight_eye_closure"),
-    "commissure_excursion": ("closed_smile", "open_smile"),
-    "nasolabial_displacement": ("open_smile", "snarl"),
-    "alar_lift": ("snarl",),
-    "lip_depression": ("lower_lip_depression",),
-    "pucker": ("lip_pucker",),
-}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -61,7 +53,8 @@ class Measures(Value):
 
     `affected_side` "left", "right", "both" or "none"; `side_source` "given" or "measured"; `contradiction`: what speaks
     clearly against a given side, empty where nothing does. `region_function` brow, eye, midface, mouth, lower_lip ->
-    share of the healthy side's movement, 0..1, NaN where it could not be measured. `synkinesis` (expression asked for,
+    share of the healthy side's movement that the affected side makes by itself, 0 dead, 1 healthy, not cut off at
+    either; NaN where it could not be measured. `synkinesis` (expression asked for,
     region that was not) -> share of that region's own full movement, NaN where it could not be measured; its row says
     why. `movements` the fields behind the numbers; `observed` what they were compared from, None where they were read
     from a result. `identity`: distances over bone by which visits are known for one person's
@@ -110,9 +103,9 @@ class Measures(Value):
 
     @property
     def severity(self) -> float:
-        """1 - mean of brow and mouth function, 0..1 (House's rule); NaN when either was not measured."""
-        brow, mouth = self.region_function["brow"], self.region_function["mouth"]
-        return severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
+        """1 - mean of brow and mouth function (House's rule): 0 healthy, 1 nothing left; NaN when either was not
+        measured."""
+        return 1.0 - (self.region_function["brow"] + self.region_function["mouth"]) / 2
 
 
 def measure_vertices(
@@ -143,37 +136,45 @@ def measure_movements(
     notes: tuple[str, ...] = (),
     known: Mapping[str, Mapping[str, Floats]] | None = None,
     sure: bool = False,
+    floors: Mapping[str, Floor] | None = None,
 ) -> Measures:
     """Measures of movements from which the head's own has been taken out; the rest as in `measure_vertices`.
 
     `known`: expression, or "rest" -> landmarks (3,), in the frame of `rest`, that are known better than by the meshes.
-    `sure`: the affected side is the true one, of a simulated person, whatever was measured.
+    `sure`: the affected side is the true one, of a simulated person, whatever was measured. `floors` of movement that
+    was measured from scans (`shares.noise_floors`); without them it is taken for exact.
     """
-    better = known or {}
+    better, noise = known or {}, floors or {}
+    at_rest = {**anatomy.landmark_points(rest), **better.get("rest", {})}
+    shifts = {e: landmark_shifts(moved, at_rest, anatomy, better.get(e)) for e, moved in movements.items()}
     rows = list(rest_rows(rest, anatomy, better.get("rest")))
     for e, moved in movements.items():
-        rows += movement_rows(moved, rest, anatomy, better.get("rest"), better.get(e))
-    found = pairs(anatomy, movements)
+        rows += movement_rows(moved, rest, anatomy, at_rest, shifts[e], noise)
+    found = pairs(anatomy, movements, noise)
+    ratios = excursion_ratios(movements, shifts, anatomy, found, noise)
     closing = _closing(rows)
     there = [region for region in FUNCTIONAL if len(left_places(anatomy, region)[0])]
     unasked = {s: synkinesis(found, s, closing, movements, there) for s in SIDES}
     pulled = {
         s: tuple(r for m in movements.values() if (r := overaction_row(m, anatomy, s)) is not None) for s in SIDES
     }
-    seen = Observed(tuple(rows), found, unasked, pulled, movements, signature(rest, anatomy))
+    lids = noise["fissure"].rms if "fissure" in noise else 0.0
+    seen = Observed(tuple(rows), found, unasked, pulled, ratios, lids, movements, signature(rest, anatomy))
     return seen.measures(affected_side, subject, visit, notes, sure)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Observed(Value):
     """What is measured before anyone asks which side is affected: `rows` of each side for itself, both sides' movement
-    in `pairs`, each side's unasked movement, the rows of a healthy side that pulls the mouth over; and `identity`, see
-    `Measures`."""
+    in `pairs`, each side's unasked movement, the rows of a healthy side that pulls the mouth over, the `ratios` against
+    either side, `lid_error` mm of how far an eye opens; and `identity`, see `Measures`."""
 
     rows: tuple[Measure, ...]
     pairs: Mapping[tuple[str, str], Pair]
     unasked: Mapping[str, Unasked]
     pulled: Mapping[str, tuple[Measure, ...]]
+    ratios: Ratios
+    lid_error: float
     movements: Mapping[str, Movement]
     identity: Mapping[str, float]
 
@@ -202,23 +203,26 @@ def _compared(
     if side is None:
         side, source = _affected(found, unasked), "measured"
     side = side if side in (*SIDES, "both") else "none"
-    rows += _ratio_rows(rows, side)
-    function = {region: _function(region, found, rows, side) for region in REGIONS}
-    rows += _function_rows(found, function, side)
+    rows += list(ratio_rows(seen.rows, seen.ratios, side, seen.lid_error))
+    shares = _asked_shares(found, rows, side)
+    function = {region: _function(region, shares) for region in REGIONS}
+    rows += _function_rows(found, shares, function, side)
     if side in SIDES:
         rows += seen.pulled[other_side(side)]
     for s in [side] if side in SIDES else SIDES:
         known = {place: (math.nan, BILATERAL) if side == "both" else said for place, said in unasked[s].items()}
         rows += [row("synkinesis", e, region, s, value, why) for (e, region), (value, why) in known.items()]
     brow, mouth = function["brow"], function["mouth"]
-    lost = severity(brow, mouth) if math.isfinite(brow + mouth) else math.nan
-    rows.append(row("severity", "all", "face", "both", lost, _reason(side, "needs brow raise and smile")))
+    lost = row("severity", "all", "face", "both", 1 - (brow.value + mouth.value) / 2, _reason(side, _NEEDED))
+    rows.append(replace(lost, uncertainty=math.hypot(brow.sd, mouth.sd) / 2))
+    left = {region: share.value for region, share in function.items()}
     matrix = {pair: value for pair, (value, _) in unasked.get(side, {}).items()}
     return Measures(
-        subject, visit, tuple(rows), side, source, function, matrix, seen.movements, notes, seen, identity=seen.identity
+        subject, visit, tuple(rows), side, source, left, matrix, seen.movements, notes, seen, identity=seen.identity
     )
 
 
+_NEEDED = "needs brow raise and smile"
 #: Measures that take the other side for a healthy one.
 _SIDED = ("function", "overaction", "synkinesis", "severity")
 
@@ -273,70 +277,62 @@ def _unasked(shares: Unasked) -> float:
     return found[-2] if len(found) > 1 else 0.0
 
 
-def _ratio_rows(rows: Iterable[Measure], side: str) -> list[Measure]:
-    values = {(r.measure, r.expression, r.side): (r.value, r.region) for r in rows}
-    out = []
-    for name, where in RATIOS.items():
-        for expression in where:
-            if (name, expression, "left") in values:
-                left, region = values[name, expression, "left"]
-                right = values[name, expression, "right"][0]
-                least = 0.1 if name == "closure" else LEAST_FOR_RATIO
-                value, status = ratio(left, right, side, least)
-                out.append(row(f"{name}_ratio", expression, region, "both", value, status))
-    return out
-
-
-def ratio(left: float, right: float, affected: str, least: float = LEAST_FOR_RATIO) -> tuple[float, str]:
-    """Affected / healthy, or smaller / larger when neither is affected, and why it is NaN. `least` of the divisor."""
-    if affected == "both":
-        return math.nan, BILATERAL
-    if not math.isfinite(left + right):
-        return math.nan, "a side was not seen in the scan"
-    if affected in SIDES:
-        above, below = (left, right) if affected == "left" else (right, left)
-    else:
-        above, below = min(left, right), max(left, right)
-    if below < least:
-        return math.nan, f"the side divided by shows {below:.2f}; {least:g} are needed"
-    return above / below, ""
-
-
 def _reason(side: str, otherwise: str) -> str:
     return BILATERAL if side == "both" else otherwise
 
 
-def _shares(pair: Pair, side: str) -> float:
+def _asked_shares(
+    found: Mapping[tuple[str, str], Pair], rows: Iterable[Measure], side: str
+) -> dict[tuple[str, str], Ratio]:
+    """(expression, functional region) -> share of the healthy side's movement, where it is asked for. An eye moves by
+    closing. Where no side is affected it is that of the side that moves less over all: smaller / larger of every region
+    by itself would make everybody a little ill."""
     if side == "both":
-        return math.nan
-    if side in SIDES:
-        return pair.share(side)
-    smaller, larger = sorted(pair.amplitudes())
-    return smaller / larger if larger >= LEAST_FOR_RATIO else math.nan
+        return {}
+    affected = side if side in SIDES else weaker_side(found)[0]
+    affected = affected if affected in SIDES else SIDES[0]
+    out = {}
+    for (e, region), pair in found.items():
+        if region in ASKED[e] and region != "eye":
+            share = pair.share(affected)
+            why = "" if math.isfinite(share.value) else "the side compared with moves less than 1 mm"
+            out[e, region] = Ratio(share.value, share.sd, why)
+    closing = [r for r in rows if r.measure == "closure_ratio"]
+    return out | {
+        (r.expression, "eye"): Ratio(r.value, r.uncertainty, "" if r.status == "ok" else r.status) for r in closing
+    }
 
 
-def _function(region: str, found: Mapping[tuple[str, str], Pair], rows: Iterable[Measure], side: str) -> float:
-    """Share of the healthy side's movement of a functional region, 0..1, over the expressions that show it."""
-    if region == "eye":
-        values = [r.value for r in rows if r.measure == "closure_ratio"]
-    else:
-        values = [_shares(found[e, region], side) for e in FULL[region] if (e, region) in found]
-    values = [v for v in values if math.isfinite(v)]
-    return float(np.clip(np.mean(values), 0, 1)) if values else math.nan
+def _function(region: str, shares: Mapping[tuple[str, str], Ratio]) -> Ratio:
+    """The mean over the expressions that show a region's movement. Their errors are alike: they share the rest scan."""
+    known = [shares[e, region] for e in FULL[region] if (e, region) in shares]
+    known = [s for s in known if math.isfinite(s.value)]
+    if not known:
+        return Ratio(math.nan)
+    return Ratio(float(np.mean([s.value for s in known])), float(np.mean([s.sd for s in known])))
 
 
-def _function_rows(found: Mapping[tuple[str, str], Pair], function: Mapping[str, float], side: str) -> list[Measure]:
+def _function_rows(
+    found: Mapping[tuple[str, str], Pair],
+    shares: Mapping[tuple[str, str], Ratio],
+    function: Mapping[str, Ratio],
+    side: str,
+) -> list[Measure]:
     out = []
+    if side in SIDES:
+        out += [_share_row(e, region, share, share.why) for (e, region), share in shares.items()]
     for (expression, region), pair in found.items():
         if region in ASKED[expression]:
-            still = "the side compared with moves less than 1 mm"
-            if side in SIDES:
-                out.append(row("function", expression, region, "both", pair.share(side), still))
             smaller, larger = sorted(pair.amplitudes())
             value = smaller / larger if larger >= LEAST_FOR_RATIO else math.nan
+            still = "the side compared with moves less than 1 mm"
             out.append(row("symmetry", expression, region, "both", value, still))
-    for region, value in function.items():
+    for region, share in function.items():
         asked = " or ".join(FULL[region])
-        needed = _reason(side, f"needs a movement of the healthy side in {asked}")
-        out.append(row("function", "all", region, "both", value, needed))
+        out.append(_share_row("all", region, share, _reason(side, f"needs a movement of the healthy side in {asked}")))
     return out
+
+
+def _share_row(expression: str, region: str, share: Ratio, why: str) -> Measure:
+    one = row("function", expression, region, "both", share.value, why)
+    return replace(one, uncertainty=share.sd if math.isfinite(share.value) else math.nan)

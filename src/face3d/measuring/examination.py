@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from face3d.measuring.corrections import CLOSING, anchored, lid_points, lids, re
 from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures, measure_movements
 from face3d.measuring.protocol import ASKED
+from face3d.measuring.shares import noise_floors
 from face3d.measuring.smile_thirds import SMILES, third_rows
 from face3d.reference.repeatability import load_repeatability
 from face3d.scan import Floats
@@ -70,13 +72,14 @@ def measure_fits(
         asked[expression] = restored(moved, anatomy)
         tips = tip_points(asked[expression], at_rest, anatomy)
         known[expression] = {**tips, **known.get(expression, {})}
-    m = measure_movements(rest, asked, anatomy, affected_side, subject, visit, notes, known)
+    m = measure_movements(rest, asked, anatomy, affected_side, subject, visit, notes, known, floors=noise_floors())
     rows = [*m.rows, *(r for e in SMILES if e in asked for r in third_rows(asked[e], rest, anatomy))]
     return replace(m, rows=tuple(_with_uncertainty(r) for r in rows))
 
 
 def _with_uncertainty(row: Measure) -> Measure:
     known = load_repeatability().get((row.measure, row.expression, row.region))
-    if known is None or row.status != "ok":
+    # Shares say by themselves how sure they are, of this very movement.
+    if known is None or row.status != "ok" or math.isfinite(row.uncertainty):
         return row
     return replace(row, uncertainty=known.sem if known.error is None else known.error)

@@ -12,6 +12,7 @@ from face3d.geometry.mirror import reflect
 from face3d.geometry.rigid import align
 from face3d.landmarks import SIDES, code_of, other_side
 from face3d.measuring.definitions import Measure, row
+from face3d.measuring.shares import Floor, without_noise
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
 from face3d.template.movement import Movement
@@ -108,19 +109,31 @@ def weighted_mean(values: Floats, weight: Floats, least: float = 0.5) -> float:
     return float(values[seen] @ weight[seen] / weight[seen].sum())
 
 
+def landmark_shifts(
+    moved: Movement,
+    at_rest: Mapping[str, Floats],
+    anatomy: Anatomy,
+    known: Mapping[str, Floats] | None = None,
+) -> dict[str, Floats]:
+    """name -> (3,) mm: how the landmarks moved from `at_rest`; `known` landmarks as in `rest_rows`, in the rest's
+    frame."""
+    shift = anatomy.landmark_points(moved.displacement)
+    return shift | {name: point - at_rest[name] for name, point in (known or {}).items()}
+
+
 def movement_rows(
     moved: Movement,
     rest: Floats,
     anatomy: Anatomy,
-    known_at_rest: Mapping[str, Floats] | None = None,
-    known: Mapping[str, Floats] | None = None,
+    at_rest: Mapping[str, Floats],
+    shift: Mapping[str, Floats],
+    floors: Mapping[str, Floor],
 ) -> Iterator[Measure]:
-    """Measures of one expression, each side for itself; `known` landmarks as in `rest_rows`, in the rest's frame."""
+    """Measures of one expression, each side for itself; landmarks `at_rest` and their `shift` as in `landmark_shifts`.
+    Lengths are what is left of them without what a still face shows (`floors`)."""
     e = moved.expression
     d = moved.displacement
-    at_rest = {**anatomy.landmark_points(rest), **(known_at_rest or {})}
-    marks = {**{k: at_rest[k] + v for k, v in anatomy.landmark_points(d).items()}, **(known or {})}
-    shift = {name: marks[name] - at_rest[name] for name in marks}
+    marks = {name: at_rest[name] + way for name, way in shift.items()}
     length = np.linalg.norm(d, axis=1)
     for side in SIDES:
         out, corner = _outward(side), shift[f"ch_{side}"]
@@ -133,7 +146,7 @@ def movement_rows(
         else:
             yield row("fissure_height", e, "eye", side, fissure(marks, at_rest, side))
         path = float(np.linalg.norm(corner))
-        yield row("commissure_excursion", e, "mouth", side, path)
+        yield row("commissure_excursion", e, "mouth", side, without_noise(path, floors.get("ch")))
         if e in ("closed_smile", "open_smile", "snarl", "lip_pucker", "lower_lip_depression"):
             short = f"moved {path:.1f} mm; a direction needs {LEAST_FOR_ANGLE:g} mm"
             enough = path >= LEAST_FOR_ANGLE
@@ -144,14 +157,16 @@ def movement_rows(
             yield row("commissure_angle_horizontal", e, "mouth", side, level, status)
         if e in ("closed_smile", "open_smile", "snarl"):
             weight = anatomy.regions.get(f"nasolabial_{side}", np.zeros(len(d)))
-            yield row("nasolabial_displacement", e, "nasolabial", side, weighted_mean(length, weight))
+            mean = without_noise(weighted_mean(length, weight), floors.get("nasolabial"))
+            yield row("nasolabial_displacement", e, "nasolabial", side, mean)
         if e == "snarl":
             yield row("alar_lift", e, "nose", side, shift[f"al_{side}"][1])
-            yield row("nasal_base", e, "nose", side, float(np.linalg.norm(shift[f"ac_{side}"])))
+            base = without_noise(float(np.linalg.norm(shift[f"ac_{side}"])), floors.get("ac"))
+            yield row("nasal_base", e, "nose", side, base)
         if e == "lip_pucker":
             yield row("pucker", e, "mouth", side, -out * corner[0])
         if e in ("lower_lip_depression", "open_smile"):
-            yield row("lip_depression", e, "lower_lip", side, weighted_mean(-d[:, 1], _half_lip(anatomy, side)))
+            yield row("lip_depression", e, "lower_lip", side, weighted_mean(-d[:, 1], half_lip(anatomy, side)))
         if e == "cheek_puff":
             outward = (d * vertex_normals(rest, anatomy.faces)).sum(axis=1)
             weight = anatomy.regions.get(f"cheek_{side}", np.zeros(len(d)))
@@ -159,7 +174,8 @@ def movement_rows(
         for region, weight in anatomy.regions.items():
             if region.endswith(f"_{side}"):
                 value = math.sqrt(m) if (m := weighted_mean(length**2, weight)) >= 0 else math.nan
-                yield row("displacement", e, region.removesuffix(f"_{side}"), side, value)
+                name = region.removesuffix(f"_{side}")
+                yield row("displacement", e, name, side, without_noise(value, floors.get(name)))
 
 
 #: expression -> point of the lips' midline that an unopposed healthy side pulls over
@@ -176,7 +192,12 @@ def overaction_row(moved: Movement, anatomy: Anatomy, healthy: str) -> Measure |
     return row("overaction", e, "mouth", healthy, _outward(healthy) * middle[0])
 
 
-def _half_lip(anatomy: Anatomy, side: str) -> Floats:
-    """The lateral part of a half of the lower lip: its middle is moved by both sides."""
+def weighted_vector(values: Floats, weight: Floats, least: float = 0.5) -> Floats:
+    """`weighted_mean` of vectors (N, 3): (3,)."""
+    return np.array([weighted_mean(values[:, k], weight, least) for k in range(3)])
+
+
+def half_lip(anatomy: Anatomy, side: str) -> Floats:
+    """(N,) The lateral part of a half of the lower lip: its middle is moved by both sides."""
     weight = anatomy.regions.get(f"lower_lip_{side}", np.zeros(len(anatomy.vertices)))
     return weight * np.clip((_outward(side) * anatomy.vertices[:, 0] - 5) / 5, 0, 1)

@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from face3d.landmarks import SIDES
-from face3d.measuring.exam_measures import BILATERAL, Measures
+from face3d.measuring.exam_measures import Measures
+from face3d.measuring.ratios import BILATERAL
 from face3d.reference.scales import (
     FNGS2,
     SUNNYBROOK_MOVEMENTS,
@@ -94,8 +95,12 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
     worst = max((v for (_, r), v in m.synkinesis.items() if r in _UNASKED and math.isfinite(v)), default=0.0)
     grade = points = regional = None
     brow, mouth, eye = function["brow"], function["mouth"], function["eye"]
+    bands = HouseBands(*rule["house_brackmann_bands"])
+    unsure = (
+        {} if healthy else {r.region: r.uncertainty for r in m.rows if (r.measure, r.expression) == ("function", "all")}
+    )
     if math.isfinite(brow + mouth):
-        grade = house_brackmann_from_movement(max(brow, 0), max(mouth, 0), HouseBands(*rule["house_brackmann_bands"]))
+        grade = _house(brow, mouth, math.hypot(*(_known(unsure.get(r)) for r in ("brow", "mouth"))) / 2, bands)
         points = house_points(max(brow, 0), max(mouth, 0))
     else:
         missing.append("House-Brackmann: needs brow raise and smile")
@@ -108,7 +113,10 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
             missing.append("House-Brackmann by signs: mouth corners were not seen at rest")
         else:
             asymmetric = droop >= rule["rest_asymmetric_mm"]
-            regional = house_brackmann_signs(brow, eye, mouth, asymmetric, max(worst, 0)).grade
+            # Movement that cannot be told from none is none.
+            parts = {"brow": brow, "eye": eye, "mouth": mouth}
+            seen = {r: 0.0 if v <= _known(unsure.get(r)) else v for r, v in parts.items()}
+            regional = house_brackmann_signs(**seen, rest_asymmetric=asymmetric, synkinesis=max(worst, 0)).grade
     sunnybrook = _sunnybrook(m, rule, healthy, missing)
     fngs = None
     parts = [function[r] for r in ("brow", "eye", "midface", "mouth")]
@@ -120,6 +128,20 @@ def estimate_scales(m: Measures, cuts: Mapping[str, Mapping[str, Any]] | None = 
         items = [fngs_item(max(p, 0), tuple(rule["fngs_cuts"])) for p in parts]
         fngs = FNGS2(*items, secondary=synkinesis_item(max(worst, 0), tuple(rule["synkinesis_cuts"])))
     return Estimates(grade, points, regional, sunnybrook, fngs, _eface(m, function), m.affected_side, tuple(missing))
+
+
+def _known(uncertainty: float | None) -> float:
+    return uncertainty if uncertainty is not None and math.isfinite(uncertainty) else 0.0
+
+
+def _house(brow: float, mouth: float, unsure: float, bands: HouseBands) -> int:
+    """House's rule on shares that are known to `unsure` (SD of their mean). The scale's ratios are 0..1: what errors
+    carry beyond is cut off here, below 0 after averaging, for a dead brow read at -0.05 and a mouth at 0.05 are no
+    movement. VI is what cannot be told from none: within one SD where that is more than the rule's own tolerance."""
+    share = max((min(brow, 1.0) + min(mouth, 1.0)) / 2, 0.0)
+    return house_brackmann_from_movement(
+        share, share, replace(bands, severe=min(max(bands.severe, unsure), bands.moderately_severe))
+    )
 
 
 def _rest(m: Measures, region: str) -> float:

@@ -16,14 +16,15 @@ import numpy as np
 
 from face3d.landmarks import SIDES, other_side
 from face3d.measuring.protocol import FULL, FUNCTIONAL, LEAST_MOVEMENT
+from face3d.measuring.shares import EXACT, Floor, Share, passive_patterns, share_of
 from face3d.scan import Floats, Ints
 from face3d.template.anatomy import Anatomy
 from face3d.template.movement import Movement
 from face3d.values import Value
 
-#: Skin this near the midline (mm) is dragged along by the other side and tells of neither; fades in over the same
-#: width.
-MIDLINE_BAND = 5.0
+#: Skin this near the midline (mm) is dragged along by the other side and tells of neither; fades in over `FADE_MM`. The
+#: middle of the lower lip is moved by both depressors, and hangs on them further out.
+MIDLINE_BAND, LOWER_LIP_BAND, FADE_MM = 5.0, 10.0, 5.0
 #: Movement lost on the other side from which on a given side, or "none", is contradicted: over all regions, and
 #: whichever one of them is left out, for a single fit may fail. In exact simulated movement none of 660 right sides is
 #: (healthy; II to VI, and these after reanimation), and of wrong ones 63 % of II, all of III to VI; "none" is for no
@@ -41,13 +42,15 @@ LEAST_COVERAGE = 0.5
 class Pair(Value):
     """The movement of one functional region in one expression: `left` and `right` (n, 3) mm, the right one mirrored,
     over the same n places: `index` (n,) their vertices on the left, ascending, `weight` (n,) summing to 1. `coverage`
-    share of the region that both sides show."""
+    share of the region that both sides show. `patterns` (K, n, 3) of passive movement there, `floor` of noise."""
 
     left: Floats
     right: Floats
     weight: Floats
     coverage: float
     index: Ints
+    patterns: Floats
+    floor: Floor = EXACT
 
     def at(self, places: Ints) -> Pair:
         """The same over some of its places: their rows."""
@@ -58,6 +61,8 @@ class Pair(Value):
             self.weight[places] / share,
             self.coverage * share,
             self.index[places],
+            self.patterns[:, places],
+            self.floor,
         )
 
     def side(self, name: str) -> Floats:
@@ -68,14 +73,14 @@ class Pair(Value):
         """Root mean square movement of a side, mm."""
         return float(np.sqrt(self.weight @ (self.side(name) ** 2).sum(axis=1)))
 
-    def share(self, affected: str) -> float:
-        """The affected side's movement along the healthy side's, as a share of it. NaN when the healthy side lies
-        still.
+    def share(self, affected: str) -> Share:
+        """What the affected side still does by itself of the healthy side's movement: see `measuring.shares`. NaN when
+        the healthy side lies still.
         """
         a, h = (self.left, self.right) if affected == "left" else (self.right, self.left)
         if self.rms(other_side(affected)) < LEAST_MOVEMENT:
-            return float("nan")
-        return weighted_dot(a, h, self.weight) / weighted_dot(h, h, self.weight)
+            return Share(float("nan"), float("nan"), np.zeros(len(self.patterns)))
+        return share_of(a, h, self.weight, self.patterns, self.floor)
 
     def amplitudes(self) -> tuple[float, float]:
         """Left and right movement along their common direction, mm RMS."""
@@ -104,15 +109,17 @@ def in_common(a: Pair, b: Pair) -> tuple[Pair, Pair] | None:
 def left_places(anatomy: Anatomy, region: str) -> tuple[Ints, Floats]:
     """Vertices of a functional region's left side and their weights; none where the mesh lacks the region."""
     weight = np.zeros(len(anatomy.vertices))
-    for name in FUNCTIONAL[region]:
+    for name in FUNCTIONAL.get(region, (region,)):
         weight += anatomy.regions.get(f"{name}_left", 0.0)
-    weight = weight * np.clip((anatomy.vertices[:, 0] - MIDLINE_BAND) / MIDLINE_BAND, 0, 1)
+    band = LOWER_LIP_BAND if region == "lower_lip" else MIDLINE_BAND
+    weight = weight * np.clip((anatomy.vertices[:, 0] - band) / FADE_MM, 0, 1)
     index = np.flatnonzero(weight > 0.01)
     return index, weight[index]
 
 
-def paired(anatomy: Anatomy, displacement: Floats, region: str) -> Pair | None:
-    """Both sides' movement of a functional region; None when the mesh lacks the region or under half of it was seen."""
+def paired(anatomy: Anatomy, displacement: Floats, region: str, floor: Floor = EXACT) -> Pair | None:
+    """Both sides' movement of a functional region, of noise `floor`; None when the mesh lacks the region or under half
+    of it was seen."""
     index, w = left_places(anatomy, region)
     if not len(index):
         return None
@@ -121,15 +128,18 @@ def paired(anatomy: Anatomy, displacement: Floats, region: str) -> Pair | None:
     coverage = float(w[seen].sum() / w.sum())
     if coverage < LEAST_COVERAGE:
         return None
-    return Pair(left[seen], right[seen], w[seen] / w[seen].sum(), coverage, index[seen])
+    patterns = passive_patterns(anatomy, region, anatomy.vertices[index[seen]])
+    return Pair(left[seen], right[seen], w[seen] / w[seen].sum(), coverage, index[seen], patterns, floor)
 
 
-def pairs(anatomy: Anatomy, movements: Mapping[str, Movement]) -> dict[tuple[str, str], Pair]:
-    """(expression, functional region) -> `Pair`, for all that could be seen."""
+def pairs(
+    anatomy: Anatomy, movements: Mapping[str, Movement], floors: Mapping[str, Floor]
+) -> dict[tuple[str, str], Pair]:
+    """(expression, functional region) -> `Pair`, for all that could be seen; `floors` of those that have one."""
     found = {}
     for expression, moved in movements.items():
         for region in FUNCTIONAL:
-            pair = paired(anatomy, moved.displacement, region)
+            pair = paired(anatomy, moved.displacement, region, floors.get(region, EXACT))
             if pair is not None:
                 found[expression, region] = pair
     return found

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from face3d.landmarks import other_side
+from face3d.landmarks import SIDES, other_side
 from face3d.measuring.protocol import ASKED, FULL, LEAST_MOVEMENT
+from face3d.measuring.ratios import closure_ratio
 from face3d.measuring.sides import Pair, in_common, weighted_dot
 
 #: A healthy eye that closes by less than this share shows no closure to compare with.
@@ -36,21 +37,21 @@ def synkinesis(
     """
     recorded, there = tuple(expressions), tuple(regions)
     matrix = {
-        (e, region): _of_skin(found, e, region, affected)
+        (e, region): _of_skin(found, e, region, affected, _kept(found, e, affected, closing))
         for e in recorded
         for region in there
         if region not in ASKED[e] and region != "eye"
     }
     # Raised brows open the eyes, by more on the side that raises them more: nothing has regrown there.
     return matrix | {
-        (e, "eye"): _of_eye(found, e, affected, closing)
+        (e, "eye"): _of_eye(e, affected, closing, _kept(found, e, affected, closing))
         for e in recorded
         if "eye" in there and "eye" not in ASKED[e] and e != "brow_raise"
     }
 
 
-def _of_skin(found: Found, expression: str, region: str, affected: str) -> tuple[float, str]:
-    healthy, kept = other_side(affected), _kept(found, expression, affected)
+def _of_skin(found: Found, expression: str, region: str, affected: str, kept: float) -> tuple[float, str]:
+    healthy = other_side(affected)
     if (expression, region) not in found:
         return math.nan, "under half of the region was seen on both sides"
     if math.isnan(kept):
@@ -68,10 +69,8 @@ def _of_skin(found: Found, expression: str, region: str, affected: str) -> tuple
     return weighted_dot(extra, whole, own.weight) / weighted_dot(whole, whole, own.weight), ""
 
 
-def _of_eye(
-    found: Found, expression: str, affected: str, closing: Mapping[tuple[str, str], float]
-) -> tuple[float, str]:
-    healthy, kept = other_side(affected), _kept(found, expression, affected)
+def _of_eye(expression: str, affected: str, closing: Mapping[tuple[str, str], float], kept: float) -> tuple[float, str]:
+    healthy = other_side(affected)
     if (expression, affected) not in closing:
         return math.nan, "the lids were not seen on both sides"
     if math.isnan(kept):
@@ -87,11 +86,17 @@ def _company_unknown(expression: str) -> str:
     return f"under half of what was asked for, {ASKED[expression][0]}, was seen on both sides: its company is unknown"
 
 
-def _kept(found: Found, expression: str, affected: str) -> float:
+def _kept(found: Found, expression: str, affected: str, closing: Mapping[tuple[str, str], float]) -> float:
     """What the affected side still does of what was asked, 0..1; all where the healthy side does none of it; NaN where
-    it was not seen."""
+    it was not seen. Of eyes it is what their muscle closes."""
     lead = found.get((expression, ASKED[expression][0]))
     if lead is None:
         return math.nan
-    kept = lead.share(affected)
+    if ASKED[expression][0] == "eye":
+        shares = {s: closing.get((expression, s), math.nan) for s in SIDES}
+        kept = closure_ratio(shares, affected, 0.0).value
+        if math.isnan(sum(shares.values())):
+            return math.nan
+    else:
+        kept = lead.share(affected).value
     return float(np.clip(kept, 0, 1)) if math.isfinite(kept) else 1.0

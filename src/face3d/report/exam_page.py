@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from face3d.exam import EXPRESSIONS
 from face3d.geometry.colors import hex_of
-from face3d.measuring.exam_measures import BILATERAL
+from face3d.measuring.ratios import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN, Sunnybrook
 from face3d.report.exam_result import ExamResult, MeasurePart

@@ -93,9 +93,14 @@ class ExamResult(Part):
     affected_side: Literal["left", "right", "both", "none"]
     affected_side_source: Literal["given", "measured"]
     affected_side_contradiction: str = Field("", description="what was measured clearly against a given side; or empty")
-    ratios: str = "affected / healthy side; smaller / larger where no side is affected; null where both are"
-    region_function: dict[str, Number] = Field(description="share of the healthy side's movement, 0..1")
-    severity: Number = Field(description="1 - mean of brow and mouth function")
+    ratios: str = (
+        "affected / healthy side along the healthy side's mirrored path, without what is passive: 0 dead, 1 healthy, "
+        "errors to either side; smaller / larger where no side is affected; null where both are"
+    )
+    region_function: dict[str, Number] = Field(
+        description="share of the healthy side's movement made by the affected side itself: 0 dead, 1 healthy, not cut"
+    )
+    severity: Number = Field(description="1 - mean of brow and mouth function: 0 healthy, 1 nothing left, not cut")
     expressions: dict[str, ExpressionPart]
     estimates: EstimatesPart
     clinician: dict[str, Any] | None = Field(description="what a clinician entered, beside the estimates")

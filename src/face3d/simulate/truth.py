@@ -91,7 +91,8 @@ def truth_of(patient: Patient) -> Truth:
     faces = {name: patient.vertices(name) for name in names}
     found = true_measures(patient.model, patient.vertices("rest"), faces, patient.side)
     healthy = patient.side not in SIDES
-    function = {r: 1.0 if healthy else found.region_function[r] for r in REGIONS}
+    # Of what is true of somebody, as of what graders say, function is 0..1; what is measured is not cut off.
+    function = {r: 1.0 if healthy else float(np.clip(found.region_function[r], 0, 1)) for r in REGIONS}
     return Truth(
         side=patient.side,
         state=patient.state,
@@ -113,7 +114,7 @@ def movement_function(patient: Patient, regions: Iterable[str]) -> dict[str, flo
         for name in FULL[region]:
             moved[name] = moved.get(name) or true_movement(patient, name, rest)
             pair = paired(patient.model, moved[name].displacement, region)
-            shares.append(pair.share(patient.side) if pair is not None and patient.side in SIDES else 1.0)
+            shares.append(pair.share(patient.side).value if pair is not None and patient.side in SIDES else 1.0)
         out[region] = float(np.clip(np.mean(shares), 0, 1))
     return out
 
