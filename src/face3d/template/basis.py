@@ -20,10 +20,10 @@ WHOLE_SD = 0.05
 SHARED_SD, SHARED_LENGTH = 1.0, 20.0
 DIFFERING_SD, DIFFERING_LENGTH = 0.35, 40.0
 #: Modes of each parity for the shared and the differing part, and how many of them the coarse steps have.
-SHARED_MODES, DIFFERING_MODES, COARSE_MODES = 160, 140, 40
+SHARED_MODES, DIFFERING_MODES, COARSE_MODES = 110, 90, 40
 #: mm: spacing of the template vertices that are compared with the scan in coarse and in fine steps, and of those that
 #: carry the sparse prior.
-COARSE_SPACING, SPACING, NODES = 6.0, 4.0, 9.0
+COARSE_SPACING, SPACING, NODES = 8.0, 4.0, 9.0
 #: Parts of the face that slide over smooth bone and leave little trace in the surface: the sparse prior on differences
 #: between the sides is this much weaker there.
 SLIDING, SLIDING_SHARE = ("forehead", "brow", "upper_lid"), 0.3

@@ -32,7 +32,7 @@ DISTANCE_SD = (2.0, 0.25)
 #: Beyond so many SD landmarks are believed less, in the first coarse and from the last coarse step on.
 MARK_KERNELS = (12.0, 3.0)
 #: Steps on landmarks alone, coarse ones (few smooth modes of the remainder) and fine ones.
-MARK_STEPS, COARSE_STEPS, FINE_STEPS = 3, 6, 5
+MARK_STEPS, COARSE_STEPS, FINE_STEPS = 3, 6, 4
 #: The sparse prior on fields d (mm) weighs d^2 / (scale |d|^(2 - SPARSE_POWER)), where 1 would be the L1 norm; below 0
 #: small ones are held and large ones are free. The corner of |d| at 0 shrinks from the first number to the second (mm)
 #: over the steps, so that nothing is held before it had a chance to move. Scales of what differs between the sides,
