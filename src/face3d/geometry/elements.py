@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import KDTree
 
-from face3d.geometry.mesh import scan_normals
+from face3d.geometry.mesh import cross, scan_normals
 from face3d.geometry.skin_tone import ToneField, tone_fields, vertex_tone
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.values import Value, locked
@@ -93,14 +93,6 @@ def _coherent(total: Floats, point: Floats, normal: Floats, size: float) -> Patc
     keep = (total > 0) & (length > LEAST_COHERENCE * total)
     points = point[keep] / total[keep, None]
     return Patches(points, normal[keep] / length[keep, None], total[keep], size, _gap(points, size))
-
-
-def cross(u: Floats, v: Floats) -> Floats:
-    """Cross products of rows (N, 3): numpy's own takes four times as long."""
-    out = np.empty(np.broadcast_shapes(u.shape, v.shape))
-    for k, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
-        out[..., k] = u[..., i] * v[..., j] - u[..., j] * v[..., i]
-    return out
 
 
 def _of_points(vertices: Floats, size: float) -> Patches:
