@@ -27,10 +27,15 @@ def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
 
 def doubled_areas(vertices: Floats, faces: Ints) -> Floats:
     """(F, 3) the triangles' normals, as long as twice their area."""
+    return cross(*edges_from_first(vertices, faces))
+
+
+def edges_from_first(vertices: Floats, faces: Ints) -> tuple[Floats, Floats]:
+    """(F, 3) and (F, 3): from each triangle's first corner to its second and to its third."""
     a, b, c = (np.take(vertices, faces[:, k], axis=0) for k in range(3))
     b -= a
     c -= a
-    return cross(b, c)
+    return b, c
 
 
 def cross(u: Floats, v: Floats) -> Floats:

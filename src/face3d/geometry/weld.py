@@ -13,6 +13,7 @@ from face3d.scan import Floats, Ints
 #: Open edges lie on each other within this share of the mean edge around them: a few micrometres on a face scan. That
 #: is rounding (six digits, single precision); between lips or lids that a scanner told apart lie tenths of millimetres.
 TOLERANCE = 4e-3
+_CHUNK = 600_000  # triangles at once
 
 
 def welded(vertices: Floats, faces: Ints) -> Ints:
@@ -69,9 +70,13 @@ def unpaired(faces: Ints, count: int) -> NDArray[np.bool_]:
     """
     # The neighbours that triangles go on to from a vertex are those that they come from: so sums of their numbers are
     # equal, and, of numbers of no meaning below 2^48 (exact in double precision), almost never by chance.
-    number = np.random.default_rng(0).integers(0, 2**48, count).astype(np.float64)[faces]
-    apart = number[:, [1, 2, 0]] - number[:, [2, 0, 1]]
-    return np.asarray(np.bincount(faces.ravel(), apart.ravel(), count) != 0)
+    number = np.random.default_rng(0).integers(0, 2**48, count).astype(np.float64)
+    total = np.zeros(count)
+    for first in range(0, len(faces), _CHUNK):
+        part = faces[first : first + _CHUNK]
+        near = np.take(number, part)
+        total += np.bincount(part.ravel(), (near[:, [1, 2, 0]] - near[:, [2, 0, 1]]).ravel(), count)
+    return np.asarray(total != 0)
 
 
 def touching(faces: Ints, vertices: NDArray[np.bool_]) -> NDArray[np.bool_]:
