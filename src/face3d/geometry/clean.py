@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +14,7 @@ from scipy.spatial import KDTree
 from face3d.errors import ScanError
 from face3d.geometry.inner_skin import inner_skin
 from face3d.geometry.mesh import at_corners, cross, edges_from_first, lengths
+from face3d.geometry.thin import Thinned, thinned
 from face3d.geometry.weld import first_of_equal, touching, welded
 from face3d.geometry.winding import CLEAR, against, outward
 from face3d.scan import FaceScan, Floats, Ints, missing_note
@@ -58,6 +60,11 @@ class Cleaned(Value):
     def __post_init__(self) -> None:
         object.__setattr__(self, "kept", locked(self.kept, np.int64))
         object.__setattr__(self, "source", locked(self.source, np.int64))
+
+    @cached_property
+    def thin(self) -> Thinned:
+        """The scan as it is looked at and superimposed: with fewer vertices where it has very many."""
+        return thinned(self.scan)
 
     def spread(self, values: ArrayLike) -> Floats:
         """Values (V', ...) at the cleaned vertices as (V, ...) at the input's, NaN where a vertex was dropped."""

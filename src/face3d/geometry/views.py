@@ -15,7 +15,7 @@ from scipy import ndimage
 from face3d.errors import ScanError
 from face3d.geometry.mesh import vertex_normals
 from face3d.geometry.rays import RayScene
-from face3d.scan import Floats, Ints
+from face3d.scan import Floats
 from face3d.values import Value, locked
 
 

@@ -106,16 +106,16 @@ class Detection(Value):
         return head_frame(self.landmarks, self.confidence)
 
 
-def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detection:
+def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None, surface: Surface | None = None) -> Detection:
     """The landmarks of one face scan, whatever its pose, textured or not; a point cloud is meshed for this.
 
     Landmarks that the scan already carries are kept exactly, with confidence 1; `LandmarkError` when they cannot be
     right (`landmarking.given`). Raises `NoFaceError` when no face is found; a picture of all views tried is then
-    written to `debug_picture`, where that is given.
+    written to `debug_picture`, where that is given. `surface`: what to look at, where it was made before.
     """
     notes: list[str] = []
     odd: list[Floats] = []
-    surface = surface_of(scan, notes)
+    surface = surface_of(scan, notes) if surface is None else surface
     with Detector() as detector:
         surface, to_head, blur = _face_of(scan, detector, surface, odd, notes)
         by_hand = to_head is None and sum(k in NAMES for k in scan.landmarks) >= 4

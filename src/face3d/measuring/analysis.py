@@ -186,13 +186,13 @@ def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
     fit = quality = None
     unfitted = []
     try:
-        fit = fit_template(cleaned.scan, landmarks, found.confidence, found.dense).in_frame(rough)
+        fit = fit_template(cleaned.thin.scan, landmarks, found.confidence, found.dense).in_frame(rough)
         quality = fit_quality(fit)
     except RegistrationError as error:
         unfitted = [f"no asymmetry through correspondence: {error}"]
     middle = midplane(laid, fit if quality is not None and quality.light != "red" else None)
     head = refined_frame(found.frame, landmarks, middle.plane.normal, middle.plane.point)
-    surface = mirror_distance(cleaned.scan, middle.plane).spread(cleaned.source)
+    surface = mirror_distance(cleaned.scan, middle.plane, thin=cleaned.thin).spread(cleaned.source)
     area = np.zeros(len(scan.vertices))
     area[cleaned.kept] = vertex_areas(cleaned.scan)
     regions = landmark_regions(
