@@ -13,7 +13,7 @@ from scipy.spatial import KDTree
 
 from face3d.errors import ScanError
 from face3d.geometry.inner_skin import inner_skin
-from face3d.geometry.mesh import at_corners, cross, edges_from_first, lengths
+from face3d.geometry.mesh import at_corners, cross, edges_from_first, lengths, scan_normals
 from face3d.geometry.thin import Thinned, thinned
 from face3d.geometry.weld import first_of_equal, touching, welded
 from face3d.geometry.winding import CLEAR, against, outward
@@ -65,6 +65,12 @@ class Cleaned(Value):
     def thin(self) -> Thinned:
         """The scan as it is looked at and superimposed: with fewer vertices where it has very many."""
         return thinned(self.scan)
+
+    @cached_property
+    def normals(self) -> Floats:
+        """(V', 3) unit, outward; of a scan that is thinned, those of its cells."""
+        normals = scan_normals(self.thin.scan)
+        return normals if self.thin.of is None else normals[self.thin.of]
 
     def spread(self, values: ArrayLike) -> Floats:
         """Values (V', ...) at the cleaned vertices as (V, ...) at the input's, NaN where a vertex was dropped."""

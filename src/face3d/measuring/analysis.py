@@ -200,7 +200,7 @@ def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
     )
     through = None
     if fit is not None and quality is not None:
-        through = correspond(cleaned.scan, fit.in_frame(head), quality).spread(cleaned.source)
+        through = correspond(cleaned.scan, fit.in_frame(head), quality, cleaned.normals).spread(cleaned.source)
         if through.quality.light != "green":
             unfitted = [f"template fit, {through.quality.light}: {'; '.join(through.quality.reasons)}"]
     doubt = [middle.doubt] if middle.doubt else []
