@@ -155,7 +155,8 @@ class Surface:
 
 def _known(field: Floats) -> NDArray[np.bool_]:
     """(H, W): where every channel of a picture has a value."""
-    return np.asarray(np.isfinite(field if field.ndim == 2 else field.sum(axis=-1)), np.bool_)
+    channels = (field,) if field.ndim == 2 else np.moveaxis(field, -1, 0)
+    return np.asarray(np.logical_and.reduce([np.isfinite(channel) for channel in channels]), np.bool_)
 
 
 def _box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
@@ -268,8 +269,9 @@ def shaded(
     """
     lamp = np.asarray(light, np.float64) / np.linalg.norm(light)
     toward = (lamp @ view.axes).astype(seen.normals.dtype)
-    length = np.sqrt(np.einsum("hwd,hwd->hw", seen.normals, seen.normals))
-    lit = np.clip(seen.normals @ toward / np.maximum(length, 1e-12), 0.0, 1.0)
+    normals = seen.normals.reshape(-1, 3)
+    length = np.maximum(np.sqrt(np.einsum("nd,nd->n", normals, normals)), 1e-12)
+    lit = np.clip(normals @ toward / length, 0.0, 1.0).reshape(seen.depth.shape)
     # A little ambient light keeps shadows readable.
     tone = np.where(np.isfinite(seen.depth), np.where(seen.inside, 0.1, 0.12 + 0.88 * np.nan_to_num(lit)), 0.0)
     if colors is None:

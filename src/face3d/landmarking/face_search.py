@@ -17,6 +17,7 @@ from face3d.values import locked
 
 _FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as the detector was trained to see
 _COARSE_PIXELS = 256  # the network inside looks at 256 x 256 of the face's surroundings
+_SETTLING_PIXELS = 192  # filled by the face
 LIGHT = (0.0, 0.5, 1.0)  # from in front and above: the light of photographs; straight on, brows and lids go flat
 _BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
 _NOISY_BLUR_MM = 2.5  # where no face is found: depth cameras make waves as wide as lips
@@ -176,7 +177,7 @@ def settle(
     for _ in range(6):
         if to_head is None or not _is_face(points, to_head):
             return None
-        view = head_view(to_head, 0, 0, _COARSE_PIXELS)
+        view = head_view(to_head, 0, 0, _SETTLING_PIXELS)
         seen = mended(surface.see(view), view)
         picture = shaded(blurred(seen, view, blur_mm), view, LIGHT)
         both = [p for p in (detector.pixels(picture, flipped) for flipped in (False, True)) if p is not None]
