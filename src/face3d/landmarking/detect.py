@@ -30,6 +30,7 @@ from face3d.landmarking.face_search import (
     find_face,
     head_view,
     settle,
+    shows_backs,
     true_size,
 )
 from face3d.landmarking.given import among_themselves, compared, elsewhere
@@ -150,7 +151,7 @@ def _face_of(
     """The surface with its outside outside, and what `find_face` finds on it, by preference at the landmarks given by
     hand."""
     to_head, blur = find_face(detector, surface, odd=odd)
-    if to_head is None:  # wound the wrong way round, its outside looks like an inside
+    if to_head is None and shows_backs(surface):  # wound the wrong way round, its outside looks like an inside
         turned = Surface(surface.vertices, surface.faces[:, ::-1])
         to_head, blur = find_face(detector, turned, odd=odd)
         if to_head is None:
