@@ -91,5 +91,5 @@ def test_open_edges_are_those_of_one_triangle(seed: int):
     third = np.column_stack([faces[:30, :2], np.arange(len(vertices), len(vertices) + 30)])
     faces = np.concatenate([faces, third])
     edges = np.sort(np.stack([faces[:, [1, 2]], faces[:, [2, 0]], faces[:, [0, 1]]], axis=1), axis=2)
-    keys, of, count = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True)
+    _, of, count = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True)
     assert np.array_equal(lonely_edges(faces, len(vertices) + 30), (count == 1)[of].reshape(-1, 3))

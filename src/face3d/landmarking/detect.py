@@ -151,7 +151,10 @@ def _face_of(
     """The surface with its outside outside, and what `find_face` finds on it, by preference at the landmarks given by
     hand."""
     to_head, blur = find_face(detector, surface, odd=odd)
-    if to_head is None and shows_backs(surface):  # wound the wrong way round, its outside looks like an inside
+    if to_head is None:
+        if not shows_backs(surface):
+            return surface, None, blur
+        # Wound the wrong way round, its outside looks like an inside.
         turned = Surface(surface.vertices, surface.faces[:, ::-1])
         to_head, blur = find_face(detector, turned, odd=odd)
         if to_head is None:
