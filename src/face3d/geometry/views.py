@@ -211,7 +211,7 @@ def bridged(field: ArrayLike, sigma: float) -> Floats:
 def mended(seen: Seen, view: View, reach_mm: float = 6.0) -> Seen:
     """The view with small enclosed holes bridged: scanners lose lashes, brows and nostrils, and black draws the eye."""
     unknown = np.isnan(seen.depth)
-    label = np.asarray(ndimage.label(unknown)[0])  # type: ignore[index]
+    label = np.asarray(ndimage.label(unknown)[0], np.int32)  # type: ignore[index]
     enclosed = np.ones(int(label.max()) + 1, bool)
     for border in (label[0], label[-1], label[:, 0], label[:, -1]):
         enclosed[border] = False
