@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from face3d.geometry.mesh import rim_edges
-from face3d.geometry.weld import TOLERANCE, welded
+from face3d.geometry.weld import TOLERANCE, lonely_edges, welded
 from face3d.scan import FaceScan, Floats, Ints
 
 
@@ -78,3 +78,18 @@ def test_differences_that_vanish_when_squared():
 def test_clouds_are_welded_bit_for_bit():
     points = np.array([[0.0, 0, 0], [1e-9, 0, 0], [-0.0, 0, 0]])
     assert welded(points, FaceScan(points).faces).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_open_edges_are_those_of_one_triangle(seed: int):
+    """Holes, triangles wound the wrong way, and edges of three triangles: as counted one by one."""
+    rng = np.random.default_rng(seed)
+    vertices, faces = sheet()
+    faces = faces[rng.random(len(faces)) > 0.1]
+    wrong = rng.random(len(faces)) < 0.1
+    faces[wrong] = faces[wrong, ::-1]
+    third = np.column_stack([faces[:30, :2], np.arange(len(vertices), len(vertices) + 30)])
+    faces = np.concatenate([faces, third])
+    edges = np.sort(np.stack([faces[:, [1, 2]], faces[:, [2, 0]], faces[:, [0, 1]]], axis=1), axis=2)
+    _, of, count = np.unique(edges.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True)
+    assert np.array_equal(lonely_edges(faces, len(vertices) + 30), (count == 1)[of].reshape(-1, 3))

@@ -13,7 +13,7 @@ from face3d.geometry.mirror import mirrored
 from face3d.io import read_scan
 from face3d.landmarking import detect
 from face3d.landmarking import face_landmarker as detector
-from face3d.landmarking.detect import Detection, detect_landmarks
+from face3d.landmarking.detect import Detection, _weighted_median, detect_landmarks
 from face3d.landmarking.face_landmarker import Detector, model_facts
 from face3d.landmarks import NAMES, relabelled
 from face3d.scan import FaceScan
@@ -181,3 +181,10 @@ def test_a_scan_in_another_unit_is_refused_without_a_search(monkeypatch: pytest.
     scan = FaceScan(head.vertices * 0.001, head.faces, name="metres.ply")
     with pytest.raises(LandmarkError, match=r"metres\.ply: no face found.*extent"):
         detect_landmarks(scan)
+
+
+def test_votes_meet_in_their_weighted_middle():
+    votes = np.array([[[1.0], [5.0], [np.nan]], [[3.0], [7.0], [np.nan]], [[100.0], [np.nan], [np.nan]]])
+    weights = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.2, 0.0, 0.0]])
+    middle = _weighted_median(votes, weights)[:, 0]
+    assert middle[0] == pytest.approx(2.2) and middle[1] == pytest.approx(6.0) and np.isnan(middle[2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -12,7 +13,9 @@ from scipy.spatial import KDTree
 
 from face3d.errors import ScanError
 from face3d.geometry.inner_skin import inner_skin
-from face3d.geometry.weld import first_of_equal, welded
+from face3d.geometry.mesh import at_corners, cross, edges_from_first, lengths, scan_normals
+from face3d.geometry.thin import Thinned, thinned
+from face3d.geometry.weld import first_of_equal, touching, welded
 from face3d.geometry.winding import CLEAR, against, outward
 from face3d.scan import FaceScan, Floats, Ints, missing_note
 from face3d.values import Value, locked
@@ -37,6 +40,7 @@ STRAY_RATIO = 6.0
 _STRAY_NEIGHBOURS = 8
 # Cleaning that takes more than this share of the surface is said first and loudly, and refused when it takes the most.
 MUCH_LOST, MOST_LOST = 0.1, 0.5
+_TRIANGLES = 600_000  # at once
 _GAP_POINTS = 100_000  # enough to find a gap of 10 mm on a surface of half a square metre
 
 
@@ -56,6 +60,17 @@ class Cleaned(Value):
     def __post_init__(self) -> None:
         object.__setattr__(self, "kept", locked(self.kept, np.int64))
         object.__setattr__(self, "source", locked(self.source, np.int64))
+
+    @cached_property
+    def thin(self) -> Thinned:
+        """The scan as it is looked at and superimposed: with fewer vertices where it has very many."""
+        return thinned(self.scan)
+
+    @cached_property
+    def normals(self) -> Floats:
+        """(V', 3) unit, outward; of a scan that is thinned, those of its cells."""
+        normals = scan_normals(self.thin.scan)
+        return normals if self.thin.of is None else normals[self.thin.of]
 
     def spread(self, values: ArrayLike) -> Floats:
         """Values (V', ...) at the cleaned vertices as (V, ...) at the input's, NaN where a vertex was dropped."""
@@ -98,41 +113,39 @@ def clean(scan: FaceScan) -> Cleaned:
         _said_if_much(scan.name, 1.0 - stays.mean(), "points", notes)
         keep[keep] = stays
         return _subset(scan, keep, first, np.empty((0, 3), np.int64), np.empty(0, np.int64), notes)
-    faces = first[scan.faces] if doubled else scan.faces
+    faces, which = first[scan.faces] if doubled else scan.faces, np.arange(len(scan.faces))
     vector, degenerate = _area_vectors(scan.vertices, faces)
-    which = np.flatnonzero(~degenerate)
     if degenerate.any():
         notes.append(f"{int(degenerate.sum())} triangles without area were dropped")
-    once = first_of_equal(np.sort(faces[which], axis=1)) == np.arange(len(which))
+        faces, vector, which = _those(~degenerate, faces, vector, which)
+    once = first_of_equal(np.sort(faces, axis=1)) == np.arange(len(faces))
     if not once.all():
         notes.append(f"{int((~once).sum())} triangles were there twice")
-        which = which[once]
-    turned = np.zeros(len(faces), bool)
-    turned[which] = against(scan.vertices, faces[which], vector[which])
+        faces, vector, which = _those(once, faces, vector, which)
+    turned = against(scan.vertices, faces, vector)
     if turned.any():
         notes.append(f"{int(turned.sum())} triangles were wound against their neighbours and turned")
-        faces = np.where(turned[:, None], faces[:, ::-1], faces)
-        vector[turned] *= -1.0
-    if (walls := inner_skin(scan.vertices, faces[which], vector[which])) is not None:
+        faces, vector = np.where(turned[:, None], faces[:, ::-1], faces), np.where(turned[:, None], -vector, vector)
+    if (walls := inner_skin(scan.vertices, faces, vector)) is not None:
         inner, thickness = walls
         if not inner.any():
             raise ScanError(
                 f"{scan.name}: the surface has two skins {thickness:.1f} mm apart that cannot be told apart; keep the "
                 "outer one only"
             )
-        which = which[~inner]
         notes.append(
             f"two skins {thickness:.1f} mm apart, as made for printing: the inner one ({int(inner.sum())} triangles) "
             "was left out, the outer one is measured"
         )
-    whole = _length(vector[which]).sum()
-    which = which[_not_spiked(scan.vertices, faces[which], vector[which], notes)]
-    part = _face_parts(scan.name, scan.vertices, faces[which], _length(vector[which]) / 2.0, notes)
-    which, part = which[part >= 0], part[part >= 0]
+        faces, vector, which, turned = _those(~inner, faces, vector, which, turned)
+    whole = lengths(vector).sum()
+    smooth = _not_spiked(scan.vertices, faces, vector, notes)
+    faces, vector, which, turned = _those(smooth, faces, vector, which, turned)
+    part = _face_parts(scan.name, scan.vertices, faces, lengths(vector) / 2.0, notes)
+    faces, vector, which, turned, part = _those(part >= 0, faces, vector, which, turned, part)
     if not len(which):
         raise ScanError(f"{scan.name}: no triangle with an area is left ({'; '.join(notes)}); is it a scan?")
-    _said_if_much(scan.name, 1.0 - _length(vector[which]).sum() / whole, "surface", notes)
-    faces, vector, turned = faces[which], vector[which], turned[which]
+    _said_if_much(scan.name, 1.0 - lengths(vector).sum() / whole, "surface", notes)
     keep = np.zeros(len(scan.vertices), bool)
     keep[faces] = True
     unused = np.ones(len(scan.vertices), bool)
@@ -197,17 +210,20 @@ def _subset(
     return Cleaned(part, kept, number[first], tuple(notes))
 
 
-def _length(vectors: Floats) -> Floats:
-    return np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
+def _those(stay: NDArray[np.bool_], *arrays: NDArray) -> tuple[NDArray, ...]:
+    """The rows that `stay` of each array, without a copy where all do."""
+    return arrays if stay.all() else tuple(a[stay] for a in arrays)
 
 
 def _area_vectors(vertices: Floats, faces: Ints) -> tuple[Floats, NDArray[np.bool_]]:
     """Twice each triangle's area along its normal (F, 3), and which triangles have none but for rounding."""
-    x, y, z = (vertices[:, i][faces] for i in range(3))
-    (ux, uy, uz), (vx, vy, vz) = ([c[:, i] - c[:, 0] for c in (x, y, z)] for i in (1, 2))
-    vector = np.column_stack([uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx])
-    edges = ux * ux + uy * uy + uz * uz + vx * vx + vy * vy + vz * vz
-    return vector, ~(_length(vector) > 1e-9 * edges)
+    vector, degenerate = np.empty((len(faces), 3)), np.empty(len(faces), bool)
+    for part in (slice(k, k + _TRIANGLES) for k in range(0, len(faces), _TRIANGLES)):
+        u, v = edges_from_first(vertices, faces[part])
+        vector[part] = cross(u, v)
+        size = np.einsum("ij,ij->i", u, u) + np.einsum("ij,ij->i", v, v)
+        degenerate[part] = ~(lengths(vector[part]) > 1e-9 * size)
+    return vector, degenerate
 
 
 def _not_spiked(vertices: Floats, faces: Ints, vector: Floats, notes: list[str]) -> NDArray[np.bool_]:
@@ -215,13 +231,13 @@ def _not_spiked(vertices: Floats, faces: Ints, vector: Floats, notes: list[str])
     here = np.ones(len(faces), bool)
     count = 0
     for _ in range(2 if len(faces) else 0):  # a second time for spikes side by side, which hide each other a little
-        spike = _spikes(vertices, faces[here], vector[here])
+        spike = _spikes(vertices, *_those(here, faces, vector))
         if not len(spike):
             break
         count += len(spike)
         spiked = np.zeros(len(vertices), bool)
         spiked[spike] = True
-        here &= ~(spiked[faces[:, 0]] | spiked[faces[:, 1]] | spiked[faces[:, 2]])
+        here &= ~touching(faces, spiked)
     if count:
         notes.append(f"{count} spikes were cut off")
     return here
@@ -230,12 +246,14 @@ def _not_spiked(vertices: Floats, faces: Ints, vector: Floats, notes: list[str])
 def _spikes(vertices: Floats, faces: Ints, vector: Floats) -> Ints:
     """Vertices that stand off the middle of their neighbours, along the normal of the ring that these form."""
     n = len(vertices)
-    head = faces[:, [1, 2, 0]].ravel()
     degree = np.bincount(faces.ravel(), minlength=n)
-    middle = np.column_stack([np.bincount(faces.ravel(), vertices[:, i][head], n) for i in range(3)])
-    middle /= np.maximum(degree, 1)[:, None]
-    far = (_length(vertices - middle) > SPIKE_MM) & (degree >= 3)
-    touched = np.flatnonzero(far[faces[:, 0]] | far[faces[:, 1]] | far[faces[:, 2]])
+    # The sum of its triangles' corners counts an inner vertex' neighbours twice, and itself once a triangle.
+    total = np.zeros((n, 3))
+    for part in (faces[k : k + _TRIANGLES] for k in range(0, len(faces), _TRIANGLES)):
+        total += at_corners(part, sum(np.take(vertices, part[:, k], axis=0) for k in range(3)), n)
+    middle = (total / np.maximum(degree, 1)[:, None] - vertices) / 2.0
+    far = (lengths(vertices - middle) > SPIKE_MM) & (degree >= 3)
+    touched = np.flatnonzero(touching(faces, far))
     if not len(touched):
         return touched
     corner, near = faces[touched], np.repeat(vector[touched], 3, axis=0)
@@ -244,7 +262,7 @@ def _spikes(vertices: Floats, faces: Ints, vector: Floats) -> Ints:
     # to that of the ring of neighbours, wherever the vertex itself stands.
     inner = np.bincount(tail, after, n) == np.bincount(tail, before, n)
     ring = np.column_stack([np.bincount(tail, near[:, i], n) for i in range(3)])
-    spread = np.bincount(tail, _length(vertices[after] - middle[tail]), n) / np.maximum(degree, 1)
+    spread = np.bincount(tail, lengths(vertices[after] - middle[tail]), n) / np.maximum(degree, 1)
     height = np.abs(np.einsum("ij,ij->i", vertices - middle, ring))
     return np.flatnonzero(
         far & inner & (height > np.maximum(SPIKE_MM, SPIKE_RATIO * spread) * np.linalg.norm(ring, axis=1))

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.spatial import KDTree
 
-from face3d.geometry.mesh import rim_edges, scan_normals
+from face3d.geometry.mesh import lengths, rim_edges, scan_normals
 from face3d.geometry.rays import RayScene
+from face3d.geometry.thin import Thinned, thinned
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.values import Value, locked
 
@@ -64,15 +65,28 @@ class SurfaceDistance(Value):
         return SurfaceDistance(distance, signed, np.where(gone, CLEANED, self.reason[source]))
 
 
-def mirror_distance(scan: FaceScan, plane: SymmetryPlane, limit: float = LIMIT) -> SurfaceDistance:
+def mirror_distance(
+    scan: FaceScan, plane: SymmetryPlane, limit: float = LIMIT, thin: Thinned | None = None
+) -> SurfaceDistance:
     """Distance (mm) from each vertex of a scan to the scan's mirror image in `plane` (scan coordinates).
 
     A vertex is as far from the mirrored surface as its own mirror image is from the surface: one search structure
-    serves. Signed: positive where the vertex lies outside the mirrored surface.
+    serves. Signed: positive where the vertex lies outside the mirrored surface. On a scan of so many vertices that
+    `thin.thinned` thins it (`thin`, if that was done before), the closest place is looked for from the middle of each
+    cell, and the vertices in it are as far from the tangent plane there.
     """
-    normals = scan_normals(scan)
+    thin = thinned(scan) if thin is None else thin
+    few = thin.scan
+    normals = scan_normals(few)
     flipped = normals - 2.0 * (normals @ plane.normal)[:, None] * plane.normal
-    return surface_distance(plane.reflect(scan.vertices), scan, flipped, limit, normals)
+    there = plane.reflect(few.vertices)
+    signed, reason, facing = _distances(there, few, flipped, limit, normals)
+    if thin.of is not None:
+        # What a vertex lies off its cell's mean, along the normal over there.
+        apart = plane.reflect(scan.vertices) - np.take(there, thin.of, axis=0)
+        signed = signed[thin.of] + np.einsum("ij,ij->i", apart, np.take(facing, thin.of, axis=0))
+        reason = reason[thin.of]
+    return SurfaceDistance(np.abs(signed), signed, reason)
 
 
 def surface_distance(
@@ -88,14 +102,22 @@ def surface_distance(
     `limit` mm: nothing further away is. A surface without faces is taken as a point cloud: the distance is then to
     the tangent plane at the closest point, and its sign follows the cloud's normals as `scan_normals` guesses them.
     """
-    points = np.asarray(points, np.float64)
     at = scan_normals(surface) if surface_normals is None else surface_normals
-    closest = _Mesh(surface, at) if len(surface.faces) else _Cloud(surface, at)
-    signed, reason = np.empty(len(points)), np.empty(len(points), np.uint8)
+    signed, reason, _ = _distances(np.asarray(points, np.float64), surface, normals, limit, at)
+    return SurfaceDistance(np.abs(signed), signed, reason)
+
+
+def _distances(
+    points: Floats, surface: FaceScan, normals: Floats | None, limit: float, surface_normals: Floats
+) -> tuple[Floats, np.ndarray, Floats]:
+    """Signed distances (N,) and reasons (N,) as `SurfaceDistance` has them, and the surface's unit normals (N, 3) at
+    the closest places."""
+    closest = _Mesh(surface, surface_normals) if len(surface.faces) else _Cloud(surface, surface_normals)
+    signed, reason, normal = np.empty(len(points)), np.empty(len(points), np.uint8), np.empty((len(points), 3))
     for first in range(0, len(points), _CHUNK):
         part = slice(first, first + _CHUNK)
         apart, facing, rim = closest(points[part])
-        length = np.sqrt(np.einsum("ij,ij->i", apart, apart))
+        length = lengths(apart)
         outside = np.einsum("ij,ij->i", apart, facing)
         signed[part] = np.where(outside < 0, -length, length)
         beside = np.sqrt(np.clip(length**2 - outside**2, 0.0, None))
@@ -104,8 +126,9 @@ def surface_distance(
             code[(code == MEASURED) & (np.einsum("ij,ij->i", normals[part], facing) < 0)] = AWAY
         code[(code == MEASURED) & (length > limit)] = FAR
         reason[part] = code
+        normal[part] = facing / np.maximum(lengths(facing), 1e-12)[:, None]
     signed[reason != MEASURED] = np.nan
-    return SurfaceDistance(np.abs(signed), signed, reason)
+    return signed, reason, normal
 
 
 class _Mesh:

@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.spatial import KDTree
 
-from face3d.geometry.mesh import scan_normals
+from face3d.geometry.mesh import cross, edges_from_first, lengths, scan_normals
 from face3d.geometry.skin_tone import ToneField, relief_fields, tone_fields, vertex_tone
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.values import Value, locked
@@ -67,15 +67,14 @@ def surface_patches(vertices: Floats, faces: Ints, size: float) -> Patches:
 
 
 def _of_triangles(vertices: Floats, faces: Ints, size: float) -> Patches:
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    ab, bc, ca = b - a, c - b, a - c
-    sides = np.stack([np.einsum("ij,ij->i", side, side) for side in (ab, bc, ca)])
+    ab, ac = edges_from_first(vertices, faces)
+    sides = np.stack([np.einsum("ij,ij->i", side, side) for side in (ab, ac - ab, ac)])
     longest = sides.max(axis=0)
     spike = (longest > 25.0 * np.median(longest)) & (longest > 25.0 * sides.min(axis=0))  # squares: 5 times as long
-    doubled = cross(ab, -ca)
-    area = np.sqrt(np.einsum("ij,ij->i", doubled, doubled)) / 2.0
+    doubled = cross(ab, ac)
+    area = lengths(doubled) / 2.0
     area[spike] = 0.0
-    middle = (a + b + c) / 3.0
+    middle = np.take(vertices, faces[:, 0], axis=0) + (ab + ac) / 3.0
     cell, count = grid_cells(middle, size)
     return _coherent(*_sums(cell, count, middle, doubled / np.maximum(2.0 * area, 1e-300)[:, None], area), size)
 
@@ -93,14 +92,6 @@ def _coherent(total: Floats, point: Floats, normal: Floats, size: float) -> Patc
     keep = (total > 0) & (length > LEAST_COHERENCE * total)
     points = point[keep] / total[keep, None]
     return Patches(points, normal[keep] / length[keep, None], total[keep], size, _gap(points, size))
-
-
-def cross(u: Floats, v: Floats) -> Floats:
-    """Cross products of rows (N, 3): numpy's own takes four times as long."""
-    out = np.empty(np.broadcast_shapes(u.shape, v.shape))
-    for k, (i, j) in enumerate(((1, 2), (2, 0), (0, 1))):
-        out[..., k] = u[..., i] * v[..., j] - u[..., j] * v[..., i]
-    return out
 
 
 def _of_points(vertices: Floats, size: float) -> Patches:
@@ -182,11 +173,11 @@ def _filled(values: Floats, faces: Ints, cell: float) -> Floats:
     """What the vertices have (V, C), positions first, and what a lattice inside large triangles has."""
     if not len(faces):
         return values
-    corner = values[faces][:, :, :3]
-    longest = np.linalg.norm(corner - np.roll(corner, 1, axis=1), axis=2).max(axis=1)
+    one, two = edges_from_first(np.ascontiguousarray(values[:, :3]), faces)
+    longest = np.sqrt(np.max([np.einsum("fi,fi->f", side, side) for side in (one, two, two - one)], axis=0))
     steps = np.minimum(np.ceil(longest / cell), _MOST_STEPS).astype(np.int64)
     out = [values]
-    for k in range(2, _MOST_STEPS + 1):
+    for k in range(2, int(steps.max()) + 1):
         large = faces[steps == k]
         if len(large):
             i, j = np.meshgrid(np.arange(k + 1), np.arange(k + 1), indexing="ij")

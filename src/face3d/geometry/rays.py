@@ -20,12 +20,12 @@ class Closest(NamedTuple):
 
 
 class Hits(NamedTuple):
-    """`distance` along each ray (...), inf where it hits nothing; the `faces` (...) hit, -1 for none; `weights`
-    (..., 3) of its corners there; `normals` (..., 3) of the faces themselves."""
+    """`distance` along each ray (...), inf where it hits nothing; the `faces` (...) hit, -1 for none; `shares` (..., 2)
+    of its second and third corner there; `normals` (..., 3) of the faces themselves."""
 
-    distance: Floats
-    faces: Ints
-    weights: Floats
+    distance: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    shares: NDArray[np.float32]
     normals: NDArray[np.float32]
 
 
@@ -49,14 +49,13 @@ class RayScene:
         asked = self._tensor((points - self.middle).astype(np.float32))
         found = self._scene.compute_closest_points(asked, nthreads=self._threads)
         faces = found["primitive_ids"].numpy().astype(np.int64)
-        return Closest(found["points"].numpy() + self.middle, faces, _weights(found["primitive_uvs"].numpy()))
+        return Closest(found["points"].numpy() + self.middle, faces, corner_weights(found["primitive_uvs"].numpy()))
 
     def cast(self, origins: Floats, directions: Floats) -> Hits:
         """The first hit of each ray from `origins` (..., 3) along `directions` (..., 3), in units of their length."""
         cast = self._scene.cast_rays(self._rays(origins, directions), nthreads=self._threads)
-        distance = cast["t_hit"].numpy().astype(np.float64)
-        faces = np.where(np.isfinite(distance), cast["primitive_ids"].numpy().astype(np.int64), -1)
-        return Hits(distance, faces, _weights(cast["primitive_uvs"].numpy()), cast["primitive_normals"].numpy())
+        faces = cast["primitive_ids"].numpy().view(np.int32)  # of what is not hit all bits are set: -1
+        return Hits(cast["t_hit"].numpy(), faces, cast["primitive_uvs"].numpy(), cast["primitive_normals"].numpy())
 
     def hidden(self, origins: Floats, directions: Floats) -> NDArray[np.bool_]:
         """(n,) whether each ray hits anything."""
@@ -68,6 +67,7 @@ class RayScene:
         return self._tensor(rays)
 
 
-def _weights(uv: NDArray[np.float32]) -> Floats:
-    two = uv.astype(np.float64)
+def corner_weights(shares: NDArray[np.float32]) -> Floats:
+    """(..., 3) weights of a triangle's corners from the shares (..., 2) of the second and the third."""
+    two = shares.astype(np.float64)
     return np.concatenate([1.0 - two.sum(axis=-1, keepdims=True), two], axis=-1)

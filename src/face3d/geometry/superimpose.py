@@ -18,7 +18,8 @@ from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import RegistrationError
-from face3d.geometry.elements import Patches, cross, grid_cells, surface_patches
+from face3d.geometry.elements import Patches, grid_cells, surface_patches
+from face3d.geometry.mesh import cross
 from face3d.geometry.mirror import reflect
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.values import Value, locked

@@ -15,7 +15,7 @@ from scipy import ndimage
 from face3d.errors import ScanError
 from face3d.geometry.mesh import vertex_normals
 from face3d.geometry.rays import RayScene
-from face3d.scan import Floats, Ints
+from face3d.scan import Floats
 from face3d.values import Value, locked
 
 
@@ -77,19 +77,24 @@ def looking(
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What a view shows, a row of pixels at a time from the top; NaN (and face -1) where no surface was hit.
+    """What a `view` shows, a row of pixels at a time from the top; NaN (and face -1) where no surface was hit.
 
-    `points` (H, W, 3) mm on the surface; `normals` (H, W, 3) unit, outward, in the same coordinates; `depth` (H, W) mm
-    from the plane through the view's centre toward the viewer; `faces` (H, W) int64; `weights` (H, W, 3) of the
-    face's vertices. `inside` (H, W) bool: the surface's back was hit.
+    `depth` (H, W) mm from the plane through the view's centre toward the viewer; `normals` (H, W, 3) unit, outward, in
+    the surface's coordinates; `faces` (H, W) the triangle hit, and `shares` (H, W, 2) of its second and third corner.
+    `inside` (H, W) bool: the surface's back was hit.
     """
 
-    points: Floats
-    normals: Floats
+    view: View
     depth: Floats
-    faces: Ints
-    weights: Floats
+    normals: NDArray[np.float32]
+    faces: NDArray[np.int32]
+    shares: NDArray[np.float32]
     inside: NDArray[np.bool_]
+
+    @property
+    def points(self) -> Floats:
+        """(H, W, 3) mm on the surface, in its coordinates."""
+        return self.view.grid() + self.depth[..., None] * self.view.axes[2]
 
 
 class Surface:
@@ -105,22 +110,34 @@ class Surface:
         self.origin = (self.vertices.min(axis=0) + self.vertices.max(axis=0)) / 2
         self.radius = float(np.linalg.norm(self.vertices - self.origin, axis=1).max())
         self.normals = vertex_normals(self.vertices, self.faces)
+        self._normals = self.normals.astype(np.float32)
         self._scene = RayScene(self.vertices, self.faces, threads=2, middle=self.origin)
 
     def see(self, view: View) -> Seen:
         """The surface in one view."""
-        width, height = view.size
-        grid = view.grid()
         # Start outside of everything: 2 radii from the plane through the surface's middle.
         lift = 2.0 * self.radius + 1.0 - float((view.centre - self.origin) @ view.axes[2])
-        distance, face, weights, facing = self._scene.cast(grid + lift * view.axes[2], -view.axes[2])
-        hit = face >= 0
-        inside = hit & (facing @ view.axes[2].astype(np.float32) < 0)
-        depth = np.where(hit, lift - distance, np.nan)
-        normals = np.full((height, width, 3), np.nan)
-        normal = np.einsum("nc,ncd->nd", weights[hit], self.normals[self.faces[face[hit]]])
-        normals[hit] = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
-        return Seen(grid + depth[..., None] * view.axes[2], normals, depth, face, weights, inside)
+        start = replace(view, centre=view.centre + lift * view.axes[2]).grid()
+        distance, faces, shares, facing = self._scene.cast(start, -view.axes[2])
+        depth = np.where(faces >= 0, lift - distance.astype(np.float64), np.nan)
+        inside = (faces >= 0) & (facing @ view.axes[2].astype(np.float32) < 0)
+        normals = np.full((*faces.shape, 3), np.nan, np.float32)
+        hit = np.flatnonzero(faces >= 0)
+        normal = self._mixed(self._normals, faces.reshape(-1)[hit], shares.reshape(-1, 2)[hit])
+        normal /= np.maximum(np.sqrt(np.einsum("nd,nd->n", normal, normal)), 1e-12)[:, None]
+        normals.reshape(-1, 3)[hit] = normal
+        return Seen(view, depth, normals, faces, shares, inside)
+
+    def _mixed(self, values: NDArray, faces: NDArray[np.int32], shares: NDArray[np.float32]) -> NDArray:
+        """(n, C): what the corners of triangles (n,) have of `values` (V, C), by the shares of two of them."""
+        a, b, c = (np.take(values, self.faces[:, k].take(faces), axis=0) for k in range(3))
+        b -= a
+        c -= a
+        b *= shares[:, :1]
+        c *= shares[:, 1:]
+        a += b
+        a += c
+        return a
 
     def distance(self, points: ArrayLike) -> Floats:
         """(N,) mm from each point (N, 3) to the closest point of the surface."""
@@ -132,25 +149,41 @@ class Surface:
         values = np.asarray(values, np.float64)
         hit = seen.faces >= 0
         out = np.full((*hit.shape, values.shape[1]), np.nan)
-        out[hit] = np.einsum("nc,ncd->nd", seen.weights[hit], values[self.faces[seen.faces[hit]]])
+        out[hit] = self._mixed(values, seen.faces[hit], seen.shares[hit])
         return out
 
 
 def _known(field: Floats) -> NDArray[np.bool_]:
     """(H, W): where every channel of a picture has a value."""
-    return np.asarray(np.isfinite(field.reshape(*field.shape[:2], -1)).all(axis=-1), np.bool_)
+    channels = (field,) if field.ndim == 2 else np.moveaxis(field, -1, 0)
+    return np.asarray(np.logical_and.reduce([np.isfinite(channel) for channel in channels]), np.bool_)
+
+
+def _box(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:
+    """Rows and columns of a picture that hold all of a mask, and a margin around."""
+    rows, columns = (np.flatnonzero(mask.any(axis=k)) for k in (1, 0))
+    if not len(rows):
+        return slice(0), slice(0)
+    return (
+        slice(max(int(rows[0]) - margin, 0), int(rows[-1]) + margin + 1),
+        slice(max(int(columns[0]) - margin, 0), int(columns[-1]) + margin + 1),
+    )
 
 
 def smoothed(field: ArrayLike, sigma: float) -> Floats:
     """A picture (H, W[, C]) blurred by a Gaussian of `sigma` pixels over its known pixels only; NaN stays NaN."""
-    field = np.asarray(field, np.float64)
-    channels = field.reshape(*field.shape[:2], -1)
-    known = _known(channels)
-    spread = (sigma, sigma, 0)  # never across channels
-    total = ndimage.gaussian_filter(np.where(known[..., None], channels, 0.0), spread, mode="constant", truncate=3.0)
+    field = np.asarray(field)
+    known = _known(field)
+    box = _box(known)  # beyond it there is nothing to add
+    known = known[box]
+    channels = np.where(known if field.ndim == 2 else known[..., None], field[box], 0.0)
     weight = ndimage.gaussian_filter(known.astype(np.float64), sigma, mode="constant", truncate=3.0)
-    out = np.where(known[..., None], total / np.maximum(weight, 1e-9)[..., None], np.nan)
-    return out.reshape(field.shape)
+    spread = (sigma, sigma, 0)[: field.ndim]  # never across channels
+    total = ndimage.gaussian_filter(channels, spread, mode="constant", truncate=3.0)
+    share = np.where(known, 1.0 / np.maximum(weight, 1e-9), np.nan)
+    out = np.full(field.shape, np.nan)
+    out[box] = total * (share if field.ndim == 2 else share[..., None])
+    return out
 
 
 def bridged(field: ArrayLike, sigma: float) -> Floats:
@@ -177,20 +210,22 @@ def bridged(field: ArrayLike, sigma: float) -> Floats:
 
 def mended(seen: Seen, view: View, reach_mm: float = 6.0) -> Seen:
     """The view with small enclosed holes bridged: scanners lose lashes, brows and nostrils, and black draws the eye."""
-    known = np.isfinite(seen.depth)
-    holes = ndimage.binary_fill_holes(known) & ~known
-    if not holes.any():
+    unknown = np.isnan(seen.depth)
+    label = np.asarray(ndimage.label(unknown)[0], np.int32)  # type: ignore[index]
+    enclosed = np.ones(int(label.max()) + 1, bool)
+    for border in (label[0], label[-1], label[:, 0], label[:, -1]):
+        enclosed[border] = False
+    enclosed[0] = False
+    if not enclosed.any():
         return seen
+    holes = enclosed[label]
     sigma = reach_mm / view.mm_per_pixel
-    rows, columns = (np.flatnonzero(holes.any(axis=k)) for k in (1, 0))
-    reach = int(np.ceil(3.0 * sigma)) + 1  # beyond this the Gaussian is cut off
-    box = np.s_[max(rows[0] - reach, 0) : rows[-1] + reach + 1, max(columns[0] - reach, 0) : columns[-1] + reach + 1]
+    box = _box(holes, int(np.ceil(3.0 * sigma)) + 1)  # beyond this the Gaussian is cut off
     field = bridged(np.concatenate([seen.depth[box][..., None], seen.normals[box]], axis=-1), sigma)
     new = holes[box] & np.isfinite(field[..., 0])
-    depth, normals, points = seen.depth.copy(), seen.normals.copy(), seen.points.copy()
+    depth, normals = seen.depth.copy(), seen.normals.copy()
     depth[box][new], normals[box][new] = field[new][:, 0], field[new][:, 1:]
-    points[box][new] = (view.grid()[box] + field[..., :1] * view.axes[2])[new]
-    return replace(seen, depth=depth, normals=normals, points=points)
+    return replace(seen, depth=depth, normals=normals)
 
 
 def at_pixels(field: Floats, pixels: Floats) -> Floats:
@@ -210,7 +245,8 @@ def at_pixels(field: Floats, pixels: Floats) -> Floats:
 
 def lifted(pixels: Floats, seen: Seen) -> Floats:
     """(P, 3) mm: the surface points under pixels (P, 2), bilinear; NaN off the surface and on its back."""
-    out = at_pixels(seen.points, pixels)
+    depth = at_pixels(seen.depth, pixels)
+    out = seen.view.points(pixels) + depth[:, None] * seen.view.axes[2]
     height, width = seen.inside.shape
     x, y = np.nan_to_num(np.round(pixels)).astype(int).T
     out[seen.inside[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]] = np.nan
@@ -232,10 +268,12 @@ def shaded(
     like a face. Black where there is nothing.
     """
     lamp = np.asarray(light, np.float64) / np.linalg.norm(light)
-    length = np.maximum(np.linalg.norm(seen.normals, axis=-1), 1e-12)
-    lit = np.clip((seen.normals @ (lamp @ view.axes)) / length, 0.0, 1.0)
-    tone = np.where(seen.inside, 0.1, 0.12 + 0.88 * lit)  # a little ambient light keeps shadows readable
-    base = np.full((*tone.shape, 3), 225.0) if colors is None else colors
-    hit = np.isfinite(seen.depth)[..., None]
-    picture = np.where(hit, np.nan_to_num(tone)[..., None] * np.nan_to_num(base), 0.0)
-    return np.clip(np.round(picture), 0, 255).astype(np.uint8)
+    toward = (lamp @ view.axes).astype(seen.normals.dtype)
+    normals = seen.normals.reshape(-1, 3)
+    length = np.maximum(np.sqrt(np.einsum("nd,nd->n", normals, normals)), 1e-12)
+    lit = np.clip(normals @ toward / length, 0.0, 1.0).reshape(seen.depth.shape)
+    # A little ambient light keeps shadows readable.
+    tone = np.where(np.isfinite(seen.depth), np.where(seen.inside, 0.1, 0.12 + 0.88 * np.nan_to_num(lit)), 0.0)
+    if colors is None:
+        return np.repeat(np.round(225.0 * tone).astype(np.uint8)[..., None], 3, axis=2)
+    return np.clip(np.round(tone[..., None] * np.nan_to_num(colors)), 0, 255).astype(np.uint8)

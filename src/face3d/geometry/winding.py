@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 from scipy.sparse.csgraph import breadth_first_order, connected_components, minimum_spanning_tree
 
+from face3d.geometry.weld import touching, unpaired
 from face3d.scan import Floats, Ints
 
 #: A face or head is domed, so `outward` is clearly positive; a few percent either way say nothing.
@@ -63,12 +64,12 @@ def against(vertices: Floats, faces: Ints, vector: Floats) -> NDArray[np.bool_]:
 
 def _shared_edges(faces: Ints, count: int) -> tuple[Ints, Ints, NDArray[np.bool_]]:
     """The pairs of triangles on each edge that has exactly two, and whether both run along it the same way."""
-    tail, head = faces.ravel(), faces[:, [1, 2, 0]].ravel()
-    directed = tail * np.int64(count) + head
-    ordered = np.sort(directed)
     empty = np.empty(0, np.int64)
+    near = faces[touching(faces, unpaired(faces, count))]
+    ordered = np.sort((near * np.int64(count) + near[:, [1, 2, 0]]).ravel())
     if not (ordered[1:] == ordered[:-1]).any():  # each edge is run along once each way: all agree
         return empty, empty, np.empty(0, bool)
+    tail, head = faces.ravel(), faces[:, [1, 2, 0]].ravel()
     key = np.minimum(tail, head) * np.int64(count) + np.maximum(tail, head)
     order = np.argsort(key, kind="stable")
     begins = np.flatnonzero(np.concatenate([[True], np.diff(key[order]) != 0]))

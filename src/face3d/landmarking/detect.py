@@ -1,8 +1,8 @@
 """Automatic landmarks: MediaPipe's face landmarker on shaded views of the scan, voted over views in 3D.
 
 A sphere of coarse views finds the face whatever its pose; from there everything is seen again in the head's own frame,
-so that the result does not depend on how the scan lay. Each view is also shown mirrored: the detector's left-right
-bias cancels.
+so that the result does not depend on how the scan lay. Views from the front are also shown mirrored, those from the
+right only so: as a mirrored face would be seen from the left, so that the detector's left-right bias cancels.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from face3d.landmarking.face_search import (
     find_face,
     head_view,
     settle,
+    shows_backs,
     true_size,
 )
 from face3d.landmarking.given import among_themselves, compared, elsewhere
@@ -73,7 +74,8 @@ _RIGHT_INDICES: Mapping[str, tuple[int, ...]] = {
 #: Views that vote, degrees (yaw to the subject's left, pitch up), in the head's frame.
 # Beyond 45 degrees the detector's far side is guessed; within it every landmark is seen well by at least four views.
 _VOTING = ((0, 0), (-20, 0), (20, 0), (-40, 0), (40, 0), (0, 15), (0, -15), (-20, -10), (20, -10))
-_FINE_PIXELS = 320
+# Of 320, 256, 224 and 192 pixels the landmarks of 40 simulated faces came out alike, to 0.01 mm in the median.
+_FINE_PIXELS = 224
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,16 +108,16 @@ class Detection(Value):
         return head_frame(self.landmarks, self.confidence)
 
 
-def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None) -> Detection:
+def detect_landmarks(scan: FaceScan, debug_picture: Path | None = None, surface: Surface | None = None) -> Detection:
     """The landmarks of one face scan, whatever its pose, textured or not; a point cloud is meshed for this.
 
     Landmarks that the scan already carries are kept exactly, with confidence 1; `LandmarkError` when they cannot be
     right (`landmarking.given`). Raises `NoFaceError` when no face is found; a picture of all views tried is then
-    written to `debug_picture`, where that is given.
+    written to `debug_picture`, where that is given. `surface`: what to look at, where it was made before.
     """
     notes: list[str] = []
     odd: list[Floats] = []
-    surface = surface_of(scan, notes)
+    surface = surface_of(scan, notes) if surface is None else surface
     with Detector() as detector:
         surface, to_head, blur = _face_of(scan, detector, surface, odd, notes)
         by_hand = to_head is None and sum(k in NAMES for k in scan.landmarks) >= 4
@@ -149,7 +151,10 @@ def _face_of(
     """The surface with its outside outside, and what `find_face` finds on it, by preference at the landmarks given by
     hand."""
     to_head, blur = find_face(detector, surface, odd=odd)
-    if to_head is None:  # wound the wrong way round, its outside looks like an inside
+    if to_head is None:
+        if not shows_backs(surface):
+            return surface, None, blur
+        # Wound the wrong way round, its outside looks like an inside.
         turned = Surface(surface.vertices, surface.faces[:, ::-1])
         to_head, blur = find_face(detector, turned, odd=odd)
         if to_head is None:
@@ -229,16 +234,16 @@ def no_face(scan: FaceScan, tried: str, debug_picture: Path | None, hint: str = 
 
 def _vote(detector: Detector, surface: Surface, to_head: RigidTransform, blur_mm: float) -> tuple[int, Floats, Floats]:
     """Every voting view's points, and their weighted median in the head frame."""
-    votes, weights, count = [], [], 0
+    votes, weights, asked = [], [], 0
     for yaw, pitch in _VOTING:
         view = head_view(to_head, yaw, pitch, _FINE_PIXELS)
         seen = mended(surface.see(view), view)
         picture = shaded(blurred(seen, view, blur_mm), view, LIGHT)
-        for flipped in (False, True):
+        for flipped in (False, True) if yaw == 0 else (yaw < 0,):
+            asked += 1
             pixels = detector.pixels(picture, flipped)
             if pixels is None:
                 continue
-            count += 1
             points = lifted(pixels, seen)
             facing = _facing(pixels, seen, view)
             votes.append(to_head.apply(points))
@@ -248,12 +253,12 @@ def _vote(detector: Detector, surface: Surface, to_head: RigidTransform, blur_mm
     stack, weight = np.array(votes), np.array(weights)
     centre = _weighted_median(stack, weight)
     spread = _weighted_median(np.linalg.norm(stack - centre, axis=-1)[..., None], weight)[:, 0]
-    share = weight.sum(axis=0) / len(_VOTING) / 2
+    share = weight.sum(axis=0) / asked
     # 2 mm between views is what the detector does on a clear feature; half the confidence at that.
     trust = np.where(np.isfinite(spread), np.minimum(1.0, 2.0 * share) / (1.0 + (spread / 2.0) ** 2), 0.0)
     points = to_head.inv().apply(np.where(np.isfinite(centre), centre, 0.0))
     points[~np.isfinite(centre).all(axis=1)] = np.nan
-    return count, points, trust
+    return len(votes), points, trust
 
 
 def _facing(pixels: Floats, seen: Seen, view: View) -> Floats:
@@ -265,14 +270,16 @@ def _facing(pixels: Floats, seen: Seen, view: View) -> Floats:
 
 def _weighted_median(values: Floats, weights: Floats) -> Floats:
     """(N, P, C) with weights (N, P) -> (P, C), NaN where no weight; halfway between the two middle values."""
-    out = np.full(values.shape[1:], np.nan)
-    for channel in range(values.shape[2]):
-        v = np.where(weights > 0, values[..., channel], np.inf)
-        order = np.argsort(v, axis=0, kind="stable")
-        ranked, w = np.take_along_axis(v, order, 0), np.take_along_axis(weights, order, 0)
-        cumulated = np.cumsum(w, axis=0) - w / 2  # each value in the middle of its weight, straight lines between
-        half = w.sum(axis=0) / 2
-        for p in np.flatnonzero(half > 0):
-            known = w[:, p] > 0
-            out[p, channel] = np.interp(half[p], cumulated[known, p], ranked[known, p])
-    return out
+    v = np.where(weights[..., None] > 0, values, np.inf)
+    order = np.argsort(v, axis=0, kind="stable")
+    ranked = np.take_along_axis(v, order, 0)
+    w = np.take_along_axis(np.broadcast_to(weights[..., None], v.shape), order, 0)
+    cumulated = np.cumsum(w, axis=0) - w / 2  # each value in the middle of its weight, straight lines between
+    half = w.sum(axis=0) / 2
+    last = np.maximum((w > 0).sum(axis=0) - 1, 0)
+    after = np.minimum(((cumulated < half) & (w > 0)).sum(axis=0), last)
+    ends = np.stack([np.maximum(after - 1, 0), after])
+    (low, high), (one, two) = np.take_along_axis(cumulated, ends, 0), np.take_along_axis(ranked, ends, 0)
+    share = np.clip((half - low) / np.where(high > low, high - low, 1.0), 0.0, 1.0)
+    with np.errstate(invalid="ignore"):  # inf where there is no value at all
+        return np.where(half > 0, one + share * (two - one), np.nan)

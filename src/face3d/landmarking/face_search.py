@@ -17,6 +17,10 @@ from face3d.values import locked
 
 _FACE_WIDTH_MM = 260.0  # a face with some forehead, chin and air around it, as the detector was trained to see
 _COARSE_PIXELS = 256  # the network inside looks at 256 x 256 of the face's surroundings
+_SETTLING_PIXELS = 192  # filled by the face
+_BACKS_PIXELS = 64
+# Mean change of the normals' coordinates. Balls and boxes 0.002 to 0.009; smooth faces 0.015 and more, real ones 0.02.
+_SAME = 0.01
 LIGHT = (0.0, 0.5, 1.0)  # from in front and above: the light of photographs; straight on, brows and lids go flat
 _BLUR_MM = 1.0  # scanner noise and triangle edges are finer than this, what a detector looks at is coarser
 _NOISY_BLUR_MM = 2.5  # where no face is found: depth cameras make waves as wide as lips
@@ -76,12 +80,27 @@ def find_face(
         seen = mended(surface.see(view), view)
         if not (np.isfinite(seen.depth) & ~seen.inside).any():  # backs only: what is found on them cannot be lifted
             continue
-        for blur in (_BLUR_MM, _NOISY_BLUR_MM):
-            for points in _candidates(detector, blurred(seen, view, blur), view, rolls):
+        sharp, soft = (blurred(seen, view, blur) for blur in (_BLUR_MM, _NOISY_BLUR_MM))
+        for look, blur in ((sharp, _BLUR_MM), (soft, _NOISY_BLUR_MM)):
+            if look is soft and _alike(sharp, soft):
+                break
+            for points in _candidates(detector, look, view, rolls):
                 to_head = settle(detector, surface, points, blur, odd)
                 if to_head is not None:
                     return to_head, blur
     return None, _BLUR_MM
+
+
+def _alike(sharp: Seen, soft: Seen) -> bool:
+    """Whether more blur changes nothing to speak of, as on a ball or a table: it need not be looked at again."""
+    change = np.abs(sharp.normals - soft.normals)
+    known = np.isfinite(change)
+    return bool(change[known].sum() < _SAME * known.sum())
+
+
+def shows_backs(surface: Surface) -> bool:
+    """Whether anything but the outside of a surface is seen from anywhere."""
+    return any(surface.see(view).inside.any() for view in coarse_views(surface, pixels=_BACKS_PIXELS))
 
 
 def _candidates(detector: Detector, seen: Seen, view: View, rolls: int) -> Iterator[Floats]:
@@ -176,7 +195,7 @@ def settle(
     for _ in range(6):
         if to_head is None or not _is_face(points, to_head):
             return None
-        view = head_view(to_head, 0, 0, _COARSE_PIXELS)
+        view = head_view(to_head, 0, 0, _SETTLING_PIXELS)
         seen = mended(surface.see(view), view)
         picture = shaded(blurred(seen, view, blur_mm), view, LIGHT)
         both = [p for p in (detector.pixels(picture, flipped) for flipped in (False, True)) if p is not None]

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from importlib import resources
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 from scipy.spatial.transform import RigidTransform, Rotation
@@ -105,10 +104,19 @@ def _conv(x: Singles, weights: Mapping[str, Singles], name: str, stride: int = 1
     """A convolution with zero padding, then max(0, x) unless told otherwise. `x` (C, H, W)."""
     kernel, bias = weights[f"{name}.weight"], weights[f"{name}.bias"]
     pad = kernel.shape[-1] // 2
-    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))
-    windows = sliding_window_view(padded, kernel.shape[2:], axis=(1, 2))[:, ::stride, ::stride]
-    out = np.tensordot(kernel, windows, axes=((1, 2, 3), (0, 3, 4))) + bias[:, None, None]
-    return np.maximum(out, 0.0) if rectify else out
+    channels, height, width = x.shape
+    padded = np.zeros((channels, height + 2 * pad, width + 2 * pad), x.dtype)
+    padded[:, pad : pad + height, pad : pad + width] = x
+    # What each place of the kernel sees, one below the other: one large product is several times as fast as many.
+    high, wide = -(-height // stride), -(-width // stride)
+    windows = np.empty((channels, *kernel.shape[2:], high, wide), x.dtype)
+    for i, j in np.ndindex(kernel.shape[2:]):
+        windows[:, i, j] = padded[:, i : i + height : stride, j : j + width : stride]
+    out = kernel.reshape(len(kernel), -1) @ windows.reshape(-1, high * wide)
+    out += bias[:, None]
+    if rectify:
+        np.maximum(out, 0.0, out=out)
+    return out.reshape(-1, high, wide)
 
 
 def _twice(x: Singles) -> Singles:

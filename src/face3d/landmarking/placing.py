@@ -41,7 +41,7 @@ class Placed(Value):
 
         Raises `RegistrationError` when the mirror image cannot be laid over it.
         """
-        laid = superimpose_mirror(self.cleaned.scan, self.found.frame)
+        laid = superimpose_mirror(self.cleaned.thin.scan, self.found.frame)
         head = refined_frame(self.found.frame, self.found.landmarks, laid.plane.normal, laid.plane.point)
         return replace(self, laid=laid, head=head)
 

@@ -42,35 +42,41 @@ def face_of(cleaned: Cleaned, debug_picture: Path | None = None) -> tuple[Cleane
     Of several faces it is the one at the landmarks given by hand, else the one with the most points, which is the
     nearest to the scanner; a note says so. Raises as `detect_landmarks`.
     """
-    scan = cleaned.scan
-    width, given = _width(scan.vertices), np.array(list(scan.landmarks.values())).reshape(-1, 3)
+    scan, few = cleaned.scan, cleaned.thin.scan
+    width, given = _width(few.vertices), np.array(list(scan.landmarks.values())).reshape(-1, 3)
     if width > WIDE and len(given):
         cleaned = _head_only(cleaned, given.mean(axis=0))
-        return cleaned, detect_landmarks(cleaned.scan, debug_picture)
+        return cleaned, _detected(cleaned, debug_picture)
     found, missed = None, None
     if width <= WIDE:
         try:
-            found = detect_landmarks(scan, debug_picture)
+            found = _detected(cleaned, debug_picture)
         except NoFaceError as error:
             if width < CLOSE:
                 raise
             missed = error
     known = None if found is None else found.to_head
-    places = head_places(scan.vertices, None if known is None else _middle(known))
-    faces = _faces(scan, places, known)
+    places = head_places(few.vertices, None if known is None else _middle(known))
+    faces = _faces(few, places, known)
     if not faces:
         tried = f"in {len(places)} places where a head may be"
-        raise missed or no_face(scan, tried, debug_picture, size_hint(scan, _LIKELY))
+        raise missed or no_face(scan, tried, debug_picture, size_hint(few, _LIKELY))
     if found is not None and len(faces) == 1:
         return cleaned, found
     middles = np.array([_middle(face) for face in faces])
     if len(given):
         rank = np.linalg.norm(middles - given.mean(axis=0), axis=1)
     else:
-        rank = -np.asarray(KDTree(scan.vertices).query_ball_point(middles, HEAD, return_length=True))
+        rank = -np.asarray(KDTree(few.vertices).query_ball_point(middles, HEAD, return_length=True))
     first, *others = middles[np.argsort(rank, kind="stable")]
     cleaned = _head_only(cleaned, first, others)
-    return cleaned, detect_landmarks(cleaned.scan, debug_picture)
+    return cleaned, _detected(cleaned, debug_picture)
+
+
+def _detected(cleaned: Cleaned, debug_picture: Path | None) -> Detection:
+    few = cleaned.thin.scan
+    surface = Surface(few.vertices, few.faces) if len(few.faces) else None  # through a cloud one is meshed
+    return detect_landmarks(cleaned.scan, debug_picture, surface)
 
 
 def _width(vertices: Floats) -> float:

@@ -186,13 +186,13 @@ def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
     fit = quality = None
     unfitted = []
     try:
-        fit = fit_template(cleaned.scan, landmarks, found.confidence, found.dense).in_frame(rough)
+        fit = fit_template(cleaned.thin.scan, landmarks, found.confidence, found.dense).in_frame(rough)
         quality = fit_quality(fit)
     except RegistrationError as error:
         unfitted = [f"no asymmetry through correspondence: {error}"]
     middle = midplane(laid, fit if quality is not None and quality.light != "red" else None)
     head = refined_frame(found.frame, landmarks, middle.plane.normal, middle.plane.point)
-    surface = mirror_distance(cleaned.scan, middle.plane).spread(cleaned.source)
+    surface = mirror_distance(cleaned.scan, middle.plane, thin=cleaned.thin).spread(cleaned.source)
     area = np.zeros(len(scan.vertices))
     area[cleaned.kept] = vertex_areas(cleaned.scan)
     regions = landmark_regions(
@@ -200,7 +200,7 @@ def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
     )
     through = None
     if fit is not None and quality is not None:
-        through = correspond(cleaned.scan, fit.in_frame(head), quality).spread(cleaned.source)
+        through = correspond(cleaned.scan, fit.in_frame(head), quality, cleaned.normals).spread(cleaned.source)
         if through.quality.light != "green":
             unfitted = [f"template fit, {through.quality.light}: {'; '.join(through.quality.reasons)}"]
     doubt = [middle.doubt] if middle.doubt else []

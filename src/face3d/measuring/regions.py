@@ -187,9 +187,13 @@ def _thirds(definition: str, below_upper: Bools, below_lower: Bools, face: Bools
 
 def _inside(points: Floats, outline: Sequence[tuple[float, float]]) -> np.ndarray:
     """Even-odd rule, points (N, 2) against one closed outline."""
-    x, y = points.T
-    inside = np.zeros(len(points), bool)
     corners = np.asarray(outline, np.float64)
+    inside = np.asarray(((points >= corners.min(axis=0)) & (points <= corners.max(axis=0))).all(axis=1))
+    if not inside.all():  # most points are far from most outlines
+        inside[inside] = _inside(points[inside], outline)
+        return inside
+    x, y = np.ascontiguousarray(points.T)
+    inside = np.zeros(len(points), bool)
     for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
         if y0 != y1:
             crosses = (y0 > y) != (y1 > y)

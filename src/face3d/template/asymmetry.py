@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from face3d.errors import RegistrationError
-from face3d.geometry.mesh import scan_normals, vertex_normals
+from face3d.geometry.mesh import lengths, scan_normals, vertex_normals
 from face3d.geometry.rays import RayScene
 from face3d.scan import FaceScan, Floats
 from face3d.template.fit import TemplateFit
@@ -24,6 +24,7 @@ from face3d.values import Value
 LEAST_BOTH = 0.1
 #: mm: an input vertex further from the fitted template, or further beyond its rim, is not on it.
 OFF_SURFACE, BEYOND_RIM = 4.0, 1.5
+_CHUNK = 200_000  # vertices at once
 
 #: Why an input vertex has no asymmetry; the index is the code.
 REASONS = (
@@ -77,32 +78,41 @@ def asymmetry_map(fit: TemplateFit) -> AsymmetryMap:
     return AsymmetryMap(fit, vectors, along, across)
 
 
-def carried(fit: TemplateFit, scan: FaceScan, values: ArrayLike) -> tuple[Floats, np.ndarray]:
+def carried(
+    fit: TemplateFit, scan: FaceScan, values: ArrayLike, normals: Floats | None = None
+) -> tuple[Floats, np.ndarray]:
     """Values (N, ...) at the template's vertices as values (V, ...) at the scan's, and the codes (V,) of `REASONS`.
 
-    Each scan vertex takes the value at the closest point of the fitted template; NaN where it is not on it.
+    Each scan vertex takes the value at the closest point of the fitted template; NaN where it is not on it. `normals`
+    (V, 3): the scan's own, where they are known.
     """
     t = fit.template
     inner = np.asarray(values, np.float64)
-    points = fit.to_head.apply(scan.vertices)
-    # About the head frame's own origin.
-    at, face, share = RayScene(fit.vertices_mm, t.faces, middle=np.zeros(3)).closest(points)
-    corners = t.faces[face]
-    facing = np.einsum("vk,vki->vi", share, vertex_normals(fit.vertices_mm, t.faces)[corners])
-    facing /= np.maximum(np.linalg.norm(facing, axis=1, keepdims=True), 1e-12)
-    apart = points - at
-    height = np.einsum("vi,vi->v", apart, facing)
-    beside = np.linalg.norm(apart - height[:, None] * facing, axis=1)
-    turned = np.einsum("vi,vi->v", fit.to_head.rotation.apply(scan_normals(scan)), facing)
-    at_rim = (t.rim[corners] * share).sum(axis=1) > 0.98
-    outside = (np.abs(height) > OFF_SURFACE) | (at_rim & (beside > BEYOND_RIM)) | (turned < 0)
     known = np.asarray(np.isfinite(inner.reshape(len(inner), -1)).all(axis=1))
-    share = share * known[corners]
-    total = share.sum(axis=1)
-    code = np.where(outside, OUTSIDE, np.where(total < 0.5, UNSUPPORTED, MEASURED)).astype(np.uint8)
-    share = share / np.maximum(total, 1e-12)[:, None]
     filled = np.where(known.reshape(-1, *[1] * (inner.ndim - 1)), inner, 0.0)
-    out = np.einsum("vk,vk...->v...", share, filled[corners])
+    # About the head frame's own origin.
+    scene, own = RayScene(fit.vertices_mm, t.faces, middle=np.zeros(3)), vertex_normals(fit.vertices_mm, t.faces)
+    normals = scan_normals(scan) if normals is None else normals
+    turn = fit.to_head.rotation.as_matrix()
+    out = np.empty((len(scan.vertices), *inner.shape[1:]))
+    code = np.empty(len(out), np.uint8)
+    for part in (slice(k, k + _CHUNK) for k in range(0, len(out), _CHUNK)):
+        points = scan.vertices[part] @ turn.T + fit.to_head.translation
+        at, face, share = scene.closest(points)
+        corners = t.faces[face]
+        facing = np.einsum("vk,vki->vi", share, own[corners])
+        facing /= np.maximum(lengths(facing), 1e-12)[:, None]
+        apart = points - at
+        height = np.einsum("vi,vi->v", apart, facing)
+        beside = lengths(apart - height[:, None] * facing)
+        turned = np.einsum("vi,vi->v", normals[part] @ turn.T, facing)
+        at_rim = (t.rim[corners] * share).sum(axis=1) > 0.98
+        outside = (np.abs(height) > OFF_SURFACE) | (at_rim & (beside > BEYOND_RIM)) | (turned < 0)
+        share = share * known[corners]
+        total = share.sum(axis=1)
+        code[part] = np.where(outside, OUTSIDE, np.where(total < 0.5, UNSUPPORTED, MEASURED))
+        share /= np.maximum(total, 1e-12)[:, None]
+        out[part] = np.einsum("vk,vk...->v...", share, filled[corners])
     out[code != MEASURED] = np.nan
     return out, code
 

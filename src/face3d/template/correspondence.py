@@ -58,10 +58,11 @@ class Correspondence(Value):
         return {reason: int(n) for reason, n in zip(REASONS[1:], counts[1:], strict=True) if n}
 
 
-def correspond(scan: FaceScan, fit: TemplateFit, quality: FitQuality) -> Correspondence:
+def correspond(scan: FaceScan, fit: TemplateFit, quality: FitQuality, normals: Floats | None = None) -> Correspondence:
     """Measure a scan through the template laid on it; x = 0 of the fit's head frame is the face's symmetry plane.
 
-    A fit that is red, or has too little of both sides, comes back rejected, with NaN.
+    `normals` (V, 3): the scan's own, where they are known. A fit that is red, or has too little of both sides, comes
+    back rejected, with NaN.
     """
     units = action_units(fit)
     count = len(scan.vertices)
@@ -74,5 +75,5 @@ def correspond(scan: FaceScan, fit: TemplateFit, quality: FitQuality) -> Corresp
     if found is None:
         units[["left", "right", "left_se", "right_se", "ratio"]] = np.nan
         return Correspondence(fit, quality, None, np.full((count, 3), np.nan), np.full(count, REJECTED), units)
-    vectors, reason = carried(fit, scan, found.vectors_mm)
+    vectors, reason = carried(fit, scan, found.vectors_mm, normals)
     return Correspondence(fit, quality, found, vectors, reason, units)

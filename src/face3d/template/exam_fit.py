@@ -161,7 +161,7 @@ def see_scan(scan: FaceScan, at_rest: bool = False) -> SeenScan:
     at = placed(scan)
     if at_rest:
         at = at.superimposed()
-    return SeenScan(Surfels.of(at.cleaned.scan), at.found, at.head, at.notes)
+    return SeenScan(Surfels.of(at.cleaned.thin.scan), at.found, at.head, at.notes)
 
 
 #: Movement units in exams. Relative to rest, two authors' units follow what one author's alone cannot (18 training

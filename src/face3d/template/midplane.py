@@ -111,7 +111,7 @@ def corresponding_plane(fit: TemplateFit) -> SymmetryPlane:
     for _ in range(50):
         height = (there - point) @ normal
         apart = there - 2.0 * height[:, None] * normal - here
-        pull = np.einsum("nij,nj->ni", seen, apart)
+        pull = (seen @ apart[:, :, None])[:, :, 0]
         distance = np.sqrt(np.einsum("ni,ni->n", apart, pull))
         scale = max(FLOOR, 1.5 * float(np.median(distance[both])))
         weight = both * t.area / (1.0 + (distance / scale) ** 2) ** 2
@@ -119,9 +119,9 @@ def corresponding_plane(fit: TemplateFit) -> SymmetryPlane:
         slope = np.empty((len(here), 3, 3))  # of `apart` by turning the normal towards either axis, and by shifting
         slope[..., :2] = -2.0 * (normal[:, None] * ((there - point) @ axes.T)[:, None] + height[:, None, None] * axes.T)
         slope[..., 2] = 2.0 * normal
-        weighted = weight[:, None, None] * slope
-        matrix = np.einsum("nik,nij,njl->kl", weighted, seen, slope, optimize=True)
-        step = -np.linalg.solve(matrix, np.einsum("nik,ni->k", weighted, pull))
+        weighted = (weight[:, None, None] * slope).reshape(-1, 3)
+        matrix = weighted.T @ (seen @ slope).reshape(-1, 3)
+        step = -np.linalg.solve(matrix, weighted.T @ pull.reshape(-1))
         normal, point = normal + step[:2] @ axes, point + step[2] * normal
         normal = normal / np.linalg.norm(normal)
         if np.abs(step * (60.0, 60.0, 1.0)).max() < 1e-4:  # mm, at the face's edge

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.geometry.rays import RayScene
+from face3d.geometry.rays import RayScene, corner_weights
 from face3d.scan import Floats, Ints
 from face3d.values import Value
 
@@ -55,13 +55,13 @@ def look(vertices: Floats, faces: Ints, camera: Pinhole) -> View:
     """The mesh `vertices` (V, 3) mm in the camera's frame, seen from outside (a face's back side hides, unmeasured)."""
     rays = camera.rays()
     scene = RayScene(vertices, faces, threads=1, middle=np.zeros(3))  # the camera's own origin
-    depth, face, weights, normals = scene.cast(np.zeros_like(rays), rays)
+    depth, face, shares, normals = scene.cast(np.zeros_like(rays), rays)
     hit = face >= 0
     cosine = np.zeros(depth.shape)
     normal = normals.astype(np.float64)[hit]
     cosine[hit] = -np.einsum("ij,ij->i", normal, rays[hit]) / np.linalg.norm(rays[hit], axis=1)
     front = cosine > 0
-    return View(np.where(front, depth, 0.0), np.where(front, face, -1), weights, cosine)
+    return View(np.where(front, depth, 0.0), np.where(front, face, -1), corner_weights(shares), cosine)
 
 
 def facing(distance_mm: float, aim: Floats, azimuth: float = 0.0, elevation: float = 0.0) -> RigidTransform:
