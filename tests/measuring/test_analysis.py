@@ -149,7 +149,7 @@ def test_a_surface_and_corresponding_places_that_disagree_are_a_loud_note(plante
     b = face3d.analyze(scan)
     assert "SYMMETRY PLANE IS IN DOUBT" in b.notes[0]
     assert b.midplane.corresponding is not None and a.midplane.corresponding is not None
-    assert b.midplane.surface.angle_to(b.midplane.corresponding) == pytest.approx(4.0, abs=0.3)
+    assert b.midplane.surface.angle_to(b.midplane.corresponding) == pytest.approx(4.0, abs=0.5)
     assert b.midplane.corresponding.angle_to(a.midplane.corresponding) < 0.05
     assert not any("DOUBT" in note for note in a.notes)
 

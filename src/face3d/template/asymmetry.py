@@ -22,8 +22,9 @@ from face3d.values import Value
 
 #: Share of the template that must be supported on both sides: below it there is nothing to compare.
 LEAST_BOTH = 0.1
-#: mm: an input vertex further from the fitted template, or further beyond its rim, is not on it.
-OFF_SURFACE, BEYOND_RIM = 4.0, 1.5
+#: mm: an input vertex further from the fitted template, or further beyond the edge of an eye's or the mouth's slit, is
+#: not on it. Beyond the outer rim (hairline, temples, jaw) skin takes on the rim's asymmetry this far.
+OFF_SURFACE, BEYOND_SLIT, BEYOND_RIM = 4.0, 1.5, 15.0
 _CHUNK = 200_000  # vertices at once
 
 #: Why an input vertex has no asymmetry; the index is the code.
@@ -107,7 +108,10 @@ def carried(
         beside = lengths(apart - height[:, None] * facing)
         turned = np.einsum("vi,vi->v", normals[part] @ turn.T, facing)
         at_rim = (t.rim[corners] * share).sum(axis=1) > 0.98
-        outside = (np.abs(height) > OFF_SURFACE) | (at_rim & (beside > BEYOND_RIM)) | (turned < 0)
+        beyond = np.where(t.outer_rim[corners].all(axis=1), BEYOND_RIM, BEYOND_SLIT)
+        # Skin that bends away beyond the rim may lie as far off its tangent plane as beside it.
+        off = np.maximum(OFF_SURFACE, at_rim * np.minimum(beside, beyond))
+        outside = (np.abs(height) > off) | (at_rim & (beside > beyond)) | (turned < 0)
         share = share * known[corners]
         total = share.sum(axis=1)
         code[part] = np.where(outside, OUTSIDE, np.where(total < 0.5, UNSUPPORTED, MEASURED))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
 from numpy.typing import ArrayLike
 
 from face3d.errors import WeightsError
@@ -101,6 +102,16 @@ class FaceTemplate(Value):
         out = np.zeros(len(self.vertices), bool)
         out[edges[count == 1]] = True
         return out
+
+    @cached_property
+    def outer_rim(self) -> np.ndarray:
+        """(N,) bool: within two edges of the outer rim alone, whose loop is the longest of all."""
+        edges, count = self._edges
+        n = len(self.vertices)
+        rim = edges[count == 1]
+        _, part = connected_components(sp.coo_matrix((np.ones(len(rim)), rim.T), (n, n)), directed=False)
+        out = self.rim & (part == np.bincount(part[self.rim]).argmax())
+        return locked(self.mean @ (self.mean @ out.astype(np.float64)) > 0, bool)
 
     @cached_property
     def _edges(self) -> tuple[Ints, Ints]:
