@@ -111,8 +111,8 @@ def test_a_scan_of_nobodys_size_is_not_measured(head):
 
 @pytest.mark.parametrize(("factor", "said"), [(0.35, "--scale"), (10.0, "in mm it would be of human size")])
 def test_where_the_detector_refuses_the_size_is_named(head, monkeypatch, factor, said):
-    every = face_search.coarse_views
-    monkeypatch.setattr(face_search, "coarse_views", lambda surface: list(every(surface))[:1])  # the front is enough
+    every = face_search.coarse_views  # the front is enough
+    monkeypatch.setattr(face_search, "coarse_views", lambda surface, **_: list(every(surface))[:1])
     scan = head.replace(vertices=head.vertices * factor, units_note="cm: as given" if factor == 10.0 else "")
     with pytest.raises(LandmarkError, match="no face found") as error:
         detect_landmarks(scan)

@@ -80,9 +80,10 @@ def find_face(
         seen = mended(surface.see(view), view)
         if not (np.isfinite(seen.depth) & ~seen.inside).any():  # backs only: what is found on them cannot be lifted
             continue
-        sharp, soft = (blurred(seen, view, blur) for blur in (_BLUR_MM, _NOISY_BLUR_MM))
-        for look, blur in ((sharp, _BLUR_MM), (soft, _NOISY_BLUR_MM)):
-            if look is soft and _alike(sharp, soft):
+        sharp = blurred(seen, view, _BLUR_MM)
+        for blur in (_BLUR_MM, _NOISY_BLUR_MM):
+            look = sharp if blur == _BLUR_MM else blurred(seen, view, blur)
+            if look is not sharp and _alike(sharp, look):
                 break
             for points in _candidates(detector, look, view, rolls):
                 to_head = settle(detector, surface, points, blur, odd)
