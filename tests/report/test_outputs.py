@@ -38,9 +38,17 @@ def test_all_four_and_nothing_else(folder: Path) -> None:
 
 def test_the_mesh_has_the_inputs_vertices_in_the_head_frame(dome: Analysis, folder: Path) -> None:
     names, table = ply_table(folder / "asymmetry.ply")
-    assert names == ["x", "y", "z", "asymmetry_mm", "surface_distance_mm", "signed_surface_distance_mm"]
+    assert names == [
+        "x",
+        "y",
+        "z",
+        "asymmetry_mm",
+        "asymmetry_sd_mm",
+        "surface_distance_mm",
+        "signed_surface_distance_mm",
+    ]
     assert np.array_equal(table[:, :3], dome.head.apply(dome.scan.vertices))
-    assert np.array_equal(table[:, 4], dome.surface_distance_mm, equal_nan=True)
+    assert np.array_equal(table[:, 5], dome.surface_distance_mm, equal_nan=True)
     assert np.isnan(table[:, 3]).all()  # the dome was not measured through the template
 
 

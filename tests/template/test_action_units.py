@@ -30,6 +30,7 @@ def fit_with(movement: str, left: dict[str, float], right: dict[str, float], se:
         np.full(count, se),
         np.zeros(len(t.identity)),
         False,
+        np.zeros(n),
     )
 
 

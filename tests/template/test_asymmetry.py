@@ -35,6 +35,7 @@ def fitted(t: FaceTemplate, vertices: Floats, valid: np.ndarray | None = None) -
         zero,
         np.zeros(len(t.identity)),
         False,
+        np.zeros(n),
     )
 
 

@@ -28,7 +28,7 @@ def fitted(t: FaceTemplate, vertices: Floats, valid: np.ndarray | None = None) -
     n, u = len(t.vertices), np.zeros(len(t.units))
     valid = np.ones(n, bool) if valid is None else valid
     return TemplateFit(
-        t, vertices, POSE.inv(), valid, np.zeros(n), u, u, u, u, np.zeros(len(t.identity)), relative=False
+        t, vertices, POSE.inv(), valid, np.zeros(n), u, u, u, u, np.zeros(len(t.identity)), False, np.zeros(n)
     )
 
 

@@ -31,6 +31,7 @@ def fit() -> TemplateFit:
         zero,
         np.zeros(len(t.identity)),
         False,
+        np.zeros(n),
     )
 
 

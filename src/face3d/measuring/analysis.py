@@ -123,10 +123,18 @@ class Analysis(Value):
         return np.full((len(self.scan.vertices), 3), np.nan) if through is None else through.vectors_mm
 
     @property
+    def asymmetry_sd_mm(self) -> Floats:
+        """(V,) what the asymmetry is uncertain by, mm (all three directions together): little where relief or noise
+        could not hide that skin slid, more on forehead and temples; NaN where it was not measured."""
+        through = self.correspondence
+        return np.full(len(self.scan.vertices), np.nan) if through is None else through.sd_mm
+
+    @property
     def vertex_results(self) -> dict[str, Floats]:
         """What was measured at each of the scan's vertices, as files and other libraries take it: name -> (V,) mm."""
         return {
             "asymmetry_mm": self.asymmetry_mm,
+            "asymmetry_sd_mm": self.asymmetry_sd_mm,
             "surface_distance_mm": self.surface_distance_mm,
             "signed_surface_distance_mm": self.signed_surface_distance_mm,
         }
@@ -167,7 +175,9 @@ class Analysis(Value):
         table = region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, Distance.SURFACE)
         if self.correspondence is None:
             return table
-        own = region_table(self.asymmetry_mm, self.area_mm2, self.face_regions, Distance.ASYMMETRY)
+        own = region_table(
+            self.asymmetry_mm, self.area_mm2, self.face_regions, Distance.ASYMMETRY, self.asymmetry_sd_mm
+        )
         return pd.concat([table, own], ignore_index=True)
 
 

@@ -232,11 +232,15 @@ def statistics(values: Floats, area: Floats, weight: np.ndarray, whole_area: flo
     return Statistics(float(w @ v), float(np.sqrt(w @ v**2)), p95, float(v.max()), min(1.0, measured / whole), measured)
 
 
-def region_table(values: Floats, area: Floats, regions: Iterable[Region], distance: str) -> pd.DataFrame:
-    """One row a region: region, side, definition, distance, mean, rms, p95, max (mm), coverage, reference_range,
-    reference_mean, reference_sd (mm), reference (method, population, source), z.
+def region_table(
+    values: Floats, area: Floats, regions: Iterable[Region], distance: str, sd: Floats | None = None
+) -> pd.DataFrame:
+    """One row a region: region, side, definition, distance, mean, rms, p95, max (mm), coverage, uncertainty (mm),
+    reference_range, reference_mean, reference_sd (mm), reference (method, population, source), z.
 
-    `values` (V,) mm of the `distance` so named, NaN where not measured; `area` (V,) mm2. Reference range and z-score
+    `values` (V,) mm of the `distance` so named, NaN where not measured; `area` (V,) mm2; `sd` (V,) mm what the values
+    are uncertain by. A region's uncertainty is the mean of it: skin slides as a whole, so it does not average out; NaN
+    where it is not known. Reference range and z-score
     belong to the region's RMS and stay empty and NaN where no published norm matches definition and distance.
     """
     import pandas as pd
@@ -263,6 +267,7 @@ def region_table(values: Floats, area: Floats, regions: Iterable[Region], distan
                 "p95": s.p95,
                 "max": s.max,
                 "coverage": s.coverage,
+                "uncertainty": np.nan if sd is None else statistics(sd, area, r.weight).mean,
                 "reference_range": norm.range_text if norm else "",
                 "reference_mean": norm.mean if norm else np.nan,
                 "reference_sd": norm.sd if norm else np.nan,

@@ -117,6 +117,9 @@ class RegionPart(Part):
     p95: Number = Field(description="95th percentile of the unsigned distance, mm")
     max: Number = Field(description="largest unsigned distance, mm")
     coverage: Number = Field(description="share of the region's area that was measured, 0..1")
+    uncertainty: Number = Field(
+        default=None, description="what the region's asymmetry is uncertain by, mm; null for the surface distance"
+    )
     z: Number = Field(default=None, description="(rms - reference.mean) / reference.sd; only by the same method")
     reference: ReferencePart | None = Field(
         default=None, description="healthy faces, this region's RMS by the same method"
@@ -294,7 +297,7 @@ def _regions(analysis: Analysis, distance: str) -> list[RegionPart]:
         norm = surface_norm(row["region"], row["side"], row["definition"], row["distance"])
         known = ("mean", "sd", "n", "population", "method", "source", "caveat")
         reference = norm and ReferencePart(**{key: getattr(norm, key) for key in known})
-        numbers = {key: row[key] for key in ("mean", "rms", "p95", "max", "coverage", "z")}
+        numbers = {key: row[key] for key in ("mean", "rms", "p95", "max", "coverage", "uncertainty", "z")}
         parts.append(
             RegionPart(
                 region=row["region"], side=row["side"], definition=row["definition"], reference=reference, **numbers

@@ -27,11 +27,14 @@ LEAST_BOTH = 0.1
 OFF_SURFACE, BEYOND_SLIT, BEYOND_RIM = 4.0, 1.5, 15.0
 _CHUNK = 200_000  # vertices at once
 
+#: mm: what is more uncertain than this is not known.
+UNKNOWN = 3.0
+
 #: Why an input vertex has no asymmetry; the index is the code.
 REASONS = (
     "measured",
     "outside the template: neck, ear, hair, eyeball, mouth cavity",
-    "the scan does not support the fit here or on the other side",
+    "the scan does not support the fit here or on the other side, or does not show how far skin slid",
     "the fit was rejected",
     "removed by cleaning",
 )
@@ -72,7 +75,7 @@ def asymmetry_map(fit: TemplateFit) -> AsymmetryMap:
             "needed: there is nothing to compare"
         )
     vectors = fit.vertices_mm - t.reflected(fit.vertices_mm)
-    vectors[~both] = np.nan
+    vectors[~both | (fit.sd_mm > UNKNOWN)] = np.nan
     normals = vertex_normals(fit.vertices_mm, t.faces)
     along = np.einsum("ni,ni->n", vectors, normals)
     across = np.linalg.norm(vectors - along[:, None] * normals, axis=1)

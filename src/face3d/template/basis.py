@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import KDTree
 
 from face3d.scan import Floats, Ints
 from face3d.template.template import FaceTemplate
@@ -24,6 +26,8 @@ SHARED_MODES, DIFFERING_MODES, COARSE_MODES = 110, 90, 40
 #: mm: spacing of the template vertices that are compared with the scan in coarse and in fine steps, and of those that
 #: carry the sparse prior.
 COARSE_SPACING, SPACING, NODES = 8.0, 4.0, 9.0
+#: mm: and of those at which uncertainty is looked at: it changes little over that.
+PROBES = 10.0
 #: Parts of the face that slide over smooth bone and leave little trace in the surface: the sparse prior on differences
 #: between the sides is this much weaker there.
 SLIDING, SLIDING_SHARE = ("forehead", "brow", "upper_lid"), 0.3
@@ -57,16 +61,40 @@ class Sparse(Value):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
+class Probe(Value):
+    """Where uncertainty is looked at: `columns` (n, 3, P) float32 of all unknowns at places spread over the face, each
+    with its `opposite` (n,) among them; `spread` (N, n) sparse, from them to all vertices."""
+
+    columns: np.ndarray
+    opposite: Ints
+    spread: sp.csr_array
+
+    @classmethod
+    def of(cls, t: FaceTemplate) -> Probe:
+        """Places of a template `PROBES` mm apart."""
+        rows = _thinned(t, PROBES)
+        far, near = KDTree(t.vertices[rows]).query(t.vertices, k=3)
+        share = 1.0 / np.maximum(far, 0.5)
+        share = (share + share[t.opposite]) / 2  # alike for both sides
+        share /= share.sum(axis=1, keepdims=True)
+        ends = np.repeat(np.arange(len(near)), 3)
+        spread = sp.csr_array((share.ravel(), (ends, near.ravel())), (len(near), len(rows)))
+        return cls(np.concatenate(_blocks(t, rows), axis=2), np.searchsorted(rows, t.opposite[rows]), spread)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Basis(Value):
     """The unknowns in this order: identity, natural asymmetry, left units, right units, shared remainder, differing
     remainder; `ends` (6,) where each ends. `coarse` and `fine` what steps look at, `prior` (P, P) the precision of all,
-    `differing` and `shared` the sparse priors on what differs between the sides and on the shared remainder."""
+    `differing` and `shared` the sparse priors on what differs between the sides and on the shared remainder, `probe`
+    where uncertainty is looked at."""
 
     coarse: Level
     fine: Level
     prior: Floats
     differing: Sparse
     shared: Sparse
+    probe: Probe
     ends: tuple[int, ...]
 
     def split(self, estimate: Floats) -> list[Floats]:
@@ -103,6 +131,7 @@ def basis_of(t: FaceTemplate) -> Basis:
             _node_weights(t, nodes),
         ),
         Sparse(np.arange(ends[3], ends[4]), here[4], np.ones(len(nodes), np.float32)),
+        Probe.of(t),
         ends,
     )
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Correspondence(Value):
     """`fit` in the canonical head frame, its `quality`; `map` the asymmetry on the template, None when the fit was
     rejected; `vectors_mm` (V, 3) the same at the scan's vertices, in the head frame, NaN where `reason` (V,) uint8
-    (codes of `asymmetry.REASONS`) is not 0; `action_units` the table of `action_units`, its numbers NaN
+    (codes of `asymmetry.REASONS`) is not 0; `sd_mm` (V,) what they are uncertain by (`TemplateFit.sd_mm`); `action_units` the table of `action_units`, its numbers NaN
     when the fit was rejected."""
 
     fit: TemplateFit
@@ -32,9 +32,11 @@ class Correspondence(Value):
     vectors_mm: Floats
     reason: np.ndarray
     action_units: pd.DataFrame
+    sd_mm: Floats
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "vectors_mm", locked(self.vectors_mm))
+        object.__setattr__(self, "sd_mm", locked(self.sd_mm))
         object.__setattr__(self, "reason", locked(self.reason, np.uint8))
 
     @property
@@ -49,6 +51,7 @@ class Correspondence(Value):
             self,
             vectors_mm=np.where(lost[:, None], np.nan, self.vectors_mm[source]),
             reason=np.where(lost, CLEANED, self.reason[source]),
+            sd_mm=np.where(lost, np.nan, self.sd_mm[source]),
         )
 
     @property
@@ -74,6 +77,7 @@ def correspond(scan: FaceScan, fit: TemplateFit, quality: FitQuality, normals: F
             quality = replace(quality, light="red", reasons=(*quality.reasons, str(error)))
     if found is None:
         units[["left", "right", "left_se", "right_se", "ratio"]] = np.nan
-        return Correspondence(fit, quality, None, np.full((count, 3), np.nan), np.full(count, REJECTED), units)
-    vectors, reason = carried(fit, scan, found.vectors_mm, normals)
-    return Correspondence(fit, quality, found, vectors, reason, units)
+        nothing = np.full((count, 3), np.nan)
+        return Correspondence(fit, quality, None, nothing, np.full(count, REJECTED), units, nothing[:, 0])
+    both, reason = carried(fit, scan, np.column_stack([found.vectors_mm, fit.sd_mm]), normals)
+    return Correspondence(fit, quality, found, both[:, :3], reason, units, both[:, 3])

@@ -52,7 +52,8 @@ class TemplateFit(Value):
     scan supports the vertex; `residual_mm` (N,) signed distance outside the scan, NaN where not valid;
     `left`, `right` (U,) intensities of the template's units with standard errors `left_se`, `right_se`, relative to
     the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD; `skin` what
-    shows of it where it slides; None in fits that were stored without.
+    shows of it where it slides; `sd_mm` (N,) what the movement of each vertex from rest, without a rest scan its
+    difference from the mirrored other side, is uncertain by, all three directions together.
     """
 
     template: FaceTemplate
@@ -66,10 +67,11 @@ class TemplateFit(Value):
     right_se: Floats
     identity: Floats
     relative: bool
+    sd_mm: Floats
     skin: SkinTone | None = None
 
     def __post_init__(self) -> None:
-        for name in ("vertices_mm", "residual_mm", "left", "right", "left_se", "right_se", "identity"):
+        for name in ("vertices_mm", "residual_mm", "left", "right", "left_se", "right_se", "identity", "sd_mm"):
             object.__setattr__(self, name, locked(getattr(self, name)))
         object.__setattr__(self, "valid", locked(self.valid, bool))
 
@@ -132,7 +134,7 @@ def fit_template(
     _, _, weight, distance, _ = solver.pairs(shape, vertex_normals(shape, template.faces), SCALES[2])
     valid = weight > 0.1
     identity, _, left, right, _, _ = basis.split(solver.estimate)
-    se = np.sqrt(np.diag(solver.covariance))
+    se = solver.unit_sd
     return TemplateFit(
         template,
         shape,
@@ -145,5 +147,6 @@ def fit_template(
         se[len(left) :],
         identity,
         rest is not None,
+        solver.sd,
         solver.skin_at(shape),
     )

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
-from scipy.sparse.csgraph import connected_components
 from numpy.typing import ArrayLike
+from scipy.sparse.csgraph import connected_components
 
 from face3d.errors import WeightsError
 from face3d.scan import Floats, Ints
