@@ -29,6 +29,7 @@ def truth(grades: list[float], **known: Any) -> Truth:
         "side": np.full(n, "", object),
         "function": np.full((n, 5), np.nan),
         "composite": np.full(n, np.nan),
+        "descriptive": np.full(n, np.nan),
     }
     return Truth(**{**columns, "grade": np.array(grades, float), **known})
 
@@ -56,6 +57,15 @@ def test_agreement_by_hand() -> None:
     assert figure("exact", p, t) == pytest.approx(3 / 5)
     assert figure("within_one", p, t) == pytest.approx(4 / 5)
     assert figure("mae", p, t) == pytest.approx(3 / 5)
+
+
+def test_the_two_house_brackmann_grades_are_figures_of_their_own() -> None:
+    t = truth([1, 2, 3, 4], descriptive=np.array([1.0, 4, 4, math.nan]))
+    p = Predictions.of(4, grade=[1, 2, 3, 4], descriptive=[1, 4, 3, 6])
+    assert figure("exact", p, t) == 1
+    assert figure("descriptive", p, t) == pytest.approx(2 / 3)
+    assert figure("descriptive_kappa", p, t) < 1
+    assert math.isnan(figure("descriptive", Predictions.of(4, grade=[1, 2, 3, 4]), t))
 
 
 def test_against_scikit_learn() -> None:

@@ -28,6 +28,10 @@ GRADES = range(1, 7)
 BINS = 10
 #: An exam this near (severity) to a border of House's bands may fall on either side of it by measurement noise alone.
 NEAR_BAND = 0.05
+#: What is compared where a figure says House-Brackmann alone.
+MEANING = (
+    "House-Brackmann as given is by movement; the truth is too where it is simulated, a clinician's is descriptive"
+)
 #: Groups smaller than this are not reported.
 LEAST_GROUP = 5
 
@@ -70,7 +74,7 @@ class Evaluation(Value):
 
     def to_text(self) -> str:
         """The table for a terminal."""
-        lines = [f"{self.exams} exams of {self.subjects} subjects; intervals 95 %, by subject", ""]
+        lines = [f"{self.exams} exams of {self.subjects} subjects; intervals 95 %, by subject", MEANING, ""]
         for name, e in self.figures.items():
             if math.isfinite(e.value):
                 lines.append(f"{METRICS[name][0]:<46}{e.value:>8.3f}   {_span(e, 3)}   n = {e.n}")
@@ -159,11 +163,16 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def _kappa(p: Predictions, t: Truth) -> float:
-    known = np.isfinite(p.grade + t.grade)
+def _kappa(given: Floats, true: Floats) -> float:
+    known = np.isfinite(given + true)
     if known.sum() < 2:
         return math.nan
-    return kappa_of_table(confusion(t.grade[known], p.grade[known], GRADES)).value
+    return kappa_of_table(confusion(true[known], given[known], GRADES)).value
+
+
+def _descriptive(p: Predictions, t: Truth) -> float:
+    known = np.isfinite(p.descriptive + t.descriptive)
+    return _mean((p.descriptive[known] == t.descriptive[known]).astype(np.float64))
 
 
 def _detection(p: Predictions, t: Truth) -> float:
@@ -223,8 +232,14 @@ def _near_band(p: Predictions, t: Truth) -> float:
 METRICS: Mapping[str, tuple[str, str, Callable[[Predictions, Truth], float]]] = {
     "exact": ("House-Brackmann, exact", "higher", lambda p, t: _mean((_errors(p, t) == 0).astype(float))),
     "within_one": ("House-Brackmann, within one", "higher", lambda p, t: _mean((_errors(p, t) <= 1).astype(float))),
-    "kappa": ("House-Brackmann, quadratic kappa", "higher", _kappa),
+    "kappa": ("House-Brackmann, quadratic kappa", "higher", lambda p, t: _kappa(p.grade, t.grade)),
     "mae": ("House-Brackmann, MAE in grades", "lower", lambda p, t: _mean(_errors(p, t))),
+    "descriptive": ("House-Brackmann descriptive, exact", "higher", _descriptive),
+    "descriptive_kappa": (
+        "House-Brackmann descriptive, quadratic kappa",
+        "higher",
+        lambda p, t: _kappa(p.descriptive, t.descriptive),
+    ),
     "auc": ("healthy against palsy, ROC-AUC", "higher", _detection),
     "side": ("side, II-VI", "higher", lambda p, t: _side(p, t, 2)),
     "side_iii": ("side, III-VI", "higher", lambda p, t: _side(p, t, 3)),

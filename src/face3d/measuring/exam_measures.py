@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.landmarks import SIDES, other_side
+from face3d.measuring import lids_and_lips
 from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
 from face3d.measuring.protocol import ASKED, FULL, FUNCTIONAL
 from face3d.measuring.readings import movement_rows, overaction_row, rest_rows
@@ -150,9 +151,13 @@ def measure_movements(
     `sure`: the affected side is the true one, of a simulated person, whatever was measured.
     """
     better = known or {}
-    rows = list(rest_rows(rest, anatomy, better.get("rest")))
+    at_rest = better.get("rest", {})
+    rows = [*rest_rows(rest, anatomy, at_rest), *lids_and_lips.at_rest(rest, anatomy, at_rest)]
     for e, moved in movements.items():
-        rows += movement_rows(moved, rest, anatomy, better.get("rest"), better.get(e))
+        rows += movement_rows(moved, rest, anatomy, at_rest, better.get(e))
+        rows += lids_and_lips.in_expression(moved, rest, anatomy, at_rest, better.get(e, {}))
+    values = {(r.measure, r.expression, r.side): r.value for r in rows}
+    rows += [lids_and_lips.angle_difference(values, e) for e in lids_and_lips.SMILES if e in movements]
     found = pairs(anatomy, movements)
     closing = _closing(rows)
     there = [region for region in FUNCTIONAL if len(left_places(anatomy, region)[0])]
