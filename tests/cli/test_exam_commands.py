@@ -127,6 +127,17 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     assert "there are a, b, c" in capsys.readouterr().err
     assert cli.run(["study", table, "--out", str(out)]) == 2
     assert "--repeats" in capsys.readouterr().err
+    groups = tmp_path / "groups.csv"
+    groups.write_text("subject,group\n" + "".join(f"s{i},{'old' if i % 2 else 'new'}\n" for i in range(60)))
+    change = ["study", table, "--out", str(out), "--change", "a", "c"]
+    assert cli.run([*change, "--groups", str(groups), "--control", "old", "--json"]) == 0
+    adjusted = pd.read_csv(json.loads(capsys.readouterr().out)["adjusted"])
+    assert adjusted["difference"].tolist() == pytest.approx([0, 0], abs=0.5)  # all changed alike
+    assert adjusted["n_control"].tolist() == [30, 30]
+    assert cli.run([*change, "--groups", str(groups), "--control", "placebo"]) == 2
+    assert "placebo" in capsys.readouterr().err
+    assert cli.run([*change, "--groups", str(groups)]) == 2
+    assert "--control" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["exam", "study", "compare", "validate"])
@@ -224,7 +235,7 @@ def test_norms_into_a_new_folder_and_from_too_few(tmp_path: Path, capsys: pytest
     table[:9].to_csv(tmp_path / "nine.csv", index=False)
     end = ["--out", str(tmp_path / "new" / "folder" / "n.json"), "--population", "p", "--source", "s"]
     assert cli.run(["norms", str(tmp_path / "nine.csv"), *end]) == 2
-    assert "no measure of ten people" in capsys.readouterr().err
+    assert "9 people; norms take 20 healthy ones" in capsys.readouterr().err
     assert cli.run(["norms", str(tmp_path / "twelve.csv"), *end]) == 0
     assert len(json.loads((tmp_path / "new" / "folder" / "n.json").read_text())["entries"]) == 1
     assert cli.run(["norms", str(tmp_path / "twelve.csv"), "--out", str(tmp_path / "new"), *end[2:]]) == 2

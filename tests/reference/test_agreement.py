@@ -23,12 +23,12 @@ from face3d.reference.agreement import (
     holm,
     icc,
     kappa_of_table,
-    response_mean,
     single_value,
     standard_error_of_measurement,
     technical_error,
     weighted_kappa,
 )
+from face3d.reference.intervals import response_mean_interval
 
 # Shrout & Fleiss 1979, table 2: six targets, four judges.
 SHROUT = np.array([[9, 2, 5, 8], [6, 1, 3, 2], [8, 4, 6, 8], [7, 1, 2, 6], [10, 5, 6, 9], [6, 2, 4, 7]], float)
@@ -162,8 +162,8 @@ def test_effect_sizes() -> None:
     assert hedges_g(a, b) == pytest.approx(1 / a.std(ddof=1) * (1 - 3 / 23))
     unequal = np.array([1.0, 4, 4, 9, 2, 2.5])
     assert hedges_g(a, unequal) == pytest.approx(pingouin.compute_effsize(unequal, a, eftype="hedges"), rel=1e-9)
-    assert response_mean([1, 2, 3], [2, 4, 6]) == pytest.approx(2.0)
-    assert math.isnan(response_mean([1, 2, 3], [2, 3, 4]))  # no spread: no standardised size
+    assert response_mean_interval([1, 2, 3]).value == pytest.approx(2.0)
+    assert math.isnan(response_mean_interval([1, 1, 1]).value)  # no spread: no standardised size
 
 
 def test_bootstrap_draws_whole_subjects() -> None:

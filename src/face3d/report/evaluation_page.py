@@ -29,7 +29,7 @@ def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: 
     from face3d.learn.evaluation import METRICS
 
     rows = [
-        {"text": METRICS[k][0], "better": METRICS[k][1], "estimate": v, "drawn": _drawn(k, v)}
+        {"text": METRICS[k].text, "better": METRICS[k].better, "estimate": v, "drawn": _drawn(k, v)}
         for k, v in e.figures.items()
         if math.isfinite(v.value)
     ]
@@ -43,7 +43,7 @@ def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: 
         evaluation=e,
         rows=rows,
         kappa=e.figures["kappa"],
-        first=[(METRICS[k][0], e.figures[k]) for k in _FIRST if math.isfinite(e.figures[k].value)],
+        first=[(METRICS[k].text, e.figures[k]) for k in _FIRST if math.isfinite(e.figures[k].value)],
         table=counts(e.table, ROMAN, "true grade", "grade given", "Counts of true and given grades"),
         recall=list(
             zip(
