@@ -230,15 +230,15 @@ def test_a_place_that_cannot_be_written_is_told_before_measuring(
 
 def test_norms_into_a_new_folder_and_from_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = {"visit": "", "measure": "m", "expression": "rest", "region": "eye", "side": "left", "unit": "mm"}
-    table = pd.DataFrame([{"subject": f"s{k}", **row, "value": float(k)} for k in range(12)])
-    table.to_csv(tmp_path / "twelve.csv", index=False)
+    table = pd.DataFrame([{"subject": f"s{k}", **row, "value": float(k)} for k in range(20)])
+    table.to_csv(tmp_path / "twenty.csv", index=False)
     table[:9].to_csv(tmp_path / "nine.csv", index=False)
     end = ["--out", str(tmp_path / "new" / "folder" / "n.json"), "--population", "p", "--source", "s"]
     assert cli.run(["norms", str(tmp_path / "nine.csv"), *end]) == 2
     assert "9 people; norms take 20 healthy ones" in capsys.readouterr().err
-    assert cli.run(["norms", str(tmp_path / "twelve.csv"), *end]) == 0
+    assert cli.run(["norms", str(tmp_path / "twenty.csv"), *end]) == 0
     assert len(json.loads((tmp_path / "new" / "folder" / "n.json").read_text())["entries"]) == 1
-    assert cli.run(["norms", str(tmp_path / "twelve.csv"), "--out", str(tmp_path / "new"), *end[2:]]) == 2
+    assert cli.run(["norms", str(tmp_path / "twenty.csv"), "--out", str(tmp_path / "new"), *end[2:]]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
