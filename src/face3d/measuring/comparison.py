@@ -38,9 +38,10 @@ _SEEN: Mapping[str, str] = {"eye": "lid", "brow": "brow", "commissure": "commiss
 class Change:
     """One measure at two visits. `mdc95` the detectable change of it alone, people's own scatter included,
     `mdc95_published` another's of the same quantity, NaN where none is known. `end_point`: one of those named
-    beforehand, called from `limit` on. `p` of no true change by itself, `p_adjusted` for all end points, or for all the
-    rest. `beyond` None where no detectable change is known or a value is missing, with the reason as `status`.
-    `perceptible` whether an asymmetry at rest is as large as observers notice, after; None for other measures."""
+    beforehand, called from `limit` on, or below where others are clear. `p` of no true change by itself, `p_adjusted`
+    for all end points, or for all the rest. `beyond` None where no detectable change is known or a value is missing,
+    with the reason as `status`. `perceptible` whether an asymmetry at rest is as large as observers notice, after;
+    None for other measures."""
 
     measure: str
     expression: str
@@ -187,11 +188,16 @@ def _on_side(measures: Measures, side: str) -> dict[tuple[str, str, str, str], M
 
 
 def _adjusted(found: Sequence[Change], end_points: int) -> list[Change]:
-    """The changes of one pair of visits with what is beyond: Bonferroni for the end points, Holm for the rest."""
-    rest = iter(holm([c.p for c in found if not c.end_point]).tolist())
+    """The changes of one pair of visits with what is beyond: Holm for the end points, of which those that were not
+    measured count as unchanged, and Holm for the rest."""
+    points, rest = [c.p for c in found if c.end_point], [c.p for c in found if not c.end_point]
+    adjusted = {
+        True: iter(holm([*points, *[1.0] * (end_points - len(points) + sum(map(math.isnan, points)))]).tolist()),
+        False: iter(holm(rest).tolist()),
+    }
     out = []
     for c in found:
-        p = min(c.p * end_points, 1.0) if c.end_point else next(rest)
+        p = next(adjusted[c.end_point])
         out.append(replace(c, p_adjusted=p, beyond=p < ALPHA if math.isfinite(p) else None))
     return out
 

@@ -2,8 +2,9 @@
 
 Of four hundred measures of an unchanged face twenty exceed their own detectable change. So a few end points are named
 before anybody looks (`data/end_points.json`, or a laboratory's own), and together one of them is called by chance in
-one of twenty pairs of visits (Bonferroni: each has a limit that can be named beforehand). The rest is looked at under
-Holm's allowance for all of it.
+one of twenty pairs of visits: by Holm's procedure, whose first step, Bonferroni's, is a limit that can be named
+beforehand and from which on a change is called whatever the others do. The rest is looked at under Holm's allowance for
+all of it.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ class ChangePart(Part):
     end_point: bool = Field(False, description="one of those named beforehand, by which visits are judged")
     limit: Number = Field(None, description="of an end point: the change from which on it is called")
     p: Number = Field(None, description="of no true change, by itself")
-    p_adjusted: Number = Field(None, description="for the number of end points (Bonferroni), or of the rest (Holm)")
+    p_adjusted: Number = Field(None, description="for the number of end points, or of the rest (Holm)")
 
 
 class CompareResult(Part):
