@@ -125,6 +125,14 @@ def test_complete_palsy_is_six_by_every_rule_and_nought_by_sunnybrook(side: str,
     assert e.sunnybrook.scores[:3] == (20, 20, 0)
 
 
+def test_a_face_that_only_trembles_is_still_in_every_rule() -> None:
+    # 5 % of a brow's movement is half a millimetre; together with the mouth's it lies within House's tolerance of none.
+    e = estimated(with_palsy(PERSON, "left", {"temporal": 0.05, "zygomatic": 0.02, "buccal": 0.02, "marginal": 0.02}))
+    assert e.fngs2 is not None and e.sunnybrook is not None
+    assert (e.house_brackmann, e.descriptive, e.fngs2.grade) == (6, 6, 6)
+    assert e.sunnybrook.voluntary == (1,) * 5 and e.sunnybrook.synkinesis == (0,) * 5
+
+
 def test_a_lid_that_falls_is_function_again_where_the_mouth_moves() -> None:
     e = estimated(with_palsy(PERSON, "left", {"temporal": 0.5, "zygomatic": 0.0, "buccal": 0.5, "marginal": 0.5}))
     assert e.fngs2 is not None and e.signs is not None

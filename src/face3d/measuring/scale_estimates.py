@@ -121,10 +121,14 @@ def estimate_scales(
         absolute = _absolute(m, missing)
     else:
         missing.append("House-Brackmann: needs brow raise and smile")
-    passive = rule["passive_closure"] if grade == 6 else 0.0
-    if function["eye"] <= passive:
-        function["eye"] = 0.0
-    signs = _signs(m, rule, function, healthy, missing)
+    # Where brow and mouth together are within the tolerance of none, neither has any, what a lid falls is no closing,
+    # and there is no muscle left to move unasked: what seems to is dragged.
+    still = grade == 6 and rule["passive_closure"] > 0
+    worst = 0.0 if still else _worst(m)
+    if still:
+        function |= {"brow": 0.0, "mouth": 0.0}
+        function["eye"] *= function["eye"] > rule["passive_closure"]
+    signs = _signs(m, rule, function, worst, missing)
     parts = [function[r] for r in ("brow", "eye", "midface", "mouth")]
     fngs = None
     if not all(math.isfinite(p) for p in parts):
@@ -133,14 +137,14 @@ def estimate_scales(
         missing.append(f"FNGS 2.0: {unseen}")
     else:
         items = [fngs_item(p, tuple(rule["fngs_cuts"])) for p in parts]
-        fngs = FNGS2(*items, secondary=synkinesis_item(_worst(m), tuple(rule["synkinesis_cuts"])))
+        fngs = FNGS2(*items, secondary=synkinesis_item(worst, tuple(rule["synkinesis_cuts"])))
     return Estimates(
         grade,
         points,
         absolute,
         signs.grade if signs is not None else None,
         signs,
-        _sunnybrook(m, rule, passive, fold, missing),
+        _sunnybrook(m, rule, still, fold, missing),
         fngs,
         _eface(m, function, missing),
         _stennert(m, rule, function),
@@ -194,9 +198,9 @@ def _absolute(m: Measures, missing: list[str]) -> int | None:
 
 
 def _signs(
-    m: Measures, rule: Mapping[str, Any], function: Mapping[str, float], healthy: bool, missing: list[str]
+    m: Measures, rule: Mapping[str, Any], function: Mapping[str, float], worst: float, missing: list[str]
 ) -> HouseBrackmannSigns | None:
-    """The signs of House & Brackmann's table."""
+    """The signs of House & Brackmann's table; `worst` the strongest unasked movement."""
     name = "House-Brackmann, descriptive"
     # What the cheek does unasked takes a snarl to know; the table's signs don't ask for one.
     if not math.isfinite(function["brow"] + function["mouth"] + function["eye"]):
@@ -205,7 +209,7 @@ def _signs(
     if unseen := _unseen(m, ("eye", "mouth")):
         missing.append(f"{name}: {unseen}")
         return None
-    drop, opening = (0.0, 0.0) if healthy else (_rest(m, "commissure"), _rest(m, "eye"))
+    drop, opening = (0.0, 0.0) if m.affected_side not in SIDES else (_rest(m, "commissure"), _rest(m, "eye"))
     if not math.isfinite(drop + opening):
         missing.append(f"{name}: eyes or mouth corners were not seen at rest")
         return None
@@ -221,7 +225,7 @@ def _signs(
         eye,
         function["mouth"],
         "asymmetric" if drop <= -rule["rest_commissure_mm"] else "normal",
-        _worst(m),
+        worst,
         contracture=opening <= -narrow and drop >= raised,
         cuts=cuts,
     )
@@ -242,7 +246,7 @@ def _movement(m: Measures, expression: str, region: str) -> float:
 
 
 def _sunnybrook(
-    m: Measures, rule: Mapping[str, Any], passive: float, fold: int | None, missing: list[str]
+    m: Measures, rule: Mapping[str, Any], still: bool, fold: int | None, missing: list[str]
 ) -> Sunnybrook | None:
     shares = {name: max(_movement(m, *where), 0.0) for name, where in _SUNNYBROOK.items()}
     unknown = [name for name, where in _SUNNYBROOK.items() if not math.isfinite(_movement(m, *where))]
@@ -261,14 +265,16 @@ def _sunnybrook(
         fold = sum(mirrored >= cut for cut in rule["rest_nasolabial_mm"])
     elif fold is None:
         missing.append(f"Sunnybrook composite: known within 10 points; the nasolabial fold was not judged ({NO_FOLD})")
-    if shares["eye"] <= passive:
-        shares["eye"] = 0.0
+    if still:
+        shares |= {"brow": 0.0, "smile": 0.0}
+        shares["eye"] *= shares["eye"] > rule["passive_closure"]
     healthy = m.affected_side not in SIDES
     voluntary = [5 if healthy else voluntary_item(shares[s], tuple(rule["voluntary_cuts"])) for s in shares]
     unasked = []
     for name in SUNNYBROOK_MOVEMENTS:
         expression = _SUNNYBROOK[name][0]
-        share = max((v for (e, _), v in m.synkinesis.items() if e == expression and v > 0), default=0.0)
+        moved = () if still else (v for (e, _), v in m.synkinesis.items() if e == expression and v > 0)
+        share = max(moved, default=0.0)
         unasked.append(synkinesis_item(share, tuple(rule["synkinesis_cuts"])))
     return Sunnybrook(
         eye=int(eye >= rule["rest_fissure_mm"]),
