@@ -12,6 +12,7 @@ from face3d import cli
 from face3d.exam import EXPRESSIONS
 from face3d.io import write_scan
 from face3d.measuring.exam_measures import measure_vertices
+from face3d.reference.repeatability import load_repeatability
 from face3d.report.outputs import write_exam
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
@@ -118,8 +119,11 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     table, out = str(tmp_path / "measures.csv"), tmp_path / "new" / "out"
     assert cli.run(["study", table, "--out", str(out), "--repeats", "a", "b", "--change", "a", "c", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said == {"agreement": str(out / "agreement.csv"), "change": str(out / "change.csv")}
-    assert {f.name for f in out.iterdir()} == {"agreement.csv", "change.csv"}
+    files = {"agreement": "agreement.csv", "change": "change.csv", "repeatability": "repeatability.json"}
+    assert said == {name: str(out / file) for name, file in files.items()}
+    assert {f.name for f in out.iterdir()} == set(files.values())
+    own = load_repeatability(said["repeatability"])["brow_raise", "brow_raise", "brow"]
+    assert own.sem == pytest.approx(0.5, rel=0.25) and own.n == 60 and not own.still
     agreement, change = pd.read_csv(said["agreement"]), pd.read_csv(said["change"])
     assert agreement["sem"].tolist() == pytest.approx([0.5, 0.5], rel=0.25)
     assert change["change"].tolist() == pytest.approx([2, 2], abs=0.3)

@@ -8,7 +8,7 @@ import pytest
 from scipy.stats import binomtest, norm, ttest_1samp
 
 from face3d.learn.evaluation import auc
-from face3d.reference.agreement import Estimate, confusion, icc, kappa_of_table, weighted_kappa
+from face3d.reference.agreement import Estimate, bland_altman, confusion, icc, kappa_of_table, weighted_kappa
 from face3d.reference.intervals import (
     LEAST_AREA,
     LEAST_KAPPA,
@@ -101,6 +101,16 @@ def test_means_and_spreads_hold_95_percent(n: int) -> None:
     assert 0.93 <= held(lambda: mean_interval(rng.normal(0.8, 1, n)), 0.8, 4000) <= 0.97
     assert 0.93 <= held(lambda: sd_interval(rng.normal(0.8, 1.3, n)), 1.3, 4000) <= 0.97
     assert 0.93 <= held(lambda: response_mean_interval(rng.normal(0.8, 1, n)), 0.8, 1500) <= 0.97
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("n", [10, 40])
+def test_bland_altman_bias_and_limits_hold_95_percent(n: int) -> None:
+    rng = np.random.default_rng(n)
+    found = [bland_altman(np.zeros(n), rng.normal(0.3, 1, n)) for _ in range(4000)]
+    for name, truth in (("bias", 0.3), ("lower", 0.3 - 1.96), ("upper", 0.3 + 1.96)):
+        held = np.mean([getattr(b, name).low <= truth <= getattr(b, name).high for b in found])
+        assert 0.93 <= held <= 0.97, name
 
 
 @pytest.mark.slow

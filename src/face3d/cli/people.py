@@ -24,7 +24,10 @@ def study(
     out: RequiredOut,
     repeats: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="VISIT VISIT", help="Two visits without a true change between them: agreement.csv."),
+        typer.Option(
+            metavar="VISIT VISIT",
+            help="Two visits, or two takes of one, without a true change between them: agreement.csv.",
+        ),
     ] = None,
     change: Annotated[
         tuple[str, str] | None, typer.Option(metavar="BEFORE AFTER", help="Two visits, a change sought: change.csv.")
@@ -39,10 +42,11 @@ def study(
     """Measure every examination below a folder: one tidy table, CSV and Parquet, one row a subject, visit and
     measure. STUDY may be such a table: nothing is measured again.
 
-    agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits. change.csv: mean change of the group with its
-    interval, p also adjusted for the number of measures (Holm; false discovery rate). adjusted.csv: how much more the
-    people of a group changed than those of the control group, from the same start (analysis of covariance).
-    exams.csv: one row an exam, with its grades by rule and by the networks.
+    agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people or more repeatability.json
+    too, your own scanner's detectable changes for `face3d compare --repeatability`. change.csv: mean change of the
+    group with its interval, p also adjusted for the number of measures (Holm; false discovery rate). adjusted.csv:
+    how much more the people of a group changed than those of the control group, from the same start (analysis of
+    covariance). exams.csv: one row an exam, with its grades by rule and by the networks.
     """
     import pandas as pd
 
@@ -102,10 +106,16 @@ def _of_two_visits(
     """Writes what was asked of two visits; name -> file. `trial`: subject -> group, and the control group."""
     from face3d.io.write import write_bytes
     from face3d.measuring.two_visits import adjusted_change, agreement_table, group_change
+    from face3d.reference.repeatability import repeatability_from, write_repeatability
 
-    wanted = {}
+    wanted, own = {}, {}
     if repeats is not None:
         wanted["agreement"] = agreement_table(table, *repeats)
+        between = table.loc[table["visit"].isin(repeats)]
+        if known := repeatability_from(between, f"own study, visits {' and '.join(repeats)}"):
+            out.mkdir(parents=True, exist_ok=True)
+            own["repeatability"] = out / "repeatability.json"
+            write_repeatability(own["repeatability"], known)
     if change is not None:
         wanted["change"] = group_change(table, *change)
         if trial is not None:
@@ -114,7 +124,7 @@ def _of_two_visits(
     for name, found in wanted.items():
         out.mkdir(parents=True, exist_ok=True)
         write_bytes(made[name], found.to_csv(index=False).encode())
-    return made
+    return made | own
 
 
 def _trial(

@@ -159,6 +159,9 @@ def compare(
     end_points: Annotated[
         Path | None, typer.Option(help="JSON of your own end points, named before the visits are looked at.")
     ] = None,
+    repeatability: Annotated[
+        Path | None, typer.Option(help="repeatability.json of `face3d study --repeats`: your own detectable changes.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """Compare two visits of one person: what changed by more than error and people's own scatter explain.
@@ -171,6 +174,7 @@ def compare(
     from face3d.cli.progress import steps
     from face3d.measuring.comparison import compare as changes
     from face3d.measuring.end_points import load_end_points
+    from face3d.reference.repeatability import load_repeatability
     from face3d.report.compare_result import compare_result
     from face3d.report.outputs import write_comparison
     from face3d.report.reading import measured
@@ -178,12 +182,13 @@ def compare(
     if out is not None:
         check_writable(out)
     points = load_end_points(end_points)
+    known = None if repeatability is None else load_repeatability(repeatability)
     with steps(2) as step:
         step("before")
         first = measured(before, side)
         step("after")
         second = measured(after, first.affected_side)
-        comparison = changes(first, second, same_person=same_person, end_points=points)
+        comparison = changes(first, second, repeatability=known, same_person=same_person, end_points=points)
     result = compare_result(comparison) if out is None else write_comparison(comparison, out)
     print(result.to_json() if json else result.to_text())
     return 0

@@ -26,7 +26,7 @@ _TENTHS = [(k / 10, f"{k / 10:g}") for k in range(0, 11, 2)]
 
 def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: str, data: str) -> str:
     """The report as HTML. `model` and `data` name what was evaluated, and on what."""
-    from face3d.learn.evaluation import METRICS
+    from face3d.learn.evaluation import MEANING, METRICS
 
     rows = [
         {"text": METRICS[k].text, "better": METRICS[k].better, "estimate": v, "drawn": _drawn(k, v)}
@@ -38,6 +38,7 @@ def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: 
         {"number": lambda v: "–" if not math.isfinite(v) else f"{v:.3f}"},
         version=face3d.__version__,
         notice=NOTICE,
+        meaning=MEANING,
         model=model,
         data=data,
         evaluation=e,
