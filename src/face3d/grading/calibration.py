@@ -28,8 +28,10 @@ class Calibration:
     severity_se: float
 
     def __post_init__(self) -> None:
-        one = isinstance(self.least, int | float)  # as it was calibrated before each grade had its own
-        object.__setattr__(self, "least", (float(self.least),) * 6 if one else tuple(self.least))
+        each = np.asarray(self.least, np.float64)
+        if each.ndim == 0:  # as it was calibrated before each grade had its own
+            each = np.full(6, each)
+        object.__setattr__(self, "least", tuple(each.tolist()))
         if len(self.least) != 6:
             raise ValueError(f"least has {len(self.least)} probabilities; expected one of each grade, 6")
 

@@ -211,7 +211,7 @@ def against_raters(ratings: pd.DataFrame, exams: pd.DataFrame) -> tuple[pd.DataF
         {
             "test": test,
             "raters": g,
-            **{f"given_{k}": int(((both[test] == k) & (both["raters"] == g)).sum()) for k in GRADES},
+            **{f"given_{k}": int(np.sum((both[test] == k) & (both["raters"] == g))) for k in GRADES},
         }
         for test in ("rule_house_brackmann_descriptive", "network_house_brackmann_by_movement")
         for g in GRADES

@@ -7,7 +7,7 @@ one; a mean over all left sides mixes both.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -152,7 +152,8 @@ def group_change(table: pd.DataFrame, before: str, after: str, least: int = LEAS
         change = b - a
         mean, response = mean_interval(change), response_mean_interval(change)
         # Where nobody differs from anybody there is no spread to judge by.
-        p = float(ttest_1samp(change, 0.0).pvalue) if np.ptp(change) > 0 else np.nan
+        test: Any = ttest_1samp(change, 0.0) if np.ptp(change) > 0 else None
+        p = np.nan if test is None else float(test.pvalue)
         rows.append(
             {
                 **what,

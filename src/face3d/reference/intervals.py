@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -91,7 +92,8 @@ def response_mean_interval(change: ArrayLike, level: float = 0.95) -> Estimate:
 
     def bound(share: float) -> float:
         below = lambda d: float(norm.cdf(seen * spread - d).mean()) - share  # noqa: E731
-        return float(brentq(below, seen - reach, seen + reach)) / math.sqrt(n)
+        root: Any = brentq(below, seen - reach, seen + reach)
+        return float(root) / math.sqrt(n)
 
     return Estimate(value, bound(1 - tail), bound(tail), n, level)
 

@@ -187,7 +187,7 @@ def norms_from(
     keys = ["measure", "expression", "region", "side", "unit"]
     if missing := {"subject", "value", *keys} - set(table.columns):
         raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d study`")
-    if (count := table["subject"].nunique()) < max(least, 2):
+    if (count := len(set(table["subject"].tolist()))) < max(least, 2):
         raise SchemaError(f"{count} people; norms take {max(least, 2)} healthy ones or more (120 for percentiles)")
     lost = table.loc[(table["measure"] == "severity") & (table["value"].astype(float) > HEALTHY_LOSS)]
     if len(lost):
