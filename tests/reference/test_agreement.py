@@ -95,7 +95,9 @@ def test_bland_altman_of_the_peak_flow_meters() -> None:
     # The paper uses 2 SD: -79.7 and 75.5 l/min, and rounds; with 1.96 SD:
     assert (b.lower.value, b.upper.value) == pytest.approx((-2.118 - 1.96 * 38.765, -2.118 + 1.96 * 38.765), abs=0.01)
     assert (b.bias.low, b.bias.high) == pytest.approx((-22.0, 17.8), abs=0.1)
-    assert b.lower.high - b.lower.low == pytest.approx(-45.1 + 114.3, abs=0.3)
+    # Published with a standard error of sqrt(3 / n) SD, 69.2 wide; the exact one reaches further out than in.
+    assert b.lower.high - b.lower.low == pytest.approx(-45.1 + 114.3, abs=2.5)
+    assert b.lower.value - b.lower.low > b.lower.high - b.lower.value
 
 
 def test_technical_error_of_the_wright_meter() -> None:
@@ -131,10 +133,10 @@ def test_bland_altman_against_pingouin() -> None:
     drawn: Any = pingouin.plot_blandaltman(pd.Series(second), pd.Series(first))  # it takes first - second
     bias, upper, lower = (float(line.get_ydata()[0]) for line in drawn.lines[1:4])
     assert (ours.bias.value, ours.upper.value, ours.lower.value) == pytest.approx((bias, upper, lower), abs=1e-12)
-    bands = {(p.get_y(), p.get_y() + p.get_height()) for p in drawn.patches}
-    for one in (ours.bias, ours.upper, ours.lower):
-        assert any((one.low, one.high) == pytest.approx(band, abs=1e-9) for band in bands), one
-    pyplot.close("all")
+    bands = sorted((p.get_y(), p.get_y() + p.get_height()) for p in drawn.patches)
+    for e, band in zip((ours.lower, ours.bias, ours.upper), bands, strict=True):
+        # Theirs of the limits are approximate: of ten people they hold less than 93 %.
+        assert (e.low, e.high) == pytest.approx(band, abs=1e-9 if e is ours.bias else 0.05)
 
 
 @pytest.mark.parametrize("weights", ["quadratic", "linear", "none"])

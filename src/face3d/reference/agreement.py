@@ -199,22 +199,23 @@ class BlandAltman:
 def bland_altman(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> BlandAltman:
     """Bias and 95 % limits of agreement of second - first, with intervals (Bland & Altman, Lancet 1986;i:307).
 
-    Limits are bias +- 1.96 SD; their standard error is sqrt(3 / n) SD.
+    Limits are bias +- 1.96 SD; their intervals are exact, by the noncentral t (Carkeet 2015, Optom Vis Sci 92:e71).
     """
-    from scipy.stats import t
+    from scipy.stats import nct, t
 
     a, b = _complete(first, second)
     n = len(a)
     _need(n, 3, "Bland-Altman")
     bias, sd = float((b - a).mean()), float((b - a).std(ddof=1))
-    quantile = float(t.ppf(0.5 + level / 2, n - 1))
-
-    def around(value: float, error: float) -> Estimate:
-        return Estimate(value, value - quantile * error, value + quantile * error, n, level)
-
-    edge = sd * math.sqrt(3 / n)
+    error, tail = sd / math.sqrt(n), (1 - level) / 2
+    half = float(t.ppf(1 - tail, n - 1)) * error
+    near, far = (float(nct.ppf(q, n - 1, 1.96 * math.sqrt(n))) * error for q in (tail, 1 - tail))
     return BlandAltman(
-        around(bias, sd / math.sqrt(n)), around(bias - 1.96 * sd, edge), around(bias + 1.96 * sd, edge), sd, n
+        Estimate(bias, bias - half, bias + half, n, level),
+        Estimate(bias - 1.96 * sd, bias - far, bias - near, n, level),
+        Estimate(bias + 1.96 * sd, bias + near, bias + far, n, level),
+        sd,
+        n,
     )
 
 
