@@ -94,7 +94,7 @@ def main() -> None:
     print(f"{len(train)} exams to learn from, {len(test)} to test on; 95 % intervals by subject")
     print(f"{'':<28}" + "".join(f"{c:>22}" for c in COLUMNS))
     for name, p in found.items():
-        e = evaluate(p, truth, np.random.default_rng(0), names=COLUMNS)
+        e = evaluate(p, truth, names=COLUMNS)
         print(f"{name:<28}" + "".join(f"{_cell(e.figures[c]):>22}" for c in COLUMNS), flush=True)
     if "shipped networks" in found and len(found) > 2:
         print("\nshipped networks minus each, paired")

@@ -84,6 +84,7 @@ def truth(seed: int | None, exam: SeenExam) -> dict[str, Any]:
         "region_function": dict(known.region_function),
         "sunnybrook": asdict(known.scales.sunnybrook),
         "composite": known.scales.sunnybrook.composite,
+        "house_brackmann_descriptive": known.scales.descriptive,
         "eface": asdict(known.scales.eface),
     }
 

@@ -78,7 +78,7 @@ def main() -> None:
     print(f"{'':<36}" + "".join(f"{c:>24}" for c in columns) + f"{'MAE gained':>24}")
     plain = found[next(iter(CHOICES))]
     for name, p in found.items():
-        e = evaluate(p, truth, np.random.default_rng(0), names=columns).figures
+        e = evaluate(p, truth, names=columns).figures
         d = difference("mae", p, plain, truth, np.random.default_rng(0))
         shown = [*(e[c] for c in columns), d]
         print(f"{name:<36}" + "".join(f"{f'{v.value:.3f} [{v.low:.3f}, {v.high:.3f}]':>24}" for v in shown))

@@ -103,6 +103,7 @@ def make(
         "branches": dict(truth.branches),
         "sunnybrook": asdict(truth.scales.sunnybrook),
         "composite": truth.scales.sunnybrook.composite,
+        "house_brackmann_descriptive": truth.scales.descriptive,
         "eface": asdict(truth.scales.eface),
         "synkinesis": asdict(patient.synkinesis),
         "left_out": {},

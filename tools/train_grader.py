@@ -112,6 +112,7 @@ def publish(work: Path, members: Sequence[Path], out: Path) -> None:
         "name": "face3d grader",
         "architecture": cards[0]["architecture"],
         "size": cards[0]["size"],
+        "eface_fissure": cards[0]["eface_fissure"],
         "intended_use": "Research on facial palsy from 3D scans. Not a medical device; no clinical decision.",
         "data": {
             "what": "simulated patients, scanned by simulated scanners and fitted from raw scans; no real person",

@@ -19,7 +19,6 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from face3d.grading.weights import load_grader, save_grader
@@ -125,7 +124,7 @@ def main() -> None:
     ensure_disjoint(ExampleSet(sorted((a.work / "raw_train").glob("*.npz"))).subjects, [e.subject for e in tests])
     truth = truth_of(tests)
     for name, path in weights.items():
-        found = evaluate(by_model(str(path), tests), truth, np.random.default_rng(0), names=FIGURES).figures
+        found = evaluate(by_model(str(path), tests), truth, names=FIGURES).figures
         _say(
             f"{name} on {len(tests)} subjects: "
             + ", ".join(f"{k} {v.value:.3f} [{v.low:.3f}, {v.high:.3f}]" for k, v in found.items())

@@ -119,6 +119,7 @@ def make(out: Path, seed: int, subject: int) -> None:
             "region_function": truth.region_function,
             "sunnybrook": asdict(truth.scales.sunnybrook),
             "composite": truth.scales.sunnybrook.composite,
+            "house_brackmann_descriptive": truth.scales.descriptive,
             "eface": asdict(truth.scales.eface),
         }
     )

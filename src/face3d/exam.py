@@ -14,7 +14,9 @@ from types import MappingProxyType
 from typing import Any, Protocol
 
 from face3d.errors import ScanError, SchemaError
-from face3d.reference.scales import FNGS2, EfaceItems, Sunnybrook
+from face3d.reference.eface import EfaceItems
+from face3d.reference.questionnaires import Questionnaires
+from face3d.reference.scales import FNGS2, Sunnybrook
 from face3d.scan import FaceScan
 from face3d.values import Value
 
@@ -78,7 +80,8 @@ class Exam(Value):
     """One visit of one person.
 
     `scans` expression -> `ScanFile` (read when asked for) or a `FaceScan`; names from `EXPRESSIONS`, `rest` always
-    there. `affected_side` "left", "right", "both", "none", or None where nobody said. `notes` what the reader thought
+    there. `affected_side` "left", "right", "both", "none", or None where nobody said. `questionnaires` what the patient
+    said, as entered. `notes` what the reader thought
     worth saying. Raises `SchemaError` for unknown expressions, a missing rest scan or an impossible side.
     """
 
@@ -92,6 +95,7 @@ class Exam(Value):
     protocol: str | None = None
     sequences: Mapping[str, SequenceFile] = field(default_factory=dict)
     clinical: Mapping[str, Any] = field(default_factory=dict)
+    questionnaires: Questionnaires | None = None
     source: Path | None = None
     notes: tuple[str, ...] = ()
 

@@ -12,6 +12,7 @@ from face3d import cli
 from face3d.exam import EXPRESSIONS
 from face3d.io import write_scan
 from face3d.measuring.exam_measures import measure_vertices
+from face3d.reference.repeatability import load_repeatability
 from face3d.report.outputs import write_exam
 from face3d.scan import FaceScan
 from face3d.simulate.head import HeadModel
@@ -118,8 +119,11 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     table, out = str(tmp_path / "measures.csv"), tmp_path / "new" / "out"
     assert cli.run(["study", table, "--out", str(out), "--repeats", "a", "b", "--change", "a", "c", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    assert said == {"agreement": str(out / "agreement.csv"), "change": str(out / "change.csv")}
-    assert {f.name for f in out.iterdir()} == {"agreement.csv", "change.csv"}
+    files = {"agreement": "agreement.csv", "change": "change.csv", "repeatability": "repeatability.json"}
+    assert said == {name: str(out / file) for name, file in files.items()}
+    assert {f.name for f in out.iterdir()} == set(files.values())
+    own = load_repeatability(said["repeatability"])["brow_raise", "brow_raise", "brow"]
+    assert own.sem == pytest.approx(0.5, rel=0.25) and own.n == 60 and not own.still
     agreement, change = pd.read_csv(said["agreement"]), pd.read_csv(said["change"])
     assert agreement["sem"].tolist() == pytest.approx([0.5, 0.5], rel=0.25)
     assert change["change"].tolist() == pytest.approx([2, 2], abs=0.3)
@@ -127,6 +131,17 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     assert "there are a, b, c" in capsys.readouterr().err
     assert cli.run(["study", table, "--out", str(out)]) == 2
     assert "--repeats" in capsys.readouterr().err
+    groups = tmp_path / "groups.csv"
+    groups.write_text("subject,group\n" + "".join(f"s{i},{'old' if i % 2 else 'new'}\n" for i in range(60)))
+    change = ["study", table, "--out", str(out), "--change", "a", "c"]
+    assert cli.run([*change, "--groups", str(groups), "--control", "old", "--json"]) == 0
+    adjusted = pd.read_csv(json.loads(capsys.readouterr().out)["adjusted"])
+    assert adjusted["difference"].tolist() == pytest.approx([0, 0], abs=0.5)  # all changed alike
+    assert adjusted["n_control"].tolist() == [30, 30]
+    assert cli.run([*change, "--groups", str(groups), "--control", "placebo"]) == 2
+    assert "placebo" in capsys.readouterr().err
+    assert cli.run([*change, "--groups", str(groups)]) == 2
+    assert "--control" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["exam", "study", "compare", "validate"])
@@ -219,15 +234,15 @@ def test_a_place_that_cannot_be_written_is_told_before_measuring(
 
 def test_norms_into_a_new_folder_and_from_too_few(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     row = {"visit": "", "measure": "m", "expression": "rest", "region": "eye", "side": "left", "unit": "mm"}
-    table = pd.DataFrame([{"subject": f"s{k}", **row, "value": float(k)} for k in range(12)])
-    table.to_csv(tmp_path / "twelve.csv", index=False)
+    table = pd.DataFrame([{"subject": f"s{k}", **row, "value": float(k)} for k in range(20)])
+    table.to_csv(tmp_path / "twenty.csv", index=False)
     table[:9].to_csv(tmp_path / "nine.csv", index=False)
     end = ["--out", str(tmp_path / "new" / "folder" / "n.json"), "--population", "p", "--source", "s"]
     assert cli.run(["norms", str(tmp_path / "nine.csv"), *end]) == 2
-    assert "no measure of ten people" in capsys.readouterr().err
-    assert cli.run(["norms", str(tmp_path / "twelve.csv"), *end]) == 0
+    assert "9 people; norms take 20 healthy ones" in capsys.readouterr().err
+    assert cli.run(["norms", str(tmp_path / "twenty.csv"), *end]) == 0
     assert len(json.loads((tmp_path / "new" / "folder" / "n.json").read_text())["entries"]) == 1
-    assert cli.run(["norms", str(tmp_path / "twelve.csv"), "--out", str(tmp_path / "new"), *end[2:]]) == 2
+    assert cli.run(["norms", str(tmp_path / "twenty.csv"), "--out", str(tmp_path / "new"), *end[2:]]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 

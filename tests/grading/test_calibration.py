@@ -34,6 +34,41 @@ def test_likely_grades_hold_the_true_one_nine_times_of_ten() -> None:
     assert c.severity_se == pytest.approx(0.04)
 
 
+def test_likely_grades_hold_nine_of_ten_of_every_grade_in_any_mix() -> None:
+    # Grades I and VI lie within narrow bands and are told apart less surely: one threshold for all holds fewer of them.
+    rng = np.random.default_rng(5)
+
+    def graded(count: int, mix: list[float]) -> tuple[np.ndarray, np.ndarray]:
+        grades = rng.choice(6, count, p=mix) + 1
+        spread = np.where(np.isin(grades, (1, 6)), 1.2, 0.4)
+        centre = grades + spread * rng.normal(size=count)
+        p = np.exp(-0.5 * ((np.arange(1, 7) - centre[:, None]) / 0.7) ** 2)
+        return p / p.sum(axis=1, keepdims=True), grades
+
+    said, grades = graded(6000, [1 / 6] * 6)
+    c = Calibration.learned(said, grades, np.zeros(6000))
+    assert c.least[0] < c.least[2] and c.least[5] < c.least[3]
+    for mix in ([0.5, 0.3, 0.1, 0.05, 0.03, 0.02], [0.02, 0.08, 0.1, 0.2, 0.3, 0.3]):
+        new, true = graded(6000, mix)
+        sets = [likely_grades(tempered(p, c.temperature), c.least) for p in new]
+        held = np.array([g in s for g, s in zip(true, sets, strict=True)])
+        assert 0.88 < held.mean() < 0.94
+        for g in range(1, 7):
+            own = held[true == g]
+            assert own.mean() > 0.9 - 3 * np.sqrt(0.09 / len(own)) - 0.015  # as many it was learned on: 1.5 %
+
+
+def test_a_grade_of_too_few_is_always_likely_and_one_threshold_is_still_read() -> None:
+    said, grades = drawn(np.random.default_rng(1), 400, 1.0)
+    few = np.flatnonzero(grades != 6)
+    few = np.r_[few, np.flatnonzero(grades == 6)[:8]]
+    c = Calibration.learned(said[few], grades[few], np.zeros(len(few)))
+    assert c.least[5] == 0.0
+    assert Calibration(1.0, 0.2, 0.5, 0.04).least == (0.2,) * 6  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="each grade"):
+        Calibration(1.0, (0.1, 0.2), 0.5, 0.04)
+
+
 def test_the_least_sure_tenth_is_called_unsure() -> None:
     said, grades = drawn(np.random.default_rng(2), 1000, 1.0)
     c = Calibration.learned(said, grades, np.zeros(1000))

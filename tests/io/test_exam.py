@@ -57,6 +57,7 @@ def test_full_form_keeps_everything_and_orders_expressions(tmp_path: Path) -> No
             "eface": {"brow_raise": 60},
         },
         "clinical": {"age_years": 44.0, "cause": "Bell"},
+        "questionnaires": {"face_total": 58.3, "saq": 44},
         "ward": "B2",
     }
     folder = folder_with(tmp_path, manifest, "s.ply", "s.csv", "r.ply", "r.csv", "frames/0.ply")
@@ -72,6 +73,8 @@ def test_full_form_keeps_everything_and_orders_expressions(tmp_path: Path) -> No
     assert exam.grades.eface is not None
     assert exam.grades.eface.brow_raise == 60
     assert exam.clinical["cause"] == "Bell"
+    assert exam.questionnaires is not None
+    assert (exam.questionnaires.face_total, exam.questionnaires.fdi_social) == (58.3, None)
     assert str(exam.date) == "2024-05-06"
     assert any("ward" in note for note in exam.notes)
     assert pickle.loads(pickle.dumps(exam)).scans == exam.scans
@@ -102,6 +105,8 @@ def test_full_form_keeps_everything_and_orders_expressions(tmp_path: Path) -> No
         ({"scans": {"rest": "rest.ply", "hop": "rest.ply"}}, "hop.*known are rest, brow_raise"),
         ({"subject": 17}, "subject: expected text in quotes, got 17"),
         ({"clinical": {"age_years": "thirty"}}, 'age_years is "thirty"; expected a number of years'),
+        ({"questionnaires": {"saq": 10}}, "questionnaires.*saq = 10.0; expected a score from 20 to 100"),
+        ({"questionnaires": {"sf36": 10}}, "questionnaires.*sf36"),
         ({"clinical": {"age": "18 months"}}, "age is .*a number of years"),
         ({"clinical": {"age_years": -3}}, "age_years is -3; expected a number of years, 0 to 120"),
         ({"clinical": {"age_years": True}}, "a number of years"),

@@ -29,12 +29,13 @@ def truth(grades: list[float], **known: Any) -> Truth:
         "side": np.full(n, "", object),
         "function": np.full((n, 5), np.nan),
         "composite": np.full(n, np.nan),
+        "descriptive": np.full(n, np.nan),
     }
     return Truth(**{**columns, "grade": np.array(grades, float), **known})
 
 
 def figure(name: str, p: Predictions, t: Truth) -> float:
-    return METRICS[name][2](p, t)
+    return METRICS[name].of(p, t)
 
 
 def drawn(n: int, seed: int = 0) -> tuple[Predictions, Truth]:
@@ -58,6 +59,15 @@ def test_agreement_by_hand() -> None:
     assert figure("mae", p, t) == pytest.approx(3 / 5)
 
 
+def test_the_two_house_brackmann_grades_are_figures_of_their_own() -> None:
+    t = truth([1, 2, 3, 4], descriptive=np.array([1.0, 4, 4, math.nan]))
+    p = Predictions.of(4, grade=[1, 2, 3, 4], descriptive=[1, 4, 3, 6])
+    assert figure("exact", p, t) == 1
+    assert figure("descriptive", p, t) == pytest.approx(2 / 3)
+    assert figure("descriptive_kappa", p, t) < 1
+    assert math.isnan(figure("descriptive", Predictions.of(4, grade=[1, 2, 3, 4]), t))
+
+
 def test_against_scikit_learn() -> None:
     p, t = drawn(300)
     kappa = metrics.cohen_kappa_score(t.grade, p.grade, weights="quadratic", labels=range(1, 7))
@@ -72,16 +82,17 @@ def test_against_scikit_learn() -> None:
     one_by_one = [metrics.brier_score_loss(truth_of_six[:, k], p.probabilities[:, k]) for k in range(6)]
     assert figure("brier", p, t) == pytest.approx(sum(one_by_one))
     recalls = metrics.recall_score(t.grade, p.grade, average=None)
-    e = evaluate(p, t, np.random.default_rng(0), samples=50, names=("exact",))
+    e = evaluate(p, t, names=("exact",))
     assert [r.value for r in e.recall] == pytest.approx(np.asarray(recalls).tolist())
     assert np.array_equal(e.table, metrics.confusion_matrix(t.grade, p.grade))
 
 
 def test_the_auc_and_its_interval_against_pingouin() -> None:
     p, t = drawn(60)
+    p = Predictions.of(60, severity=p.severity + np.random.default_rng(4).normal(0, 0.2, 60))
     ill = t.grade > 1
     assert auc(p.severity, ill) == pytest.approx(pingouin.mwu(p.severity[ill], p.severity[~ill])["CLES"].item())
-    ours = evaluate(p, t, np.random.default_rng(0), samples=4000, names=("auc",)).figures["auc"]
+    ours = evaluate(p, t, names=("auc",)).figures["auc"]
     theirs = pingouin.compute_bootci(
         p.severity,
         ill.astype(float),
@@ -93,7 +104,8 @@ def test_the_auc_and_its_interval_against_pingouin() -> None:
         seed=1,
     )
     assert ours.low < ours.value < ours.high
-    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.01)  # two draws of 4000
+    # Percentiles of draws hold too little near 1: the jackknife reaches further down.
+    assert (ours.low, ours.high) == pytest.approx(tuple(theirs), abs=0.05)
 
 
 def test_no_number_is_printed_that_is_none() -> None:
@@ -103,8 +115,8 @@ def test_no_number_is_printed_that_is_none() -> None:
     one = truth([2.0] * 6)
     said = Predictions.of(6, grade=[2] * 6)
     for e in (
-        evaluate(p, t, np.random.default_rng(0), groups, samples=30),
-        evaluate(said, one, np.random.default_rng(0), {"device": ["a"] * 6}, samples=30),
+        evaluate(p, t, groups),
+        evaluate(said, one, {"device": ["a"] * 6}),
     ):
         assert "nan" not in e.to_text()
 
@@ -143,7 +155,7 @@ def test_errors_of_severity_function_and_composite() -> None:
     p = Predictions.of(2, severity=[0.5, 0.0], function=said, composite=[50, 100])
     assert figure("severity_sd", p, t) == pytest.approx(np.std([0.1, 0.0], ddof=1))
     assert figure("severity_bias", p, t) == pytest.approx(0.05)
-    assert figure("function", p, t) == pytest.approx(0.2 / 9)
+    assert figure("function", p, t) == pytest.approx((0.1 / 4 + 0.1 / 5) / 2)  # every exam counts alike
     assert figure("composite", p, t) == pytest.approx(5)
 
 
@@ -178,16 +190,27 @@ def test_wrong_grades_near_a_border() -> None:
 
 def test_interval_is_of_subjects_and_repeats() -> None:
     p, t = drawn(60)
-    e = evaluate(p, t, np.random.default_rng(3), samples=300, names=("mae", "kappa"))
-    again = evaluate(p, t, np.random.default_rng(3), samples=300, names=("mae", "kappa"))
-    assert e.to_json() == again.to_json()
+    e = evaluate(p, t, names=("mae", "kappa", "exact"))
     mae = e.figures["mae"]
     assert mae.low < mae.value < mae.high and mae.n == 60
     # The same people scanned four times: the interval must not shrink.
     rows = np.tile(np.arange(60), 4)
-    more = evaluate(p.rows(rows), t.rows(rows), np.random.default_rng(3), samples=300, names=("mae",))
+    more = evaluate(p.rows(rows), t.rows(rows), names=("mae", "kappa", "exact"))
     wide = more.figures["mae"]
-    assert wide.n == 60 and (wide.low, wide.high) == pytest.approx((mae.low, mae.high), abs=0.02)
+    assert wide.n == 60 and (wide.low, wide.high) == pytest.approx((mae.low, mae.high))
+    for name in ("kappa", "exact"):
+        one, four = e.figures[name], more.figures[name]
+        assert (four.low, four.high) == pytest.approx((one.low, one.high), abs=1e-6)
+
+
+def test_of_four_people_there_is_no_interval_and_no_group() -> None:
+    t = truth([1, 3, 4, 6])
+    p = Predictions.of(4, grade=[1, 3, 4, 6])
+    e = evaluate(p, t, {"scanner": ["x"] * 4})
+    kappa = e.figures["kappa"]
+    assert kappa.value == 1 and math.isnan(kappa.low) and math.isnan(e.figures["exact"].low)
+    assert not e.groups
+    assert "[1.000" not in e.to_text() and "[no interval]" in e.to_text() and "scanner" not in e.to_text()
 
 
 def test_difference_is_paired() -> None:
@@ -201,7 +224,7 @@ def test_difference_is_paired() -> None:
 def test_what_is_not_known_is_left_out_and_said_as_none() -> None:
     p, t = drawn(40)
     scanner = ["a"] * 20 + ["b"] * 16 + ["rare"] * 2 + [""] * 2
-    e = evaluate(p, t, np.random.default_rng(0), {"scanner": scanner}, samples=50)
+    e = evaluate(p, t, {"scanner": scanner})
     known = json.loads(e.to_json())
     assert known["figures"]["function"]["value"] is None
     assert list(known["groups"]["scanner"]) == ["a", "b"]
@@ -209,4 +232,4 @@ def test_what_is_not_known_is_left_out_and_said_as_none() -> None:
     text = e.to_text()
     assert "quadratic kappa" in text and "region function" not in text and "nan" not in text
     with pytest.raises(ValueError, match="39 predictions for 40"):
-        evaluate(p.rows(np.arange(39)), t, np.random.default_rng(0))
+        evaluate(p.rows(np.arange(39)), t)

@@ -161,12 +161,11 @@ def test_thirds_of_a_smile() -> None:
     lower = rows["lower_third", "third_movement_rms"]
     assert lower.share == pytest.approx(0.5, abs=0.08)  # near the midline the healthy side drags the other along
     assert lower.healthy > rows["upper_third", "third_movement_rms"].healthy
-    assert lower.published is None
     surface = rows["lower_third", "third_surface_rms"]
     assert 0 < surface.healthy < lower.healthy  # closest points cannot be further than paired ones
-    assert surface.published is not None
-    assert surface.published.mean == 54.1
-    assert len(outcome_table(tuple(rows.values()))) == 6
+    table = outcome_table(tuple(rows.values()))
+    # Shares of healthy people's movement (Gibelli 2020) are no shares of the own healthy side: not beside them.
+    assert len(table) == 6 and "published" not in table
     assert outcome(replace(m, affected_side="none")) == ()
 
 

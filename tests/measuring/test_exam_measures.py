@@ -15,6 +15,14 @@ from face3d.simulate.head import HeadModel, reflected
 from palsy import ASKED, face
 
 MODEL = HeadModel.load()
+#: Measures that are left minus right, or positive to the left.
+SIGNED = (
+    "rest_difference",
+    "midline_deviation",
+    "commissure_cant",
+    "commissure_angle_difference",
+    "philtrum_deviation",
+)
 
 
 def measured(function: float, seed: int = 0, affected: str = "left", **more):
@@ -92,7 +100,7 @@ def test_sides_swap_with_the_mirror() -> None:
     swap = {"left": "right", "right": "left", "both": "both"}
     for r in m.rows:
         other = values[r.measure, r.expression, r.region, swap[r.side]]
-        sign = -1 if r.measure in ("rest_difference", "midline_deviation") else 1
+        sign = -1 if r.measure in SIGNED else 1
         assert other == pytest.approx(sign * r.value, abs=1e-6, nan_ok=True), r
 
 

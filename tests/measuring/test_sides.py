@@ -29,7 +29,7 @@ def test_the_other_side_is_contradicted_and_nothing_is_graded(wrong: str, ill: s
     assert m.contradiction.startswith(f"the affected side is given as {wrong}, but the {ill} side moves")
     assert m.notes[0].lower().startswith(m.contradiction)
     e = estimate_scales(m)
-    assert (e.house_brackmann, e.points, e.regional, e.sunnybrook, e.fngs2) == (None,) * 5
+    assert (e.house_brackmann, e.points, e.descriptive, e.sunnybrook, e.fngs2) == (None,) * 5
     assert math.isnan(e.eface.balance)
     assert len(e.missing) == 1
     assert m.contradiction in e.missing[0]

@@ -53,8 +53,8 @@ def test_what_was_hidden_has_no_value_and_is_not_none_to_the_estimates() -> None
     assert "under half of the region" in status(m, CLOSING)
     assert m.synkinesis["open_smile", "eye"] == pytest.approx(WHOLE.synkinesis["open_smile", "eye"])
     e, whole = estimate_scales(m), estimate_scales(WHOLE)
-    assert whole.sunnybrook is not None and whole.fngs2 is not None and whole.regional is not None
-    assert e.sunnybrook is e.fngs2 is e.regional is None
+    assert whole.sunnybrook is not None and whole.fngs2 is not None and whole.descriptive is not None
+    assert e.sunnybrook is e.fngs2 is e.descriptive is None
     assert sum("synkinesis not measured: mouth in gentle_eye_closure" in reason for reason in e.missing) == 3
     assert math.isnan(e.eface.midfacial_synkinesis) and math.isfinite(whole.eface.midfacial_synkinesis)
     assert e.house_brackmann == whole.house_brackmann  # House's measured rule asks for brow and mouth only
@@ -77,7 +77,7 @@ def test_a_full_movement_that_is_missing_is_named() -> None:
     assert status(m, pair) == "its full movement was not measured; needs snarl"
     assert m.synkinesis[CLOSING] == pytest.approx(WHOLE.synkinesis[CLOSING])
     # The signs of the House-Brackmann table ask for no snarl.
-    assert estimate_scales(m).regional == estimate_scales(WHOLE).regional
+    assert estimate_scales(m).descriptive == estimate_scales(WHOLE).descriptive
 
 
 def test_company_of_what_was_not_seen_is_unknown() -> None:

@@ -52,7 +52,7 @@ def test_perception_and_repeatability_are_kept_apart() -> None:
 
 def test_own_norms_count_people_and_round_trip(tmp_path: Path) -> None:
     rng = np.random.default_rng(5)
-    people = rng.normal(10, 2, 39)
+    people = rng.normal(10, 2, 120)
     rows = [
         {
             "subject": f"s{i}",
@@ -67,12 +67,14 @@ def test_own_norms_count_people_and_round_trip(tmp_path: Path) -> None:
         for side in ("left", "right")
     ]
     rows += [{**rows[0], "measure": "rare"}, {**rows[0], "value": math.nan}]
-    (norm,) = norms_from(pd.DataFrame(rows), "healthy adults", "own laboratory")
-    assert norm.n == 39
+    norm, right = norms_from(pd.DataFrame(rows), "healthy adults", "own laboratory")
+    assert (norm.side, right.side) == ("left", "right")
+    assert find_norms("brow_raise", side="right", norms=(norm, right)) == (right,)
+    assert norm.n == 120
     assert norm.mean == pytest.approx(people.mean())
     assert norm.sd == pytest.approx(people.std(ddof=1))
-    # Of 39 people the lowest is where one of forty further people lies below.
-    assert (norm.low, norm.high) == pytest.approx((people.min(), people.max()))
+    # Of 120 people the third lowest is about where one of forty further people lies below.
+    assert (norm.low, norm.high) == pytest.approx(np.sort(people)[[2, -3]].tolist(), abs=0.15)
     write_norms(tmp_path / "own.json", [norm])
     assert load_norms(tmp_path / "own.json") == (norm,)
     assert against(norm.mean + norm.sd, norm, OUR_METHOD).z == pytest.approx(1)  # type: ignore[operator]
@@ -152,7 +154,26 @@ def test_one_healthy_side_in_twenty_is_unusual_not_one_in_ten() -> None:
     assert np.mean(called) == pytest.approx(0.055, abs=0.012)  # SD from 40 people is itself uncertain
 
 
-@pytest.mark.parametrize("people", [10, 20, 39, 120])
+def test_sides_that_differ_are_not_pooled() -> None:
+    table = measured(np.random.default_rng(0).normal([10.0, 8.0], 1.0, (40, 2)))
+    left, right = norms_from(table, "p", "s")
+    assert (left.mean, right.mean) == pytest.approx((10, 8), abs=0.5)
+    assert left.sd == pytest.approx(1, rel=0.3)  # pooled it would be 1.4
+
+
+def test_too_few_people_and_ill_ones_are_refused() -> None:
+    table = measured(np.random.default_rng(0).normal(10, 1, (19, 2)))
+    with pytest.raises(SchemaError, match="19 people; norms take 20"):
+        norms_from(table, "p", "s")
+    table = measured(np.random.default_rng(0).normal(10, 1, (20, 2)))
+    loss = measured(np.full((20, 1), 0.04), "severity", "face", "1").assign(expression="all", side="both")
+    assert len(norms_from(pd.concat([table, loss]), "p", "s")) == 2
+    loss.loc[loss["subject"] == "s7", "value"] = 0.6
+    with pytest.raises(SchemaError, match=r"not healthy: s7 \(60%\)"):
+        norms_from(pd.concat([table, loss]), "p", "s")
+
+
+@pytest.mark.parametrize("people", [20, 40, 119, 120])
 def test_the_range_holds_19_of_20_further_people(people: int) -> None:
     rng, held, below = np.random.default_rng(3), [], []
     for norm in studies(rng.normal(size=(400, people, 1))):
@@ -166,7 +187,7 @@ def test_the_range_holds_19_of_20_further_people(people: int) -> None:
 
 def test_the_range_follows_a_skewed_measure() -> None:
     rng, held = np.random.default_rng(4), []
-    for norm in studies(rng.exponential(size=(200, 60, 1))):
+    for norm in studies(rng.exponential(size=(200, 120, 1))):
         assert norm.low is not None and norm.high is not None and norm.low > 0
         new = rng.exponential(size=50)
         held.append(np.mean((new > norm.low) & (new < norm.high)))

@@ -6,15 +6,16 @@ import pytest
 
 from face3d.reference.scales import (
     FNGS2,
-    EfaceItems,
     HouseBands,
     HouseBrackmannSigns,
     Sunnybrook,
+    eye_sign,
     fngs_item,
     house_brackmann_from_movement,
     house_brackmann_from_points,
     house_brackmann_signs,
-    house_points,
+    house_points_absolute,
+    house_points_relative,
     severity,
     synkinesis_item,
     voluntary_item,
@@ -51,9 +52,9 @@ def test_literal_bands_can_be_asked_for() -> None:
 
 
 def test_points_are_nearest_quarters_and_map_as_published() -> None:
-    assert house_points(1, 1) == 8
-    assert house_points(0.5, 0.25) == 3
-    assert house_points(0.88, 0.86) == 7
+    assert house_points_relative(1, 1) == 8
+    assert house_points_relative(0.5, 0.25) == 3
+    assert house_points_relative(0.88, 0.86) == 7
     assert [house_brackmann_from_points(p) for p in range(9)] == [6, 5, 5, 4, 4, 3, 3, 2, 1]
 
 
@@ -75,19 +76,59 @@ def test_published_rows_give_their_own_grade() -> None:
     assert [r.grade for r in rows] == [1, 2, 3, 4, 5, 6]
 
 
+def test_absolute_points_are_whole_quarters_of_a_centimetre() -> None:
+    assert house_points_absolute(10.0, 10.0) == 8
+    assert house_points_absolute(30.0, 2.4) == 4
+    assert house_points_absolute(7.49, 2.5) == 3
+    assert house_points_absolute(-3.0, -1.0) == 0  # a corner that is dragged to the other side moves by nothing
+    # A small healthy mouth: all of the other side's movement, but not all of the points.
+    assert (house_points_relative(1, 1), house_points_absolute(9.0, 7.0)) == (8, 5)
+    with pytest.raises(ValueError, match="commissure"):
+        house_points_absolute(5.0, math.nan)
+
+
 def test_one_still_region_alone_is_not_total_palsy() -> None:
     assert HouseBrackmannSigns(mouth="none").grade == 5
     assert HouseBrackmannSigns(brow="none").grade == 4
 
 
+def test_asymmetry_at_rest_is_a_sign_of_five_only_with_poor_movement() -> None:
+    assert HouseBrackmannSigns(rest="asymmetric").grade == 1
+    assert HouseBrackmannSigns("asymmetric", "slight", "effort", "slightly_weak", "slight").grade == 3
+    assert HouseBrackmannSigns("asymmetric", "none", "incomplete", "asymmetric", "none").grade == 5
+
+
 def test_signs_from_ratios_follow_the_words() -> None:
-    signs = house_brackmann_signs(brow=0.3, eye=0.8, mouth=0.6, synkinesis=0.25)
+    signs = house_brackmann_signs(brow=0.3, eye="effort", mouth=0.6, synkinesis=0.25)
     assert (signs.brow, signs.eye, signs.mouth, signs.secondary) == ("slight", "effort", "slightly_weak", "noticeable")
     assert signs.grade == 3
-    assert house_brackmann_signs(1, 1, 1).grade == 1
-    assert house_brackmann_signs(0, 0, 0, rest_asymmetric=True).grade == 6
+    assert house_brackmann_signs(1, "normal", 1).grade == 1
+    assert house_brackmann_signs(0, "none", 0, rest="asymmetric").grade == 6
+    assert house_brackmann_signs(1, "normal", 1, contracture=True).grade == 3
+    assert house_brackmann_signs(1, "normal", 1, synkinesis=0.5, contracture=True).secondary == "disfiguring"
     with pytest.raises(ValueError, match="brow"):
         HouseBrackmannSigns(brow="weak")
+
+
+@pytest.mark.parametrize(
+    ("share", "gentle", "tight", "word"),
+    [
+        (1.0, 0.0, 0.0, "normal"),
+        (0.9, 0.4, 0.2, "complete"),
+        (0.9, 3.0, 0.9, "effort"),
+        (0.9, 3.0, 1.1, "incomplete"),  # nine tenths of the fissure close, and the eye is open
+        (0.02, 9.0, 9.0, "none"),
+        (1.0, 0.0, math.nan, "normal"),  # what closes gently needs no effort
+    ],
+)
+def test_closing_an_eye_is_judged_by_what_stays_open(share: float, gentle: float, tight: float, word: str) -> None:
+    assert eye_sign(share, gentle, tight) == word
+
+
+@pytest.mark.parametrize(("gentle", "tight"), [(3.0, math.nan), (math.nan, math.nan), (math.nan, 0.0)])
+def test_what_decides_about_an_eye_is_not_guessed(gentle: float, tight: float) -> None:
+    with pytest.raises(ValueError, match="not measured"):
+        eye_sign(0.8, gentle, tight)
 
 
 def test_sunnybrook_ends() -> None:
@@ -142,11 +183,14 @@ def test_fngs_counts_secondary_movement() -> None:
         FNGS2(1, 1, 1, 1, 4)
 
 
-def test_eface_balance_folds_bipolar_items() -> None:
-    assert EfaceItems(brow_rest=120, brow_raise=60).balance == pytest.approx((80 + 60) / 2)
-    assert math.isnan(EfaceItems().balance)
-    with pytest.raises(ValueError, match="brow_raise"):
-        EfaceItems(brow_raise=150)
+def test_a_fold_that_nobody_judged_leaves_a_range() -> None:
+    unjudged = Sunnybrook(1, None, 1, (1,) * 5)
+    assert math.isnan(unjudged.composite) and math.isnan(unjudged.scores.resting)
+    assert unjudged.scores.voluntary == 20
+    assert unjudged.composite_range == (0, 10)
+    assert Sunnybrook(1, 2, 1, (1,) * 5).composite_range == (0, 0)
+    with pytest.raises(ValueError, match="nasolabial"):
+        Sunnybrook(1, 3, 1, (1,) * 5)
 
 
 def test_weighted_function() -> None:

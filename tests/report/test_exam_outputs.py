@@ -19,6 +19,7 @@ from face3d.measuring.examination import measure_fits
 from face3d.measuring.ratios import BILATERAL, RATIOS
 from face3d.measuring.scale_estimates import estimate_scales
 from face3d.measuring.smile_thirds import outcome
+from face3d.reference.questionnaires import Questionnaires
 from face3d.reference.scales import Sunnybrook
 from face3d.report.compare_result import CompareResult
 from face3d.report.exam_result import ExamResult, exam_result
@@ -61,7 +62,7 @@ def test_exam_files_agree(tmp_path: Path) -> None:
     assert again.synkinesis == pytest.approx(dict(m.synkinesis), nan_ok=True)
     assert [r.value for r in again.rows] == pytest.approx([r.value for r in m.rows], nan_ok=True)
     text = result.to_text()
-    assert "House-Brackmann IV" in text
+    assert "House-Brackmann by movement IV" in text
     assert "not a clinician's grade" in text
 
 
@@ -70,7 +71,7 @@ def test_a_contradicted_side_is_said_first_and_never_graded(tmp_path: Path) -> N
     m = measure_vertices(rest, moved, MODEL, "right", "p")
     text = write_exam(m, tmp_path).to_text()
     assert text.splitlines()[0].startswith("p: affected side right (given, AGAINST WHAT WAS MEASURED)")
-    assert "House-Brackmann I" not in text
+    assert "House-Brackmann by movement I" not in text
     assert "no scale could be estimated" in text
     stored = json.loads((tmp_path / "result.json").read_text())
     jsonschema.validate(stored, json.loads((SCHEMAS / "exam_result.schema.json").read_text()))
@@ -174,7 +175,7 @@ def test_where_both_sides_are_affected_neither_is_the_measure_of_the_other(tmp_p
     assert (stored["affected_side"], stored["severity"]) == ("both", None)
     assert set(stored["region_function"].values()) == {None}
     estimates = stored["estimates"]
-    assert [estimates[k] for k in ("house_brackmann", "house_points", "house_brackmann_regional")] == [None] * 3
+    assert [estimates[k] for k in ("house_brackmann", "house_points", "house_brackmann_descriptive")] == [None] * 3
     assert (estimates["sunnybrook"], estimates["fngs2"]) == (None, None)
     assert set(estimates["eface_like"].values()) == {None}
     assert "both sides are affected" in estimates["missing"][0]
@@ -192,7 +193,7 @@ def test_where_both_sides_are_affected_neither_is_the_measure_of_the_other(tmp_p
         assert r.value == pytest.approx(alone[r.measure, r.expression, r.region, r.side], nan_ok=True)
     text = result.to_text()
     assert "both sides affected (given)" in text
-    assert "House-Brackmann I" not in text
+    assert "House-Brackmann by movement I" not in text
     page = (tmp_path / "report.html").read_text()
     assert BILATERAL in page
     assert "no healthy side" in page
@@ -203,3 +204,40 @@ def test_where_both_sides_are_affected_neither_is_the_measure_of_the_other(tmp_p
     assert "both sides affected, no ratios" in write_comparison(later, tmp_path / "c").to_text()
     assert later.change("commissure_excursion", "open_smile", "left").change == pytest.approx(0.0)
     assert later.change("commissure_excursion_ratio", "open_smile").status == BILATERAL
+
+
+def test_both_house_brackmann_grades_stand_under_their_names(tmp_path: Path) -> None:
+    rest, moved = face(MODEL, np.random.default_rng(1), 0.85, "left", synkinesis=0.5)
+    m = measure_vertices(rest, moved | {"tight_eye_closure": moved["gentle_eye_closure"]}, MODEL, "left", "p", "pre")
+    result = write_exam(m, tmp_path, Grades(house_brackmann=4), reported=Questionnaires(saq=44, face_total=61))
+    e = result.estimates
+    assert e.house_brackmann is not None and e.house_brackmann_descriptive is not None
+    assert e.house_brackmann < e.house_brackmann_descriptive  # synkinesis counts in the one alone
+    text = result.to_text()
+    assert "House-Brackmann by movement II" in text and "descriptive IV" in text
+    page = (tmp_path / "report.html").read_text()
+    by_movement, descriptive = (
+        page.index("House-Brackmann by movement, est"),
+        page.index("House-Brackmann, descriptive"),
+    )
+    assert by_movement < descriptive < page.index("clinician: IV")  # a clinician's grade is the table's
+    assert "SAQ" in page or "saq" in page
+    stored = json.loads((tmp_path / "result.json").read_text())
+    jsonschema.validate(stored, json.loads((SCHEMAS / "exam_result.schema.json").read_text()))
+    assert stored["questionnaires"]["saq"] == 44
+    assert stored["estimates"]["sunnybrook"]["composite"] is None
+    low, high = stored["estimates"]["sunnybrook"]["composite_range"]
+    assert high - low == 10 and f"Sunnybrook {low} to {high}" in text
+
+
+def test_results_of_former_versions_are_still_read(tmp_path: Path) -> None:
+    write_exam(visit(0.4, "pre"), tmp_path)
+    stored = json.loads((tmp_path / "result.json").read_text())
+    e = stored["estimates"]
+    e["house_brackmann_regional"] = e.pop("house_brackmann_descriptive")
+    for new in ("house_points_absolute", "signs", "stennert"):
+        del e[new]
+    for new in ("pattern", "questionnaires"):
+        del stored[new]
+    (tmp_path / "result.json").write_text(json.dumps(stored))
+    assert read_measures(tmp_path).subject == "p<1>"

@@ -92,3 +92,12 @@ def test_it_says_which_plane_the_numbers_are_about(dome: Analysis) -> None:
     assert "surface alone lies 0.20 degrees and 0.30 mm off" in line and "0.25 degrees and 0.40 mm" in line
     assert "50%, since of the hair" in line and both.plane.doubt == ""
     jsonschema.Draft202012Validator(json_schema()).validate(json.loads(both.to_json()))
+
+
+def test_a_face_in_expression_has_no_place_among_faces_at_rest(dome: Analysis) -> None:
+    smiling = replace(dome, scan=dome.scan.replace(name="p17_open_smile.ply"))
+    assert math.isnan(smiling.whole_face.z) and math.isfinite(dome.whole_face.z)
+    whole = next(r for r in result_of(smiling).surface_distance.regions if r.region == "face")
+    assert whole.z is None and whole.reference is None and whole.rms == pytest.approx(dome.whole_face.rms_mm)
+    assert "healthy, at rest" not in result_of(smiling).to_text()
+    assert math.isfinite(replace(dome, scan=dome.scan.replace(name="p17_rest.ply")).whole_face.z)

@@ -18,6 +18,7 @@ import face3d
 from face3d.cli.common import refuse
 from face3d.cli.people import evaluate, norms, simulate, study, train
 from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info, validate
+from face3d.cli.raters import kit, ratings
 from face3d.errors import Face3DError
 from face3d.extras import extra_of, missing
 
@@ -68,6 +69,8 @@ for _command in (
     compare,
     study,
     norms,
+    kit,
+    ratings,
     simulate,
     train,
     evaluate,

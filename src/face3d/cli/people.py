@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,42 +15,74 @@ from face3d.errors import SchemaError
 if TYPE_CHECKING:
     import pandas as pd
 
+    from face3d.exam import Exam
+    from face3d.measuring.exam_measures import Measures
+
 
 def study(
     folder: StudyPath,
     out: RequiredOut,
     repeats: Annotated[
         tuple[str, str] | None,
-        typer.Option(metavar="VISIT VISIT", help="Two visits without a true change between them: agreement.csv."),
+        typer.Option(
+            metavar="VISIT VISIT",
+            help="Two visits, or two takes of one, without a true change between them: agreement.csv.",
+        ),
     ] = None,
     change: Annotated[
         tuple[str, str] | None, typer.Option(metavar="BEFORE AFTER", help="Two visits, a change sought: change.csv.")
     ] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(help="CSV with the columns subject and group; with --change and --control: adjusted.csv."),
+    ] = None,
+    control: Annotated[str | None, typer.Option(help="The group that the others are compared with.")] = None,
     json: Json = False,
 ) -> int:
     """Measure every examination below a folder: one tidy table, CSV and Parquet, one row a subject, visit and
     measure. STUDY may be such a table: nothing is measured again.
 
-    agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits. change.csv: mean change of the group with its
-    interval, p also adjusted for the number of measures (Holm; false discovery rate).
+    agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people or more repeatability.json
+    too, your own scanner's detectable changes for `face3d compare --repeatability`. change.csv: mean change of the
+    group with its interval, p also adjusted for the number of measures (Holm; false discovery rate). adjusted.csv:
+    how much more the people of a group changed than those of the control group, from the same start (analysis of
+    covariance). exams.csv: one row an exam, with its grades by rule and by the networks.
     """
+    import pandas as pd
+
     from face3d.cli.progress import steps
     from face3d.extras import require
+    from face3d.grading.examination import examine
     from face3d.io.exam import find_exams
+    from face3d.io.write import write_bytes
     from face3d.measuring.study import read_table, study_table, write_table
+    from face3d.report.exam_row import exam_row
 
     check_writable(out)
     if folder.suffix in (".csv", ".parquet"):
         if repeats is change is None:
             raise SchemaError(f"{folder}: a table is measured already; say which visits with --repeats or --change")
-        made = {name: str(file) for name, file in _of_two_visits(read_table(folder), out, repeats, change).items()}
+        trial = _trial(groups, control, change)
+        found = _of_two_visits(read_table(folder), out, repeats, change, trial)
+        made = {name: str(file) for name, file in found.items()}
         print_json(made) if json else print(", ".join(made.values()))
         return 0
     require("pyarrow")  # said now, not after hours of measuring
+    trial = _trial(groups, control, change)
+    rows: list[dict[str, Any]] = []
+
+    def measured(exam: Exam) -> Measures:
+        x = examine(exam)
+        rows.append(exam_row(x))
+        return x.measures
+
     with steps(len(list(find_exams(folder)))) as step:
-        table = study_table(folder, done=lambda number, of, name: step(f"{name} ({number}/{of})"))
+        table = study_table(folder, measured, lambda number, of, name: step(f"{name} ({number}/{of})"))
     csv, parquet = write_table(table, out)
-    files = {"csv": csv, "parquet": parquet, **_of_two_visits(table, out, repeats, change)}
+    exams_csv = out / "exams.csv"
+    write_bytes(exams_csv, pd.DataFrame(rows).to_csv(index=False).encode())
+    files = {"csv": csv, "parquet": parquet, "exams_csv": exams_csv}
+    files |= _of_two_visits(table, out, repeats, change, trial)
     failed = table[table["measure"] == "exam"]
     names = zip(table["subject"], table["visit"], table["measure"], strict=True)
     exams = len({(subject, visit) for subject, visit, measure in names if measure != "exam"}) + len(failed)
@@ -64,20 +97,56 @@ def study(
 
 
 def _of_two_visits(
-    table: pd.DataFrame, out: Path, repeats: tuple[str, str] | None, change: tuple[str, str] | None
+    table: pd.DataFrame,
+    out: Path,
+    repeats: tuple[str, str] | None,
+    change: tuple[str, str] | None,
+    trial: tuple[Mapping[str, str], str] | None,
 ) -> dict[str, Path]:
-    """Writes what was asked of two visits; name -> file."""
+    """Writes what was asked of two visits; name -> file. `trial`: subject -> group, and the control group."""
     from face3d.io.write import write_bytes
-    from face3d.measuring.two_visits import agreement_table, group_change
+    from face3d.measuring.two_visits import adjusted_change, agreement_table, group_change
+    from face3d.reference.repeatability import repeatability_from, write_repeatability
 
-    made = {}
-    for name, of, visits in (("agreement", agreement_table, repeats), ("change", group_change, change)):
-        if visits is not None:
-            text = of(table, *visits).to_csv(index=False)
+    wanted, own = {}, {}
+    if repeats is not None:
+        wanted["agreement"] = agreement_table(table, *repeats)
+        between = table.loc[table["visit"].isin(repeats)]
+        if known := repeatability_from(between, f"own study, visits {' and '.join(repeats)}"):
             out.mkdir(parents=True, exist_ok=True)
-            made[name] = out / f"{name}.csv"
-            write_bytes(made[name], text.encode())
-    return made
+            own["repeatability"] = out / "repeatability.json"
+            write_repeatability(own["repeatability"], known)
+    if change is not None:
+        wanted["change"] = group_change(table, *change)
+        if trial is not None:
+            wanted["adjusted"] = adjusted_change(table, *change, *trial)
+    made = {name: out / f"{name}.csv" for name in wanted}
+    for name, found in wanted.items():
+        out.mkdir(parents=True, exist_ok=True)
+        write_bytes(made[name], found.to_csv(index=False).encode())
+    return made | own
+
+
+def _trial(
+    groups: Path | None, control: str | None, change: tuple[str, str] | None
+) -> tuple[Mapping[str, str], str] | None:
+    """Subject -> group as the file says, and the control group; None where no groups are given."""
+    import pandas as pd
+
+    if groups is control is None:
+        return None
+    if groups is None or control is None or change is None:
+        raise SchemaError("groups are compared by --groups FILE --control NAME --change BEFORE AFTER, all of them")
+    try:
+        table = pd.read_csv(groups, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise SchemaError(f"{groups}: not a table of groups ({error}); expected columns subject, group") from None
+    if missing := {"subject", "group"} - set(table.columns):
+        raise SchemaError(f"{groups}: columns {sorted(missing)} are missing; expected subject, group")
+    twice = table.loc[table["subject"].duplicated(), "subject"].tolist()
+    if twice:
+        raise SchemaError(f"{groups}: subject {twice[0]} is named twice; a person is in one group")
+    return dict(zip(table["subject"], table["group"], strict=True)), control
 
 
 def norms(
@@ -93,12 +162,12 @@ def norms(
     """Make reference values of your own from a study of healthy people."""
     from face3d.errors import SchemaError
     from face3d.measuring.study import read_table
-    from face3d.reference.norms import norms_from, write_norms
+    from face3d.reference.norms import LEAST_PEOPLE, norms_from, write_norms
 
     check_writable(out.parent)
     found = norms_from(read_table(table), population, source, device=device)
     if not found:
-        raise SchemaError(f"{table}: no measure of ten people or more who differ; norms need them")
+        raise SchemaError(f"{table}: no measure of {LEAST_PEOPLE} people or more who differ; norms need them")
     out.parent.mkdir(parents=True, exist_ok=True)
     write_norms(out, found)
     if json:
@@ -196,7 +265,6 @@ def evaluate(
         Path, typer.Argument(metavar="DATA", help="Folder of exams with grades, a benchmark, or examples.")
     ],
     out: Out = None,
-    seed: Annotated[int, typer.Option(help="Of the draws behind the intervals.")] = 0,
     json: Json = False,
 ) -> int:
     """Say how well a model grades: agreement, error, side, calibration, by grade and group, with intervals.
@@ -223,7 +291,7 @@ def evaluate(
     with steps(2) as step, tempfile.TemporaryDirectory() as scratch:
         files = example_files(data, Path(scratch) if out is None else out / "examples", step, tests=True)
         step("evaluating")
-        evaluation, predicted, truth = evaluate_examples(model, files, seed)
+        evaluation, predicted, truth = evaluate_examples(model, files)
     print(evaluation.to_json() if json else evaluation.to_text())
     if out is not None:
         write_evaluation(evaluation, predicted, truth, model, data.name, out)

@@ -156,26 +156,39 @@ def compare(
     same_person: Annotated[
         bool, typer.Option("--same-person", help="Known to be one person's, though grown or operated on at the bones.")
     ] = False,
+    end_points: Annotated[
+        Path | None, typer.Option(help="JSON of your own end points, named before the visits are looked at.")
+    ] = None,
+    repeatability: Annotated[
+        Path | None, typer.Option(help="repeatability.json of `face3d study --repeats`: your own detectable changes.")
+    ] = None,
     json: Json = False,
 ) -> int:
-    """Compare two visits of one person: what changed by more than measuring alone can explain.
+    """Compare two visits of one person: what changed by more than error and people's own scatter explain.
+
+    Visits are judged by eight end points, or your own; other measures are looked at with allowance for their number.
 
     Each is an examination, or a result of `face3d exam`. Ratios refer to the side affected at the first visit. Visits
     that look like two people's are refused.
     """
     from face3d.cli.progress import steps
     from face3d.measuring.comparison import compare as changes
+    from face3d.measuring.end_points import load_end_points
+    from face3d.reference.repeatability import load_repeatability
     from face3d.report.compare_result import compare_result
     from face3d.report.outputs import write_comparison
     from face3d.report.reading import measured
 
     if out is not None:
         check_writable(out)
+    points = load_end_points(end_points)
+    known = None if repeatability is None else load_repeatability(repeatability)
     with steps(2) as step:
         step("before")
         first = measured(before, side)
         step("after")
-        comparison = changes(first, measured(after, first.affected_side), same_person=same_person)
+        second = measured(after, first.affected_side)
+        comparison = changes(first, second, repeatability=known, same_person=same_person, end_points=points)
     result = compare_result(comparison) if out is None else write_comparison(comparison, out)
     print(result.to_json() if json else result.to_text())
     return 0
@@ -205,12 +218,12 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
 
         x = examine(read, side, step)
         if out is None:
-            result = exam_result(x.measures, read.grades, grade=x.grade)
+            result = exam_result(x.measures, read.grades, grade=x.grade, reported=read.questionnaires)
         else:
             from face3d.report.movement_pictures import movement_pictures
 
             drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
-            result = write_exam(x.measures, out, read.grades, drawn, x.grade)
+            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")

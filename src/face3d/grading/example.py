@@ -16,7 +16,8 @@ import numpy as np
 from face3d.exam import EXPRESSIONS
 from face3d.grading.grid import MARKS, Grid, grid_of
 from face3d.landmarks import SIDES, opposite_name, other_side
-from face3d.reference.scales import REGIONS, EfaceItems
+from face3d.reference.eface import EfaceItems
+from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 from face3d.values import Value
 
@@ -34,13 +35,16 @@ POINTS = 1024
 #: What can be said of the side of a palsy, in the order of the networks' answers.
 LABELLED_SIDES = (*SIDES, "none")
 EFACE = tuple(f.name for f in fields(EfaceItems))
+#: How labels say the eye at rest; stands on the card of graders taught so. Others were taught the other way round.
+FISSURE = "0 wide, 200 narrow"
 
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of an exam: `house_brackmann` 1..6, `side` "left", "right", "none", `severity` 0..1,
-    `region_function` (5,) of `REGIONS`, `resting` (3,) eye, nasolabial, mouth, `voluntary` (5,) 1..5 and `synkinesis`
-    (5,) 0..3 of the Sunnybrook form, `composite`, `eface` (15,). None or NaN where nobody said."""
+    """What is known of an exam: `house_brackmann` 1..6 by movement, or a clinician's, `descriptive` 1..6, `side`
+    "left", "right", "none", `severity` 0..1, `region_function` (5,) of `REGIONS`, `resting` (3,) eye, nasolabial,
+    mouth, `voluntary` (5,) 1..5 and `synkinesis` (5,) 0..3 of the Sunnybrook form, `composite`, `eface` (15,). None
+    or NaN where nobody said."""
 
     house_brackmann: int | None = None
     side: str | None = None
@@ -51,6 +55,7 @@ class Labels:
     synkinesis: tuple[float, ...] = (np.nan,) * 5
     composite: float = np.nan
     eface: tuple[float, ...] = (np.nan,) * len(EFACE)
+    descriptive: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -199,12 +204,14 @@ def _rules(m: Measures) -> dict[str, Any]:
     from face3d.measuring.scale_estimates import estimate_scales
 
     scales = estimate_scales(m)
+    composite = scales.sunnybrook.composite if scales.sunnybrook is not None else np.nan
     return {
         "house_brackmann": scales.house_brackmann,
+        "descriptive": scales.descriptive,
         "severity": m.severity,
         "side": m.affected_side,
         "region_function": tuple(m.region_function[r] for r in REGIONS),
-        "composite": scales.sunnybrook.composite if scales.sunnybrook is not None else None,
+        "composite": composite if np.isfinite(composite) else None,
     }
 
 
@@ -220,11 +227,12 @@ def labels_of(grades: Grades | None, affected_side: str | None = None) -> Labels
     return Labels(
         grades.house_brackmann,
         affected_side,
-        resting=(np.nan,) * 3 if s is None else (s.eye, s.nasolabial, s.mouth),
+        resting=(np.nan,) * 3 if s is None else (s.eye, _known(s.nasolabial), s.mouth),
         voluntary=(np.nan,) * 5 if s is None else tuple(s.voluntary),
         synkinesis=(np.nan,) * 5 if s is None else tuple(s.synkinesis),
         composite=float(s.composite) if s is not None else _known(grades.sunnybrook_composite),
         eface=(np.nan,) * len(EFACE) if grades.eface is None else tuple(asdict(grades.eface).values()),
+        descriptive=grades.house_brackmann,
     )
 
 

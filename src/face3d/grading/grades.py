@@ -8,6 +8,7 @@ why. The rule-based estimate (`face3d.measuring.scale_estimates`) stands beside 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -20,7 +21,7 @@ import numpy as np
 from face3d.errors import WeightsError
 from face3d.extras import require
 from face3d.grading.calibration import Calibration, expected_error, likely_grades, tempered
-from face3d.grading.example import LABELLED_SIDES
+from face3d.grading.example import FISSURE, LABELLED_SIDES
 from face3d.reference.scales import REGIONS, ROMAN, sunnybrook_scores
 from face3d.scan import Floats
 from face3d.threads import one_torch_thread
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
     from face3d.grading.example import Example
     from face3d.grading.heads import Grader
 
+#: eFACE items of which no simulated patient has a label: the heads have no fold deep enough, and no neck that moves.
+UNTAUGHT = (
+    "nasolabial_fold_rest",
+    "nasolabial_fold_smile",
+    "nasolabial_fold_orientation_smile",
+    "platysmal_synkinesis",
+)
 LABEL = "estimate by a network trained on simulated patients, not a clinician's grade"
 
 
@@ -47,11 +55,12 @@ class SunnybrookEstimate:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Grade(Value):
-    """`house_brackmann` 1..6, the most probable of `probabilities` (6,); `likely` the grades that hold the true one in
-    nine exams of ten; `severity` 0..1 (share of brow and mouth movement lost) with its standard error; `side` "left",
-    "right" or "none"; `region_function` region -> 0..1, share of the healthy side's movement; `sunnybrook`, `eface`
-    estimates of their items. `abstained` True when this should not be believed, with the `reason`. `example`: what the
-    networks saw."""
+    """`house_brackmann` 1..6 by movement (House's measured rule; no network gives the table's descriptive grade), the
+    most probable of `probabilities` (6,); `likely` the grades that hold the true one in nine exams of ten; `severity`
+    0..1 (share of brow and mouth movement lost) with its standard error; `side` "left", "right" or "none";
+    `region_function` region -> 0..1, share of the healthy side's movement; `sunnybrook`, `eface` estimates of their
+    items, NaN for those that were never taught. `abstained` True when this should not be believed, with the `reason`.
+    `example`: what the networks saw."""
 
     house_brackmann: int
     probabilities: Floats
@@ -88,7 +97,7 @@ class Grade(Value):
             "side": self.side,
             "region_function": dict(self.region_function),
             "sunnybrook": vars(self.sunnybrook) | {},
-            "eface": dict(self.eface),
+            "eface": {k: v if math.isfinite(v) else None for k, v in self.eface.items()},
             "abstained": self.abstained,
             "reason": self.reason,
             "label": self.label,
@@ -99,7 +108,8 @@ class Grade(Value):
         likely = ", ".join(ROMAN[g - 1] for g in self.likely)
         side = "no side" if self.side == "none" else f"the {self.side} side"
         lines = [
-            f"House-Brackmann {ROMAN[self.house_brackmann - 1]} ({self.confidence:.0%}; 90 %: {likely}), {side}; "
+            f"House-Brackmann by movement {ROMAN[self.house_brackmann - 1]} ({self.confidence:.0%}; 90 %: {likely}), "
+            f"{side}; "
             f"severity {self.severity:.2f} ± {self.severity_se:.2f}; Sunnybrook {self.sunnybrook.composite:.0f}",
             ", ".join(f"{r.replace('_', ' ')} {v:.0%}" for r, v in self.region_function.items()),
             self.label,
@@ -115,14 +125,15 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     import torch
 
     from face3d.grading.doubts import certain_doubts
-    from face3d.grading.example import EFACE
     from face3d.grading.grid import grid_of
     from face3d.grading.naming import expressions_shown
     from face3d.grading.networks import batch_of, mean_outputs
+    from face3d.grading.weights import read_card
     from face3d.template.template import FaceTemplate
 
     grid = grid_of(FaceTemplate.load())
     networks, (calibration, usual) = shipped_grader(), shipped_calibration()
+    turned = read_card().get("eface_fissure") != FISSURE
     with one_torch_thread(), torch.inference_mode():
         batch = batch_of(examples, points=False)
         members = [network(batch) for network in networks]
@@ -152,13 +163,23 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
                 side,
                 {r: float(v) for r, v in zip(REGIONS, ill, strict=True)},
                 SunnybrookEstimate(*scores[:3], float(composite[i])),
-                {k: float(v) for k, v in zip(EFACE, mean["eface"][i], strict=True)},
+                _eface(mean["eface"][i], turned),
                 bool(doubts),
                 "; ".join(doubts),
                 example,
             )
         )
     return grades
+
+
+def _eface(said: Floats, turned: bool) -> dict[str, float]:
+    """The items that networks were taught; `turned`: by labels in which a wide eye lay above 100."""
+    from face3d.grading.example import EFACE
+
+    items = {k: float(v) for k, v in zip(EFACE, said, strict=True)}
+    if turned:
+        items["fissure_rest"] = 200.0 - items["fissure_rest"]
+    return items | dict.fromkeys(UNTAUGHT, math.nan)
 
 
 @cache

@@ -136,6 +136,7 @@ def _from_manifest(path: Path) -> Reading:
         protocol=manifest.protocol,
         sequences=sequences,
         clinical=manifest.clinical,
+        questionnaires=manifest.questionnaires,
     )
 
 

@@ -23,7 +23,9 @@ from pydantic import (
 
 from face3d.exam import EXPRESSIONS, Grades
 from face3d.io.expression_names import did_you_mean, expression_of
-from face3d.reference.scales import FNGS2, ROMAN, EfaceItems, Sunnybrook
+from face3d.reference.eface import EfaceItems
+from face3d.reference.questionnaires import Questionnaires
+from face3d.reference.scales import FNGS2, ROMAN, Sunnybrook
 
 Units = Literal["auto", "mm", "cm", "m", "in"]
 _Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
@@ -172,6 +174,7 @@ class ExamManifest(_Model):
     sequences: dict[str, _FilePath | SequenceEntry | None] = Field(default_factory=dict)
     grades: GradeEntry | None = Field(None, description="what a clinician entered, never an estimate")
     clinical: dict[str, str | float | bool | None] = Field(default_factory=dict, description="age_years, cause, ...")
+    questionnaires: Questionnaires | None = Field(None, description="the patient's own scores: FaCE, FDI, SAQ")
 
     @field_validator("clinical", mode="before")
     @classmethod

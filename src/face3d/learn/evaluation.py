@@ -1,7 +1,8 @@
 """How well exams are graded: agreement, error, detection, side, calibration and abstention, by subject.
 
-Every figure comes with a percentile interval from drawing whole subjects with replacement, so that two scans of one
-person never count as two people. Where a label or an answer is missing the exam does not count for that figure.
+Intervals are by subject, so that two scans of one person never count as two people, and of the kind that holds 95 % at
+the number of people there is; of fewer there is none (`face3d.reference.intervals`). Where a label or an answer is
+missing the exam does not count for that figure.
 """
 
 from __future__ import annotations
@@ -19,8 +20,17 @@ from face3d.errors import SchemaError
 from face3d.learn.example_files import read_example
 from face3d.learn.predictions import Predictions, Truth, by_model, groups_of, truth_of
 from face3d.reference.agreement import Estimate, bootstrap_by_subject, confusion, kappa_of_table
+from face3d.reference.intervals import (
+    LEAST_AREA,
+    LEAST_KAPPA,
+    jackknife_by_subject,
+    mean_by_subject,
+    sd_interval,
+    share_by_subject,
+    without_interval,
+)
 from face3d.reference.scales import ROMAN, HouseBands
-from face3d.scan import Floats, Ints
+from face3d.scan import Floats
 from face3d.values import Value
 
 GRADES = range(1, 7)
@@ -28,6 +38,10 @@ GRADES = range(1, 7)
 BINS = 10
 #: An exam this near (severity) to a border of House's bands may fall on either side of it by measurement noise alone.
 NEAR_BAND = 0.05
+#: What is compared where a figure says House-Brackmann alone.
+MEANING = (
+    "House-Brackmann as given is by movement; the truth is too where it is simulated, a clinician's is descriptive"
+)
 #: Groups smaller than this are not reported.
 LEAST_GROUP = 5
 
@@ -53,7 +67,7 @@ class Evaluation(Value):
         return {
             "exams": self.exams,
             "subjects": self.subjects,
-            "figures": {k: _plain(e) | {"text": METRICS[k][0]} for k, e in self.figures.items()},
+            "figures": {k: _plain(e) | {"text": METRICS[k].text} for k, e in self.figures.items()},
             "confusion": self.table.astype(int).tolist(),
             "recall": [_plain(r) for r in self.recall],
             "reliability": [[_number(v) for v in row] for row in self.reliability],
@@ -70,10 +84,10 @@ class Evaluation(Value):
 
     def to_text(self) -> str:
         """The table for a terminal."""
-        lines = [f"{self.exams} exams of {self.subjects} subjects; intervals 95 %, by subject", ""]
+        lines = [f"{self.exams} exams of {self.subjects} subjects; intervals 95 %, by subject", MEANING, ""]
         for name, e in self.figures.items():
             if math.isfinite(e.value):
-                lines.append(f"{METRICS[name][0]:<46}{e.value:>8.3f}   {_span(e, 3)}   n = {e.n}")
+                lines.append(f"{METRICS[name].text:<46}{e.value:>8.3f}   {_span(e, 3)}   n = {e.n}")
         lines += ["", "true grade, and how often each was given" + " " * 14 + "recall"]
         lines.append("      " + "".join(f"{r:>6}" for r in ROMAN))
         for k, row in enumerate(self.table):
@@ -149,9 +163,9 @@ def coverage_curve(doubt: Floats, error: Floats) -> Floats:
     return np.stack([kept / len(e), np.cumsum(e) / kept], axis=1)[last]
 
 
-def _errors(p: Predictions, t: Truth) -> Floats:
-    e = np.abs(p.grade - t.grade)
-    return e[np.isfinite(e)]
+def _within(p: Predictions, t: Truth, grades: int) -> Floats:
+    off = np.abs(p.grade - t.grade)
+    return np.where(np.isfinite(off), off <= grades, np.nan)
 
 
 def _mean(values: Floats) -> float:
@@ -159,11 +173,15 @@ def _mean(values: Floats) -> float:
     return float(known.mean()) if len(known) else math.nan
 
 
-def _kappa(p: Predictions, t: Truth) -> float:
-    known = np.isfinite(p.grade + t.grade)
+def _kappa(given: Floats, true: Floats) -> float:
+    known = np.isfinite(given + true)
     if known.sum() < 2:
         return math.nan
-    return kappa_of_table(confusion(t.grade[known], p.grade[known], GRADES)).value
+    return kappa_of_table(confusion(true[known], given[known], GRADES)).value
+
+
+def _descriptive(p: Predictions, t: Truth) -> Floats:
+    return np.where(np.isfinite(p.descriptive + t.descriptive), p.descriptive == t.descriptive, np.nan)
 
 
 def _detection(p: Predictions, t: Truth) -> float:
@@ -172,9 +190,9 @@ def _detection(p: Predictions, t: Truth) -> float:
     return auc(score[known], t.grade[known] > 1)
 
 
-def _side(p: Predictions, t: Truth, least: int) -> float:
+def _side(p: Predictions, t: Truth, least: int) -> Floats:
     asked = (t.grade >= least) & np.isin(t.side, ("left", "right")) & (p.side != "")
-    return _mean((p.side[asked] == t.side[asked]).astype(np.float64))
+    return np.where(asked, p.side == t.side, np.nan)
 
 
 def _right(p: Predictions, t: Truth) -> tuple[Floats, np.ndarray]:
@@ -184,10 +202,10 @@ def _right(p: Predictions, t: Truth) -> tuple[Floats, np.ndarray]:
     return np.where(np.isfinite(p.grade + t.grade), confidence, np.nan), p.grade == t.grade
 
 
-def _brier(p: Predictions, t: Truth) -> float:
+def _brier(p: Predictions, t: Truth) -> Floats:
     truth = t.grade[:, None] == np.arange(1, 7)[None]
     score = ((p.probabilities - truth) ** 2).sum(axis=1)
-    return _mean(np.where(np.isfinite(t.grade), score, np.nan))
+    return np.where(np.isfinite(t.grade), score, np.nan)
 
 
 def _spread(p: Predictions, t: Truth) -> float:
@@ -203,41 +221,75 @@ def _at_coverage(p: Predictions, t: Truth, share: float) -> float:
     return 1.0 - float(np.interp(share, curve[:, 0], curve[:, 1])) / float(curve[-1, 1])
 
 
-def _kept(p: Predictions, t: Truth) -> float:
-    return _mean(_errors(p.rows(~p.abstained), t.rows(~p.abstained))) if p.abstained.any() else math.nan
+def _kept(p: Predictions, t: Truth) -> Floats:
+    return np.where(~p.abstained & p.abstained.any(), np.abs(p.grade - t.grade), np.nan)
 
 
-def _not_graded(p: Predictions, t: Truth) -> float:
-    return float(np.mean(p.abstained | np.isnan(p.grade)))
+def _not_graded(p: Predictions, t: Truth) -> Floats:
+    return (p.abstained | np.isnan(p.grade)).astype(np.float64)
 
 
-def _near_band(p: Predictions, t: Truth) -> float:
+def _near_band(p: Predictions, t: Truth) -> Floats:
     """Share of the wrong grades whose true severity lies within `NEAR_BAND` of a band's border."""
     b = HouseBands()
     borders = 1.0 - np.array([b.normal, b.mild, b.moderate, b.moderately_severe, b.severe])
     wrong = np.isfinite(p.grade + t.grade + t.severity) & (p.grade != t.grade)
-    return _mean((np.abs(t.severity[wrong][:, None] - borders).min(axis=1) <= NEAR_BAND).astype(np.float64))
+    return np.where(wrong, np.abs(t.severity[:, None] - borders).min(axis=1) <= NEAR_BAND, np.nan)
 
 
-#: name -> (what it is, which way is good, how it is computed)
-METRICS: Mapping[str, tuple[str, str, Callable[[Predictions, Truth], float]]] = {
-    "exact": ("House-Brackmann, exact", "higher", lambda p, t: _mean((_errors(p, t) == 0).astype(float))),
-    "within_one": ("House-Brackmann, within one", "higher", lambda p, t: _mean((_errors(p, t) <= 1).astype(float))),
-    "kappa": ("House-Brackmann, quadratic kappa", "higher", _kappa),
-    "mae": ("House-Brackmann, MAE in grades", "lower", lambda p, t: _mean(_errors(p, t))),
-    "auc": ("healthy against palsy, ROC-AUC", "higher", _detection),
-    "side": ("side, II-VI", "higher", lambda p, t: _side(p, t, 2)),
-    "side_iii": ("side, III-VI", "higher", lambda p, t: _side(p, t, 3)),
-    "severity_sd": ("severity, SD of the error", "lower", _spread),
-    "severity_bias": ("severity, mean error", "zero", lambda p, t: _mean(p.severity - t.severity)),
-    "function": ("region function, MAE", "lower", lambda p, t: _mean(np.abs(p.function - t.function).ravel())),
-    "composite": ("Sunnybrook composite, MAE", "lower", lambda p, t: _mean(np.abs(p.composite - t.composite))),
-    "ece": ("calibration error (ECE, 10 bins)", "lower", lambda p, t: calibration_error(*_right(p, t))),
-    "brier": ("Brier score (0 to 2)", "lower", _brier),
-    "kept_90": ("MAE saved by leaving out a tenth", "higher", lambda p, t: _at_coverage(p, t, 0.9)),
-    "abstained": ("abstained on, or not graded", "neither", _not_graded),
-    "mae_kept": ("MAE of those not abstained on", "lower", _kept),
-    "near_band": ("wrong grades within 0.05 of a band's border", "neither", _near_band),
+@dataclass(frozen=True)
+class Metric:
+    """A figure: what it is, which way is good, how it is computed, and how its interval is: of "mean" and "share" from
+    `values`, one an exam (n,), NaN where it doesn't count; of "agreement" and "area" by the jackknife; of "sd" by the
+    chi-squared distribution; "" has none that would hold what it says."""
+
+    text: str
+    better: str
+    of: Callable[[Predictions, Truth], float]
+    kind: str = ""
+    values: Callable[[Predictions, Truth], Floats] | None = None
+
+
+def _averaged(text: str, better: str, kind: str, values: Callable[[Predictions, Truth], Floats]) -> Metric:
+    return Metric(text, better, lambda p, t: _mean(values(p, t)), kind, values)
+
+
+def _mean_of_rows(table: Floats) -> Floats:
+    """Mean (n,) of what is known in each row; NaN where nothing is."""
+    known = np.isfinite(table)
+    count = known.sum(axis=1)
+    return np.where(count > 0, np.where(known, table, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
+
+
+METRICS: Mapping[str, Metric] = {
+    "exact": _averaged("House-Brackmann, exact", "higher", "share", lambda p, t: _within(p, t, 0)),
+    "within_one": _averaged("House-Brackmann, within one", "higher", "share", lambda p, t: _within(p, t, 1)),
+    "kappa": Metric("House-Brackmann, quadratic kappa", "higher", lambda p, t: _kappa(p.grade, t.grade), "agreement"),
+    "mae": _averaged("House-Brackmann, MAE in grades", "lower", "mean", lambda p, t: np.abs(p.grade - t.grade)),
+    "descriptive": _averaged("House-Brackmann descriptive, exact", "higher", "share", _descriptive),
+    "descriptive_kappa": Metric(
+        "House-Brackmann descriptive, quadratic kappa",
+        "higher",
+        lambda p, t: _kappa(p.descriptive, t.descriptive),
+        "agreement",
+    ),
+    "auc": Metric("healthy against palsy, ROC-AUC", "higher", _detection, "area"),
+    "side": _averaged("side, II-VI", "higher", "share", lambda p, t: _side(p, t, 2)),
+    "side_iii": _averaged("side, III-VI", "higher", "share", lambda p, t: _side(p, t, 3)),
+    "severity_sd": Metric("severity, SD of the error", "lower", _spread, "sd", lambda p, t: p.severity - t.severity),
+    "severity_bias": _averaged("severity, mean error", "zero", "mean", lambda p, t: p.severity - t.severity),
+    "function": _averaged(
+        "region function, MAE", "lower", "mean", lambda p, t: _mean_of_rows(np.abs(p.function - t.function))
+    ),
+    "composite": _averaged(
+        "Sunnybrook composite, MAE", "lower", "mean", lambda p, t: np.abs(p.composite - t.composite)
+    ),
+    "ece": Metric("calibration error (ECE, 10 bins)", "lower", lambda p, t: calibration_error(*_right(p, t))),
+    "brier": _averaged("Brier score (0 to 2)", "lower", "mean", _brier),
+    "kept_90": Metric("MAE saved by leaving out a tenth", "higher", lambda p, t: _at_coverage(p, t, 0.9)),
+    "abstained": _averaged("abstained on, or not graded", "neither", "share", _not_graded),
+    "mae_kept": _averaged("MAE of those not abstained on", "lower", "mean", _kept),
+    "near_band": _averaged("wrong grades within 0.05 of a band's border", "neither", "share", _near_band),
 }
 GROUP_FIGURES = ("exact", "kappa", "mae")
 
@@ -248,58 +300,68 @@ GROUP_FIGURES = ("exact", "kappa", "mae")
 def evaluate(
     predicted: Predictions,
     truth: Truth,
-    rng: np.random.Generator,
     groups: Mapping[str, Sequence[str]] | None = None,
-    samples: int = 1000,
     names: Sequence[str] = tuple(METRICS),
 ) -> Evaluation:
-    """All figures (`names` of `METRICS`) of predictions against the truth, with intervals by subject.
+    """All figures (`names` of `METRICS`) of predictions against the truth, with intervals by subject where there are
+    subjects enough for one that holds what it says (`face3d.reference.intervals`).
 
-    `groups` group -> value of each exam, "" unknown. Every figure sees the same draws of subjects. Raises ValueError
-    when the two are not of the same exams or there is none.
+    `groups` group -> value of each exam, "" unknown; values of too few exams, or of which no grade is known, are left
+    out. Raises ValueError when the two are not of the same exams or there is none.
     """
     if len(predicted.grade) != len(truth.grade) or not len(truth.grade):
         raise ValueError(
             f"{len(predicted.grade)} predictions for {len(truth.grade)} exams; expected as many, 1 or more"
         )
-    seed = int(rng.integers(2**63))
-
-    def interval(statistic: Callable[[Ints], float], rows: Ints | None = None) -> Estimate:
-        index = np.arange(len(truth.grade)) if rows is None else rows
-        draw = np.random.default_rng(seed)
-        return bootstrap_by_subject(lambda i: statistic(index[i]), truth.subject[index], draw, samples)
-
-    def figure(name: str, rows: Ints | None = None) -> Estimate:
-        of = METRICS[name][2]
-        if math.isnan(of(predicted, truth) if rows is None else of(predicted.rows(rows), truth.rows(rows))):
-            count = len(truth.grade) if rows is None else len(rows)
-            return Estimate(math.nan, math.nan, math.nan, count)
-        return interval(lambda i: of(predicted.rows(i), truth.rows(i)), rows)
-
     known = np.isfinite(predicted.grade + truth.grade)
-    right = predicted.grade == truth.grade
-    recall = []
-    for g in GRADES:
-        rows = np.flatnonzero(known & (truth.grade == g))
-        nobody = Estimate(math.nan, math.nan, math.nan, 0)
-        recall.append(interval(lambda i: float(right[i].mean()), rows) if len(rows) else nobody)
+    right = (predicted.grade == truth.grade).astype(np.float64)
+    recall = tuple(share_by_subject(np.where(known & (truth.grade == g), right, np.nan), truth.subject) for g in GRADES)
+
+    def of_group(rows: np.ndarray) -> dict[str, Estimate]:
+        return {k: figure(k, predicted.rows(rows), truth.rows(rows)) for k in GROUP_FIGURES}
+
+    by_group = {}
+    for group, values in (groups or {}).items():
+        where = {value: np.flatnonzero(np.asarray(values) == value) for value in sorted(set(values)) if value}
+        found = {value: of_group(rows) for value, rows in where.items() if known[rows].sum() >= LEAST_GROUP}
+        if found:
+            by_group[group] = found
     return Evaluation(
         len(truth.grade),
         len(np.unique(truth.subject)),
-        {k: figure(k) for k in names},
+        {k: figure(k, predicted, truth) for k in names},
         confusion(truth.grade[known], predicted.grade[known], GRADES) if known.any() else np.zeros((6, 6)),
-        tuple(recall),
+        recall,
         reliability(*_right(predicted, truth)),
         coverage_curve(predicted.expected_error, np.abs(predicted.grade - truth.grade)),
-        {
-            group: {
-                value: {k: figure(k, np.flatnonzero(np.asarray(values) == value)) for k in GROUP_FIGURES}
-                for value in sorted(set(values))
-                if value and sum(v == value for v in values) >= LEAST_GROUP
-            }
-            for group, values in (groups or {}).items()
-        },
+        by_group,
     )
+
+
+def figure(name: str, predicted: Predictions, truth: Truth) -> Estimate:
+    """One figure of `METRICS` with its interval by subject; `n` the subjects that count for it."""
+    metric = METRICS[name]
+    if metric.values is not None:
+        values = metric.values(predicted, truth)
+        if metric.kind == "sd":
+            return (
+                sd_interval(values) if len(np.unique(truth.subject)) == len(values) else _bare(metric, predicted, truth)
+            )
+        return (share_by_subject if metric.kind == "share" else mean_by_subject)(values, truth.subject)
+    least = {"agreement": LEAST_KAPPA, "area": LEAST_AREA}.get(metric.kind)
+    if least is None:
+        return _bare(metric, predicted, truth)
+    # Left out one by one are those for whom there is something to compare.
+    there = np.isfinite(truth.grade)
+    if metric.kind == "agreement":
+        of = "descriptive" if name.startswith("descriptive") else "grade"
+        there = np.isfinite(getattr(predicted, of) + getattr(truth, of))
+    p, t = predicted.rows(there), truth.rows(there)
+    return jackknife_by_subject(lambda i: metric.of(p.rows(i), t.rows(i)), t.subject, least)
+
+
+def _bare(metric: Metric, predicted: Predictions, truth: Truth) -> Estimate:
+    return without_interval(metric.of(predicted, truth), len(np.unique(truth.subject)))
 
 
 def difference(
@@ -307,13 +369,13 @@ def difference(
 ) -> Estimate:
     """Figure of `a` minus that of `b` on the same exams, the two drawn together, so that the interval is of the
     difference."""
-    of = METRICS[name][2]
+    of = METRICS[name].of
     return bootstrap_by_subject(
         lambda i: of(a.rows(i), truth.rows(i)) - of(b.rows(i), truth.rows(i)), truth.subject, rng, samples
     )
 
 
-def evaluate_examples(model: str, files: Sequence[Path], seed: int = 0) -> tuple[Evaluation, Predictions, Truth]:
+def evaluate_examples(model: str, files: Sequence[Path]) -> tuple[Evaluation, Predictions, Truth]:
     """Stored examples graded by a model (`by_model`), and how well. Raises `SchemaError` when none has a grade."""
     examples = [read_example(file) for file in files]
     truth = truth_of(examples)
@@ -322,4 +384,4 @@ def evaluate_examples(model: str, files: Sequence[Path], seed: int = 0) -> tuple
             f"{files[0].parent}: no exam says its House-Brackmann grade; enter it in exam.json, grades.house_brackmann"
         )
     predicted = by_model(model, examples)
-    return evaluate(predicted, truth, np.random.default_rng(seed), groups_of(examples)), predicted, truth
+    return evaluate(predicted, truth, groups_of(examples)), predicted, truth

@@ -38,6 +38,7 @@ def labels_from_truth(truth: Mapping[str, Any]) -> Labels:
         tuple(float(x) for x in items["synkinesis"]),
         float(composite),
         tuple(np.nan if eface.get(k) is None else float(eface[k]) for k in EFACE),
+        truth.get("house_brackmann_descriptive"),
     )
 
 

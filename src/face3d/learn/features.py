@@ -39,7 +39,13 @@ assert all(name.split("|")[1] in ASKED for name in _TELLING)
 #: What House's rule and the shares of function say, with the ill side found by measuring.
 _BY_RULE = ("severity", *REGIONS)
 #: Left minus right, or positive to the left: turned with the side.
-_SIGNED = ("rest_difference", "midline_deviation")
+_SIGNED = (
+    "rest_difference",
+    "midline_deviation",
+    "commissure_cant",
+    "commissure_angle_difference",
+    "philtrum_deviation",
+)
 
 
 def side_moving_less(example: Example) -> str:

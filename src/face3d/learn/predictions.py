@@ -36,7 +36,8 @@ class Predictions(_Rows):
     """What was said of n exams; NaN (or side "") where nothing was said.
 
     `probabilities` (n, 6) of grades I..VI; `grade` (n,) 1..6; `severity` (n,) 0..1; `side` (n,) "left", "right",
-    "none"; `function` (n, 5) of `REGIONS`, 0..1; `composite` (n,) Sunnybrook; `abstained` (n,) bool.
+    "none"; `function` (n, 5) of `REGIONS`, 0..1; `composite` (n,) Sunnybrook; `abstained` (n,) bool. `grade` is
+    House-Brackmann by movement, `descriptive` (n,) the grade of the table's words.
     """
 
     probabilities: Floats
@@ -46,6 +47,7 @@ class Predictions(_Rows):
     function: Floats
     composite: Floats
     abstained: np.ndarray
+    descriptive: Floats
 
     @classmethod
     def of(cls, count: int, **known: Any) -> Predictions:
@@ -58,6 +60,7 @@ class Predictions(_Rows):
             "function": np.full((count, 5), np.nan),
             "composite": np.full(count, np.nan),
             "abstained": np.zeros(count, bool),
+            "descriptive": np.full(count, np.nan),
         }
         if "probabilities" in known and "grade" not in known:
             p = np.asarray(known["probabilities"], np.float64)
@@ -75,7 +78,8 @@ class Predictions(_Rows):
 
 @dataclass(frozen=True, eq=False)
 class Truth(_Rows):
-    """What is known of n exams: as in `Predictions`, and whose they are. NaN, or side "", where nobody said."""
+    """What is known of n exams: as in `Predictions`, and whose they are. NaN, or side "", where nobody said. A
+    clinician's grade is descriptive; `grade` holds it where that by movement is not known."""
 
     subject: np.ndarray
     grade: Floats
@@ -83,6 +87,7 @@ class Truth(_Rows):
     side: np.ndarray
     function: Floats
     composite: Floats
+    descriptive: Floats
 
 
 def truth_of(examples: Sequence[Example]) -> Truth:
@@ -95,6 +100,7 @@ def truth_of(examples: Sequence[Example]) -> Truth:
         np.array([v.side or "" for v in labels], object),
         np.array([v.region_function for v in labels], np.float64).reshape(-1, len(REGIONS)),
         np.array([v.composite for v in labels], np.float64),
+        np.array([np.nan if v.descriptive is None else v.descriptive for v in labels], np.float64),
     )
 
 
@@ -144,6 +150,7 @@ def of_rules(examples: Sequence[Example]) -> Predictions:
         side=[r.get("side", "") for r in rules],
         composite=[r.get("composite", np.nan) for r in rules],
         function=[r.get("region_function", nothing["region_function"]) for r in rules],
+        descriptive=[r.get("descriptive", np.nan) for r in rules],
     )
 
 

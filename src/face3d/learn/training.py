@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from face3d.errors import SchemaError
+from face3d.grading.example import FISSURE
 from face3d.grading.heads import Grader, loss_of
 from face3d.grading.networks.batch import Batch, to_device
 from face3d.grading.weights import load_grader, read_card, save_grader
@@ -147,6 +148,7 @@ def train(
     card = {
         "architecture": architecture,
         "size": size,
+        "eface_fissure": FISSURE,
         "config": asdict(config),
         "exams": len(train_on),
         "subjects": len({examples.subjects[k] for k in train_on}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,7 @@ from face3d.errors import RegistrationError
 from face3d.geometry.distance import REASONS, SurfaceDistance, mirror_distance
 from face3d.geometry.mesh import vertex_areas
 from face3d.geometry.superimpose import Superimposition, SymmetryPlane
+from face3d.io.expression_names import expression_of
 from face3d.landmarking.placing import placed
 from face3d.landmarking.pose import refined_frame
 from face3d.measuring.regions import Region, Statistics, landmark_regions, region_table, statistics
@@ -36,12 +38,13 @@ if TYPE_CHECKING:
 class WholeFace:
     """The face's surface distance in one number (RMS, mm), beside a published norm that was found the same way.
 
-    `z` is the standard score of the RMS, positive when more asymmetric than the healthy mean. A norm at rest says
-    nothing about a face in expression.
+    The norm is one at rest and says nothing about a face in expression: `expression` is the one that the scan's name
+    tells ("open_smile.ply"), None where it tells none, which is taken for a face at rest.
     """
 
     statistics: Statistics
     norm: SurfaceNorm
+    expression: str | None = None
 
     @property
     def rms_mm(self) -> float:
@@ -50,8 +53,9 @@ class WholeFace:
 
     @property
     def z(self) -> float:
-        """Standard score of the RMS against the norm, positive when more asymmetric than the healthy mean."""
-        return self.norm.z(self.statistics.rms)
+        """Standard score of the RMS against the norm, positive when more asymmetric than the healthy mean; NaN of a
+        face in expression."""
+        return self.norm.z(self.statistics.rms) if self.expression in (None, "rest") else math.nan
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -165,20 +169,26 @@ class Analysis(Value):
         face = self.face_regions[0]
         norm = surface_norm(face.name, face.side, face.definition, Distance.SURFACE)
         assert norm is not None  # ships with the package
-        return WholeFace(statistics(self.surface_distance_mm, self.area_mm2, face.weight), norm)
+        return WholeFace(statistics(self.surface_distance_mm, self.area_mm2, face.weight), norm, _expression(self.scan))
 
     @cached_property
     def regions(self) -> pd.DataFrame:
         """One row a region and distance: see `face3d.measuring.regions.region_table`."""
         import pandas as pd
 
-        table = region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, Distance.SURFACE)
+        at_rest = _expression(self.scan) in (None, "rest")
+        table = region_table(self.surface_distance_mm, self.area_mm2, self.face_regions, Distance.SURFACE, at_rest)
         if self.correspondence is None:
             return table
         own = region_table(
-            self.asymmetry_mm, self.area_mm2, self.face_regions, Distance.ASYMMETRY, self.asymmetry_sd_mm
+            self.asymmetry_mm, self.area_mm2, self.face_regions, Distance.ASYMMETRY, at_rest, self.asymmetry_sd_mm
         )
         return pd.concat([table, own], ignore_index=True)
+
+
+def _expression(scan: FaceScan) -> str | None:
+    """The expression that a scan's name tells; None where it tells none."""
+    return expression_of(Path(scan.name).stem)
 
 
 def analyze(scan: FaceScan, debug_picture: Path | None = None) -> Analysis:
@@ -232,6 +242,8 @@ def _notes(scan: FaceScan, laid: Superimposition, head: RigidTransform, rough: R
     turned = np.degrees((head * rough.inv()).rotation.magnitude())
     if turned > 5.0:
         notes.append(f"the symmetry plane lies {turned:.1f} degrees off the landmarks' estimate; check the landmarks")
+    if (expression := _expression(scan)) not in (None, "rest"):
+        notes.append(f"named {expression.replace('_', ' ')}: not compared with the norm, which is of faces at rest")
     if not len(scan.faces):
         notes.append("point cloud: distances are to tangent planes, all points count alike")
     return notes

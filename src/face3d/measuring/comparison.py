@@ -1,8 +1,9 @@
 """Two visits of one person, or many: what changed, and whether by more than measuring alone can explain.
 
-A change is *beyond* when it exceeds the detectable change of that measure (95 %, `reference.repeatability`): one change
-in twenty of an unchanged face does so too, by definition. Numbers are compared; nothing here says that a treatment
-worked.
+A change of an end point (`measuring.end_points`) is *beyond* when it exceeds its limit: of all of them together one is
+called in one of twenty pairs of visits of an unchanged face. What is no end point is beyond under Holm's allowance for
+all the rest. Numbers are compared; nothing here says that a treatment worked, and whoever was chosen for being ill
+comes nearer the mean at the next visit by himself.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import TYPE_CHECKING
 
 from face3d.errors import SchemaError
 from face3d.measuring.definitions import Measure
+from face3d.measuring.end_points import ALPHA, EndPoint, Judgement, judgement, load_end_points
 from face3d.measuring.exam_measures import Measures
 from face3d.measuring.ratios import RATIOS
+from face3d.reference.agreement import holm
 from face3d.reference.angles import turned
 from face3d.reference.norms import find_norms
 from face3d.reference.repeatability import Key, Repeatability, load_repeatability
@@ -33,9 +36,12 @@ _SEEN: Mapping[str, str] = {"eye": "lid", "brow": "brow", "commissure": "commiss
 
 @dataclass(frozen=True)
 class Change:
-    """One measure at two visits. `mdc95` ours, `mdc95_published` another's of the same quantity, NaN where none is
-    known. `beyond` None where no detectable change is known or a value is missing, with the reason as `status`.
-    `perceptible` whether an asymmetry at rest is as large as observers notice, after; None for other measures."""
+    """One measure at two visits. `mdc95` the detectable change of it alone, people's own scatter included,
+    `mdc95_published` another's of the same quantity, NaN where none is known. `end_point`: one of those named
+    beforehand, called from `limit` on, or below where others are clear. `p` of no true change by itself, `p_adjusted`
+    for all end points, or for all the rest. `beyond` None where no detectable change is known or a value is missing,
+    with the reason as `status`. `perceptible` whether an asymmetry at rest is as large as observers notice, after;
+    None for other measures."""
 
     measure: str
     expression: str
@@ -52,6 +58,10 @@ class Change:
     toward_symmetry: bool | None
     perceptible: bool | None
     status: str
+    end_point: bool = False
+    limit: float = math.nan
+    p: float = math.nan
+    p_adjusted: float = math.nan
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -92,12 +102,13 @@ def compare(
     *later: Measures | Exam,
     repeatability: Mapping[Key, Repeatability] | None = None,
     same_person: bool = False,
+    end_points: Sequence[EndPoint] | None = None,
 ) -> Comparison:
     """Changes from `before` to `after`, and to each visit of `later`; exams are measured first.
 
     Ratios of all visits refer to the side that was affected at the first. Raises `SchemaError` when the visits name
     different subjects, or look like two people; `same_person`: they are known to be one, a child that has grown or
-    somebody whose bones were operated on.
+    somebody whose bones were operated on. `end_points` those by which it is judged, by default the shipped ones.
     """
     visits: list[Measures] = []
     for visit in (before, after, *later):
@@ -127,8 +138,14 @@ def compare(
                 "regional function and synkinesis are not compared"
             )
         end = _on_side(visit, first.affected_side)
-        for key in [k for k in start if k in end]:
-            changes.append(_change(start[key], end[key], name, known))
+        points = load_end_points() if end_points is None else end_points
+        wanted = {point.row(first.affected_side) for point in points} - {None}
+        found = [
+            _change(start[key], end[key], name, known, len(points) if key in wanted else 0)
+            for key in start
+            if key in end
+        ]
+        changes += _adjusted(found, len(points))
     return Comparison(first.subject, names[0], tuple(names[1:]), first.affected_side, tuple(changes), tuple(notes))
 
 
@@ -167,17 +184,34 @@ def _on_side(measures: Measures, side: str) -> dict[tuple[str, str, str, str], M
     return kept | {k: replace(r, value=math.nan, status=other) for k, r in ratios.items()}
 
 
-def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Repeatability]) -> Change:
+def _adjusted(found: Sequence[Change], end_points: int) -> list[Change]:
+    """The changes of one pair of visits with what is beyond: Holm for the end points, of which those that were not
+    measured count as unchanged, and Holm for the rest."""
+    points, rest = [c.p for c in found if c.end_point], [c.p for c in found if not c.end_point]
+    adjusted = {
+        True: iter(holm([*points, *[1.0] * (end_points - len(points) + sum(map(math.isnan, points)))]).tolist()),
+        False: iter(holm(rest).tolist()),
+    }
+    out = []
+    for c in found:
+        p = next(adjusted[c.end_point])
+        out.append(replace(c, p_adjusted=p, beyond=p < ALPHA if math.isfinite(p) else None))
+    return out
+
+
+def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Repeatability], end_points: int) -> Change:
     change = turned(after.value - before.value, before.unit)
     own = known.get((before.measure, before.expression, before.region))
-    mdc = own.mdc95 if own else math.nan
-    status, beyond = "ok", None
+    judged = Judgement(math.nan, math.nan, math.nan)
+    if own is not None:
+        judged = judgement(
+            change, [v for v in (before.value, after.value) if math.isfinite(v)] or [0.0], own, end_points
+        )
+    status = "ok"
     if not math.isfinite(change):
         status = next(r.status for r in (before, after) if r.status != "ok")
     elif own is None:
         status = "detectable change of this measure is not known"
-    else:
-        beyond = abs(change) > mdc
     target = 1.0 if before.measure.endswith("_ratio") or before.measure in ("function", "symmetry") else 0.0
     toward = None
     if target == 1.0 or before.measure in ("rest_difference", "midline_deviation", "resting_asymmetry"):
@@ -193,12 +227,15 @@ def _change(before: Measure, after: Measure, visit: str, known: Mapping[Key, Rep
         before.value,
         after.value,
         change,
-        mdc,
+        judged.mdc95,
         _published(before),
-        beyond,
+        None,
         toward,
         _perceptible(after),
         status,
+        end_points > 0,
+        judged.limit,
+        judged.p,
     )
 
 

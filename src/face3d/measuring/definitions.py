@@ -16,6 +16,10 @@ _FARKAS = "Farkas 1994"
 _HOUSE = "House 1983"
 
 
+#: A scan has no light reflex from which the margin distances are defined.
+_CANTHI = "the middle between the eye corners en and ex, where the light reflex is not seen"
+
+
 @dataclass(frozen=True)
 class Definition:
     """What a measure is, its unit, and who defined it."""
@@ -30,7 +34,11 @@ class Definition:
 DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
     {
         "fissure_height": Definition("mm", "distance of the lid edges ps-pi, along it at rest; 0 closed", _FARKAS),
-        "eye_aspect_ratio": Definition("1", "fissure height / fissure width en-ex", "Soukupova & Cech 2016"),
+        "eye_aspect_ratio": Definition(
+            "1", "fissure height / fissure width en-ex; not the EAR of six lid points (Soukupova & Cech 2016)"
+        ),
+        "mrd1": Definition("mm", f"margin distance, upper lid: height of its edge (ps) above {_CANTHI}"),
+        "mrd2": Definition("mm", f"margin distance, lower lid: its edge (pi) below {_CANTHI}"),
         "brow_height": Definition("mm", "height of the brow's top (sci) above the eye corners", _FARKAS),
         "commissure_height": Definition(
             "mm", "height of the mouth corner (ch) above the eye corners: negative", _FARKAS
@@ -46,9 +54,21 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
         "commissure_angle_frontal": Definition(
             "deg", "its direction in the frontal plane: 0 lateral, 90 up, 180 medial"
         ),
+        "commissure_angle_difference": Definition("deg", "left minus right direction in the frontal plane"),
+        "commissure_lateral": Definition(
+            "mm", "sideward part of the mouth corner's path: + away from the midline", _HOUSE
+        ),
+        "commissure_cant": Definition(
+            "deg", "slope of the line between the mouth corners against that of the outer eye corners: + left higher"
+        ),
+        "philtrum_deviation": Definition("mm", "lateral position of ls against sn: + left"),
+        "lip_gap": Definition("mm", "height of the gap between the lips, in the midline (both) or beside it; 0 sealed"),
+        "dental_show": Definition("mm", "height of the teeth that are seen between the lips"),
         "commissure_angle_horizontal": Definition("deg", "its direction seen from above: 0 lateral, 90 forward"),
         "brow_raise": Definition("mm", "upward movement of the brow's top (sci)", _HOUSE),
-        "closure_gap": Definition("mm", "fissure height that is left when the eye is closed", _FARKAS),
+        "closure_gap": Definition(
+            "mm", "lagophthalmos: fissure height that is left when the eye is closed, gently or tightly", _FARKAS
+        ),
         "closure": Definition(
             "1", "share of the resting fissure that closes: 0 none, 1 complete; passive fall included", "PC-FAAP"
         ),
@@ -76,10 +96,14 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
             "dragged, what a lid falls by, and noise: 0 dead, 1 healthy, errors to either side; an eye's is of closing",
         ),
         "symmetry": Definition(
-            "1", "smaller / larger of both sides' movement along their common direction", "Kim 2015"
+            "1", "smaller / larger of both sides' movement along their common direction, over the region's skin"
         ),
         "synkinesis": Definition("1", "unasked movement as a share of the region's own full movement"),
-        "severity": Definition("1", "1 - mean of brow and mouth function: 0 healthy, 1 no movement of its own", _HOUSE),
+        "severity": Definition(
+            "1",
+            "1 - mean of brow and mouth function: 0 healthy, 1 no movement of its own; what grades by movement go by",
+            _HOUSE,
+        ),
     }
 )
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.landmarks import SIDES, other_side
+from face3d.measuring import lids_and_lips
 from face3d.measuring.definitions import LEAST_FOR_RATIO, Measure, row
 from face3d.measuring.protocol import ASKED, FULL, FUNCTIONAL
 from face3d.measuring.ratios import BILATERAL, Ratio, Ratios, excursion_ratios, ratio_rows
@@ -145,11 +146,15 @@ def measure_movements(
     was measured from scans (`shares.noise_floors`); without them it is taken for exact.
     """
     better, noise = known or {}, floors or {}
-    at_rest = {**anatomy.landmark_points(rest), **better.get("rest", {})}
+    marks_at_rest = better.get("rest", {})
+    at_rest = {**anatomy.landmark_points(rest), **marks_at_rest}
     shifts = {e: landmark_shifts(moved, at_rest, anatomy, better.get(e)) for e, moved in movements.items()}
-    rows = list(rest_rows(rest, anatomy, better.get("rest")))
+    rows = [*rest_rows(rest, anatomy, marks_at_rest), *lids_and_lips.at_rest(rest, anatomy, marks_at_rest)]
     for e, moved in movements.items():
         rows += movement_rows(moved, rest, anatomy, at_rest, shifts[e], noise)
+        rows += lids_and_lips.in_expression(moved, rest, anatomy, marks_at_rest, better.get(e, {}))
+    values = {(r.measure, r.expression, r.side): r.value for r in rows}
+    rows += [lids_and_lips.angle_difference(values, e) for e in lids_and_lips.SMILES if e in movements]
     found = pairs(anatomy, movements, noise)
     ratios = excursion_ratios(movements, shifts, anatomy, found, noise)
     closing = _closing(rows)

@@ -233,15 +233,20 @@ def statistics(values: Floats, area: Floats, weight: np.ndarray, whole_area: flo
 
 
 def region_table(
-    values: Floats, area: Floats, regions: Iterable[Region], distance: str, sd: Floats | None = None
+    values: Floats,
+    area: Floats,
+    regions: Iterable[Region],
+    distance: str,
+    at_rest: bool = True,
+    sd: Floats | None = None,
 ) -> pd.DataFrame:
     """One row a region: region, side, definition, distance, mean, rms, p95, max (mm), coverage, uncertainty (mm),
     reference_range, reference_mean, reference_sd (mm), reference (method, population, source), z.
 
     `values` (V,) mm of the `distance` so named, NaN where not measured; `area` (V,) mm2; `sd` (V,) mm what the values
     are uncertain by. A region's uncertainty is the mean of it: skin slides as a whole, so it does not average out; NaN
-    where it is not known. Reference range and z-score
-    belong to the region's RMS and stay empty and NaN where no published norm matches definition and distance.
+    where it is not known. Reference range and z-score belong to the region's RMS and stay empty and NaN where no
+    published norm matches definition and distance, or the face is not `at_rest` as the norms' are.
     """
     import pandas as pd
 
@@ -255,7 +260,7 @@ def region_table(
         sides = [areas.get((r.name, side, r.definition), 0.0) for side in ("left", "right")]
         whole = max(own, max(sides) * (2.0 if r.side == "both" else 1.0))
         s = statistics(values, area, r.weight, whole)
-        norm = surface_norm(r.name, r.side, r.definition, distance)
+        norm = surface_norm(r.name, r.side, r.definition, distance) if at_rest else None
         rows.append(
             {
                 "region": r.name,

@@ -18,16 +18,24 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Estimate:
-    """A value with its confidence interval at `level`; `n` subjects or pairs stand behind it."""
+    """A value with its confidence interval at `level`; `n` subjects or pairs stand behind it. `note`: what is to be
+    known of the interval before it is believed."""
 
     value: float
     low: float
     high: float
     n: int
     level: float = 0.95
+    note: str = ""
 
     def __str__(self) -> str:
-        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]"
+        note = f" ({self.note})" if self.note else ""
+        return f"{self.value:.3g} [{self.low:.3g}, {self.high:.3g}]{note}"
+
+
+#: From so many raters on the interval of an ICC(2,1) needs no warning. Simulated, where raters differ by 20 % of the
+#: variance: 95 % intervals hold 83 % with two raters, 88 with three, 91 with five (30 subjects).
+FEW_RATERS = 6
 
 
 def _complete(*columns: ArrayLike) -> list[Floats]:
@@ -120,7 +128,8 @@ def icc(ratings: ArrayLike, kind: str = "2,1", level: float = 0.95) -> Estimate:
     """Intraclass correlation of `ratings` (subjects, raters), with its interval.
 
     "2,1": raters are a random sample, absolute agreement. "3,1": these raters only, consistency. Shrout & Fleiss
-    (1979, Psychol Bull 86:420); intervals as in McGraw & Wong (1996, Psychol Methods 1:30).
+    (1979, Psychol Bull 86:420); intervals as in McGraw & Wong (1996, Psychol Methods 1:30). That of "2,1" is too narrow
+    where there are few raters, because how much raters differ can't be told from two: the `note` says so.
     """
     from scipy.stats import f as f_distribution
 
@@ -159,7 +168,8 @@ def icc(ratings: ArrayLike, kind: str = "2,1", level: float = 0.95) -> Estimate:
     between = k * columns + (k * n - k - n) * error
     low = n * (rows - upper_f * error) / (upper_f * between + n * rows)
     high = n * (lower_f * rows - error) / (between + n * lower_f * rows)
-    return Estimate(value, float(low), float(high), n, level)
+    note = f"too narrow where raters differ: {k} raters" if k < FEW_RATERS else ""
+    return Estimate(value, float(low), float(high), n, level, note)
 
 
 def mean_squares(x: Floats) -> tuple[float, float, float]:
@@ -189,22 +199,23 @@ class BlandAltman:
 def bland_altman(first: ArrayLike, second: ArrayLike, level: float = 0.95) -> BlandAltman:
     """Bias and 95 % limits of agreement of second - first, with intervals (Bland & Altman, Lancet 1986;i:307).
 
-    Limits are bias +- 1.96 SD; their standard error is sqrt(3 / n) SD.
+    Limits are bias +- 1.96 SD; their intervals are exact, by the noncentral t (Carkeet 2015, Optom Vis Sci 92:e71).
     """
-    from scipy.stats import t
+    from scipy.stats import nct, t
 
     a, b = _complete(first, second)
     n = len(a)
     _need(n, 3, "Bland-Altman")
     bias, sd = float((b - a).mean()), float((b - a).std(ddof=1))
-    quantile = float(t.ppf(0.5 + level / 2, n - 1))
-
-    def around(value: float, error: float) -> Estimate:
-        return Estimate(value, value - quantile * error, value + quantile * error, n, level)
-
-    edge = sd * math.sqrt(3 / n)
+    error, tail = sd / math.sqrt(n), (1 - level) / 2
+    half = float(t.ppf(1 - tail, n - 1)) * error
+    near, far = (float(nct.ppf(q, n - 1, 1.96 * math.sqrt(n))) * error for q in (tail, 1 - tail))
     return BlandAltman(
-        around(bias, sd / math.sqrt(n)), around(bias - 1.96 * sd, edge), around(bias + 1.96 * sd, edge), sd, n
+        Estimate(bias, bias - half, bias + half, n, level),
+        Estimate(bias - 1.96 * sd, bias - far, bias - near, n, level),
+        Estimate(bias + 1.96 * sd, bias + near, bias + far, n, level),
+        sd,
+        n,
     )
 
 
@@ -277,14 +288,6 @@ def hedges_g(a: ArrayLike, b: ArrayLike) -> float:
     df = len(x) + len(y) - 2
     pooled = math.sqrt(((len(x) - 1) * x.var(ddof=1) + (len(y) - 1) * y.var(ddof=1)) / df)
     return float((y.mean() - x.mean()) / pooled * (1 - 3 / (4 * df - 1))) if pooled else math.nan
-
-
-def response_mean(before: ArrayLike, after: ArrayLike) -> float:
-    """Standardised response mean of paired values: mean change over the SD of the changes (Liang 1990)."""
-    a, b = _complete(before, after)
-    _need(len(a), 2, "response mean")
-    sd = (b - a).std(ddof=1)
-    return float((b - a).mean() / sd) if sd else math.nan
 
 
 def bootstrap_by_subject(

@@ -32,6 +32,11 @@ OUR_METHOD = "face3d_template"
 #: Taylor's: face and mirror image superimposed without a midplane, RMS surface distance of the whole face.
 MIRROR_RMS = "mirror_rms_whole_face"
 KINDS = ("norm", "outcome", "repeatability", "perception")
+#: Reference limits are not established from fewer people, and taken as percentiles only from so many (CLSI EP28-A3c;
+#: from memory).
+LEAST_PEOPLE, LEAST_FOR_PERCENTILES = 20, 120
+#: Who has lost more of one side's brow and mouth movement is ill: the border of House-Brackmann II and III.
+HEALTHY_LOSS = 0.25
 
 
 @dataclass(frozen=True)
@@ -39,8 +44,9 @@ class Norm:
     """A published or own reference value. `mean`, `sd`, `low` and `high` in `unit`; None where not published.
 
     `kind`: "norm" healthy people, "outcome" treated patients, "repeatability" detectable change or repeat error,
-    "perception" the least that observers see. `quantity`: what a repeatability is of, a measure of face3d by its name
-    or another in words. `low` and `high` of angles may lie beyond half a turn: they enclose the mean.
+    "perception" the least that observers see. `side` "left", "right" or "both", None of either. `quantity`: what a
+    repeatability is of, a measure of face3d by its name or another in words. `low` and `high` of angles may lie
+    beyond half a turn: they enclose the mean.
     """
 
     measure: str
@@ -60,6 +66,7 @@ class Norm:
     doi: str | None = None
     note: str | None = None
     quantity: str | None = None
+    side: str | None = None
 
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
@@ -128,8 +135,9 @@ def find_norms(
     region: str | None = None,
     kind: str = "norm",
     norms: tuple[Norm, ...] | None = None,
+    side: str | None = None,
 ) -> tuple[Norm, ...]:
-    """Norms of a measure; `expression` and `region` narrow it when given (norms that name none always stay)."""
+    """Norms of a measure; `expression`, `region` and `side` narrow it when given (norms that name none always stay)."""
     return tuple(
         n
         for n in (load_norms() if norms is None else norms)
@@ -137,6 +145,7 @@ def find_norms(
         and n.measure == measure
         and (expression is None or n.expression in (None, expression))
         and (region is None or n.region in (None, region))
+        and (side is None or n.side in (None, side))
     )
 
 
@@ -166,23 +175,34 @@ def norms_from(
     source: str,
     method: str = OUR_METHOD,
     device: str | None = None,
-    least: int = 10,
+    least: int = LEAST_PEOPLE,
 ) -> tuple[Norm, ...]:
-    """A laboratory's own norms from a study of healthy people: one a measure, expression, region and unit.
+    """A laboratory's own norms from a study of healthy people: one a measure, expression, region, side and unit.
 
     `table`: tidy, as `face3d study` writes. Mean and SD are those of a single value, one side at one visit, as one
     patient's is compared with them; `n` counts people. `low` and `high` enclose the value of a further healthy person
-    with 95 %. Measures of fewer than `least` people, or without any spread, are left out.
+    with 95 %. Measures of fewer than `least` people, or without any spread, are left out. Raises `SchemaError` where
+    the study has fewer people, or names those who move too little on one side to be healthy.
     """
-    keys = ["measure", "expression", "region", "unit"]
+    keys = ["measure", "expression", "region", "side", "unit"]
     if missing := {"subject", "value", *keys} - set(table.columns):
         raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d study`")
+    if (count := len(set(table["subject"].tolist()))) < max(least, 2):
+        raise SchemaError(f"{count} people; norms take {max(least, 2)} healthy ones or more (120 for percentiles)")
+    lost = table.loc[(table["measure"] == "severity") & (table["value"].astype(float) > HEALTHY_LOSS)]
+    if len(lost):
+        who = ", ".join(f"{s} ({v:.0%})" for s, v in zip(lost["subject"], lost["value"].astype(float), strict=True))
+        raise SchemaError(
+            f"not healthy: {who[:300]} of the movement of one side's brow and mouth is lost; more than "
+            f"{HEALTHY_LOSS:.0%} is House-Brackmann III or worse by movement. Norms are of healthy people: leave "
+            "them out"
+        )
     norms = []
     for _, group in table.loc[np.isfinite(table["value"].astype(float))].groupby(keys):
         people = group["subject"].to_numpy()
         if len(set(people)) < max(least, 2) or len(set(group["value"])) < 2:
             continue
-        measure, expression, region, unit = (str(group[key].iloc[0]) for key in keys)
+        measure, expression, region, side, unit = (str(group[key].iloc[0]) for key in keys)
         values = gathered(group["value"], unit)
         mean, sd, n = single_value(values, people)
         low, high = _range(values, people, mean, sd, n)
@@ -202,18 +222,15 @@ def norms_from(
                 high=high + turn,
                 n=n,
                 device=device,
+                side=side,
             )
         )
     return tuple(norms)
 
 
-#: From so many people on the outermost of them are the 2.5 and 97.5 percentiles of all people.
-LEAST_FOR_PERCENTILES = 39
-
-
 def _range(values: Floats, people: ArrayLike, mean: float, sd: float, n: int) -> tuple[float, float]:
     """What encloses a further person's value with 95 %: percentiles at the places k / (n + 1), whatever the
-    distribution; of too few people for that the prediction interval of a normal one."""
+    distribution; of too few people for that the tolerance limits (of 95 % in expectation) of a normal one."""
     from scipy.stats import t
 
     if n < LEAST_FOR_PERCENTILES:

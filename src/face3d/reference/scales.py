@@ -1,4 +1,4 @@
-"""Clinical scales as types with their published rules: House-Brackmann, Sunnybrook, FNGS 2.0, and eFACE-like items.
+"""Clinical scales as types with their published rules: House-Brackmann, Sunnybrook, FNGS 2.0. The eFACE is in `eface`.
 
 A value of these types is what a clinician entered, what a simulated patient is known to have, or an estimate; the
 type does not say which, so whoever shows one must. All functions here take a *ratio* = movement of the affected side
@@ -64,10 +64,27 @@ class HouseBands:
             raise ValueError(f"{self}; the bands must fall from 1 to 0")
 
 
-def house_points(brow_ratio: float, commissure_ratio: float) -> int:
-    """House's 8 points: the affected side's brow and commissure movement in whole quarters of the healthy side's, 0..8.
+def house_points_absolute(brow_mm: float, commissure_lateral_mm: float) -> int:
+    """House's 8 points as first published: the affected brow's way up and the mouth corner's way to the *side*, a point
+    for each whole quarter of a centimetre up to one centimetre, 0..8 (House 1983, House & Brackmann 1985).
 
-    Quarters are rounded to the nearest, as when reading House's scale with four marks.
+    Healthy people whose mouth moves by less than a centimetre don't reach 8: see `house_points_relative`.
+    """
+    points = 0
+    for value, name in ((brow_mm, "brow movement"), (commissure_lateral_mm, "lateral commissure movement")):
+        if not math.isfinite(value):
+            raise ValueError(f"{name} = {value} mm; expected a finite number")
+        points += min(max(int(value // 2.5), 0), 4)
+    return points
+
+
+def house_points_relative(brow_ratio: float, commissure_ratio: float) -> int:
+    """House's points as most have used them since: the affected side's brow and commissure movement in whole quarters
+    of the healthy side's, 0..8.
+
+    Quarters are rounded to the nearest, as when reading House's scale with four marks. The grade of these points
+    (`house_brackmann_from_points`) and of the bands (`house_brackmann_from_movement`) are two forms of one rule that
+    differ near the borders.
     """
     quarters = [
         math.floor(4 * _ratio(r, name) + 0.5)
@@ -83,7 +100,8 @@ def house_brackmann_from_points(points: int) -> int:
 
 
 def house_brackmann_from_movement(brow_ratio: float, commissure_ratio: float, bands: HouseBands | None = None) -> int:
-    """Grade 1..6 by House's measured rule on continuous ratios: bands of (brow + commissure) / 2. See `HouseBands`.
+    """House-Brackmann *by movement*, 1..6: House's measured rule in its band form, (brow + commissure) / 2 within
+    `HouseBands`. It knows nothing of eye, tone or synkinesis; the *descriptive* grade does (`HouseBrackmannSigns`).
 
     Raises ValueError when a ratio is missing (NaN) or negative.
     """
@@ -104,12 +122,13 @@ def severity(brow_ratio: float, commissure_ratio: float) -> float:
 
 @dataclass(frozen=True)
 class HouseBrackmannSigns:
-    """The regional signs of House & Brackmann's table; each a word of that table.
+    """The regional signs of House & Brackmann's table, each a word of that table; their `grade` is the *descriptive*
+    House-Brackmann grade, which clinicians give.
 
-    rest: "normal", "asymmetric". brow: "normal", "moderate" (moderate to good), "slight" (slight to moderate), "none".
-    eye: "normal", "complete" (with minimal effort), "effort" (complete with effort), "incomplete", "none".
-    mouth: "normal", "slight_asymmetry", "slightly_weak", "asymmetric" (with maximum effort), "slight" (movement),
-    "none". secondary: "none", "slight", "noticeable", "disfiguring" (synkinesis, contracture, spasm).
+    rest: "normal", "asymmetric" (loss of tone). brow: "normal", "moderate" (moderate to good), "slight" (slight to
+    moderate), "none". eye: "normal", "complete" (with minimal effort), "effort" (complete with effort), "incomplete",
+    "none". mouth: "normal", "slight_asymmetry", "slightly_weak", "asymmetric" (with maximum effort), "slight"
+    (movement), "none". secondary: "none", "slight", "noticeable", "disfiguring" (synkinesis, contracture, spasm).
     """
 
     rest: str = "normal"
@@ -130,9 +149,13 @@ class HouseBrackmannSigns:
     def grade(self) -> int:
         """The mildest grade 1..6 that every sign allows: the worst sign decides.
 
-        Grade VI needs brow, eye and mouth all without movement; a single region without any is V at most.
+        Grade VI needs brow, eye and mouth all without movement; a single region without any is V at most. Asymmetry at
+        rest is a sign of V together with poor movement (IV or worse), not by itself: healthy people have some.
         """
-        worst = max(_SIGN_GRADE[f.name][getattr(self, f.name)] for f in fields(self))
+        moving = max(_SIGN_GRADE[name][getattr(self, name)] for name in ("brow", "eye", "mouth"))
+        worst = max(moving, _SIGN_GRADE["secondary"][self.secondary])
+        if moving >= 4:
+            worst = max(worst, _SIGN_GRADE["rest"][self.rest])
         still = self.brow == self.eye == self.mouth == "none"
         return 6 if still else min(worst, 5)
 
@@ -156,34 +179,55 @@ class SignCuts:
     """
 
     brow: tuple[float, float, float] = (0.97, 0.50, 0.03)  # normal, moderate, slight
-    eye: tuple[float, float, float, float] = (0.97, 0.90, 0.75, 0.03)  # normal, complete, with effort, incomplete
+    eye: tuple[float, float] = (0.97, 0.03)  # normal, any at all; in between the gap decides
+    gap_mm: float = 1.0  # an eye that stays open by more is not closed
     mouth: tuple[float, float, float, float, float] = (0.97, 0.75, 0.50, 0.25, 0.03)
     secondary: tuple[float, float, float] = (0.40, 0.20, 0.08)  # disfiguring, noticeable, slight
 
 
-def house_brackmann_signs(
-    brow: float,
-    eye: float,
-    mouth: float,
-    rest_asymmetric: bool = False,
-    synkinesis: float = 0.0,
-    cuts: SignCuts | None = None,
-) -> HouseBrackmannSigns:
-    """The regional signs that belong to measured ratios.
+def eye_sign(share: float, gentle_gap_mm: float, tight_gap_mm: float, cuts: SignCuts | None = None) -> str:
+    """The word for closing an eye: `share` of the healthy side's closure, and what stays open (mm) beyond the healthy
+    side when closing gently and tightly. What stays open in spite of effort is incomplete, whatever share closed.
 
-    `eye` is the share of the fissure that closes; `synkinesis` the strongest unasked movement as a share of that
-    region's own full movement, 0..1. `.grade` of the result is House-Brackmann by the regional criteria.
+    Raises ValueError where what decides was not measured (NaN).
     """
     c = cuts or SignCuts()
-    words = list(_SIGN_GRADE["brow"]), list(_SIGN_GRADE["eye"]), list(_SIGN_GRADE["mouth"])
+    if _ratio(share, "eye") < c.eye[1]:
+        return "none"
+    if math.isnan(tight_gap_mm) and not gentle_gap_mm <= c.gap_mm:
+        raise ValueError(f"tight closure was not measured, and closing gently left {gentle_gap_mm} mm open")
+    if tight_gap_mm > c.gap_mm:
+        return "incomplete"
+    if math.isnan(gentle_gap_mm):
+        raise ValueError("gentle closure was not measured: whether it takes effort to close the eye is unknown")
+    if gentle_gap_mm > c.gap_mm:
+        return "effort"
+    return "normal" if share >= c.eye[0] else "complete"
+
+
+def house_brackmann_signs(
+    brow: float,
+    eye: str,
+    mouth: float,
+    rest: str = "normal",
+    synkinesis: float = 0.0,
+    contracture: bool = False,
+    cuts: SignCuts | None = None,
+) -> HouseBrackmannSigns:
+    """The regional signs that belong to measured ratios; `eye` from `eye_sign`, `rest` "asymmetric" for loss of tone.
+
+    `synkinesis` is the strongest unasked movement as a share of that region's own full movement, 0..1. Contracture is a
+    secondary sign, noticeable by itself. `.grade` of the result is the descriptive House-Brackmann grade.
+    """
+    c = cuts or SignCuts()
+    words = list(_SIGN_GRADE["brow"]), list(_SIGN_GRADE["mouth"])
+    secondary = _grade(_ratio(synkinesis, "synkinesis"), c.secondary)
     return HouseBrackmannSigns(
-        rest="asymmetric" if rest_asymmetric else "normal",
+        rest=rest,
         brow=words[0][_grade(_ratio(brow, "brow"), c.brow)],
-        eye=words[1][_grade(_ratio(eye, "eye"), c.eye)],
-        mouth=words[2][_grade(_ratio(mouth, "mouth"), c.mouth)],
-        secondary=("disfiguring", "noticeable", "slight", "none")[
-            _grade(_ratio(synkinesis, "synkinesis"), c.secondary)
-        ],
+        eye=eye,
+        mouth=words[1][_grade(_ratio(mouth, "mouth"), c.mouth)],
+        secondary=("disfiguring", "noticeable", "slight", "none")[min(secondary, 1) if contracture else secondary],
     )
 
 
@@ -194,13 +238,14 @@ def house_brackmann_signs(
 class Sunnybrook:
     """Sunnybrook Facial Grading System (Ross, Fradet & Nedzelski, Otolaryngol Head Neck Surg 1996;114:380).
 
-    Resting: `eye` 0 normal, 1 narrow, wide or operated; `nasolabial` 0 normal, 1 altered, 2 absent; `mouth` 0 normal,
-    1 drooped or pulled. `voluntary` and `synkinesis` in the order of `SUNNYBROOK_MOVEMENTS`: 1 (unable to start) .. 5
-    (complete), and 0 (none) .. 3 (severe).
+    Resting: `eye` 0 normal, 1 narrow, wide or operated; `nasolabial` fold 0 normal, 1 altered, 2 absent, None not
+    judged: the composite is then NaN, and known within `composite_range`; `mouth` 0 normal, 1 drooped or pulled.
+    `voluntary` and `synkinesis` in the order of `SUNNYBROOK_MOVEMENTS`: 1 (unable to start) .. 5 (complete), and 0
+    (none) .. 3 (severe).
     """
 
     eye: int
-    nasolabial: int
+    nasolabial: int | None
     mouth: int
     voluntary: tuple[int, int, int, int, int]
     synkinesis: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
@@ -209,7 +254,8 @@ class Sunnybrook:
         object.__setattr__(self, "voluntary", tuple(int(v) for v in self.voluntary))
         object.__setattr__(self, "synkinesis", tuple(int(v) for v in self.synkinesis))
         for name, high in (("eye", 1), ("nasolabial", 2), ("mouth", 1)):
-            _check("Sunnybrook", name, getattr(self, name), 0, high)
+            if getattr(self, name) is not None or name != "nasolabial":
+                _check("Sunnybrook", name, getattr(self, name), 0, high)
         for name, low, high in (("voluntary", 1, 5), ("synkinesis", 0, 3)):
             values = getattr(self, name)
             if len(values) != 5:
@@ -220,12 +266,23 @@ class Sunnybrook:
     @property
     def scores(self) -> SunnybrookScores:
         """The sub-scores and the composite of the items."""
-        return sunnybrook_scores(self.eye + self.nasolabial + self.mouth, sum(self.voluntary), sum(self.synkinesis))
+        fold = math.nan if self.nasolabial is None else self.nasolabial
+        return sunnybrook_scores(self.eye + fold + self.mouth, sum(self.voluntary), sum(self.synkinesis))
 
     @property
-    def composite(self) -> int:
-        """100 healthy, 0 complete flaccid palsy; see `SunnybrookScores`."""
+    def composite(self) -> float:
+        """100 healthy, 0 complete flaccid palsy; NaN without the fold. See `SunnybrookScores`."""
         return self.scores.composite
+
+    @property
+    def composite_range(self) -> tuple[int, int]:
+        """The least and the most that the composite can be: one number unless the fold was not judged."""
+        folds = (2, 0) if self.nasolabial is None else (self.nasolabial,) * 2
+        low, high = (
+            sunnybrook_scores(self.eye + fold + self.mouth, sum(self.voluntary), sum(self.synkinesis)).composite
+            for fold in folds
+        )
+        return low, high
 
 
 class SunnybrookScores(NamedTuple):
@@ -303,66 +360,6 @@ FNGS_CUTS = (0.97, 0.75, 0.50, 0.25, 0.03)
 def fngs_item(ratio: float, cuts: tuple[float, ...] = FNGS_CUTS) -> int:
     """FNGS 2.0 regional item 1..6 of an affected/healthy ratio."""
     return 1 + _grade(_ratio(ratio, "ratio"), cuts)
-
-
-# ---------------------------------------------------------------- eFACE-like items
-
-
-@dataclass(frozen=True)
-class EfaceItems:
-    """Items in the manner of the eFACE (Banks et al. 2015, doi 10.1097/PRS.0000000000001447); NaN where not judged.
-
-    Static and `nasolabial_fold_*` items are bipolar, 0..200 with 100 balanced: below 100 the affected side droops,
-    narrows or is effaced, above it is raised, wide or deep. The other dynamic items run from 0 (no movement) to 100
-    (as the healthy side); synkinesis items from 0 (severe) to 100 (none). The eFACE's own weights are not public:
-    there is no eFACE total here.
-    """
-
-    brow_rest: float = math.nan
-    fissure_rest: float = math.nan
-    nasolabial_fold_rest: float = math.nan
-    commissure_rest: float = math.nan
-    brow_raise: float = math.nan
-    gentle_closure: float = math.nan
-    full_closure: float = math.nan
-    commissure_smile: float = math.nan
-    nasolabial_fold_smile: float = math.nan
-    nasolabial_fold_orientation_smile: float = math.nan
-    lower_lip: float = math.nan
-    ocular_synkinesis: float = math.nan
-    midfacial_synkinesis: float = math.nan
-    mentalis_synkinesis: float = math.nan
-    platysmal_synkinesis: float = math.nan
-
-    def __post_init__(self) -> None:
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if not math.isnan(value):
-                _check("EfaceItems", f.name, value, 0, 200 if f.name in _BIPOLAR else 100, whole=False)
-
-    @property
-    def balance(self) -> float:
-        """face3d balance, 0..100: plain mean of the judged items, bipolar ones as 100 - |item - 100|. Not an eFACE
-        score.
-        """
-        values = []
-        for f in fields(self):
-            value = getattr(self, f.name)
-            if not math.isnan(value):
-                values.append(100 - abs(value - 100) if f.name in _BIPOLAR else value)
-        return sum(values) / len(values) if values else math.nan
-
-
-_BIPOLAR = frozenset(
-    {
-        "brow_rest",
-        "fissure_rest",
-        "nasolabial_fold_rest",
-        "commissure_rest",
-        "nasolabial_fold_smile",
-        "nasolabial_fold_orientation_smile",
-    }
-)
 
 
 def weighted_function(mouth: float, eye: float, brow: float) -> float:

@@ -25,12 +25,16 @@ class ChangePart(Part):
     before: Number
     after: Number
     change: Number
-    mdc95: Number = Field(description="smallest change beyond measurement error, own, by simulation")
+    mdc95: Number = Field(description="smallest change beyond error, of this measure alone; people's scatter included")
     mdc95_published: Number = Field(description="published of this very quantity; null where none was")
-    beyond: bool | None = Field(description="|change| > mdc95; null where that is not known")
+    beyond: bool | None = Field(description="p_adjusted < 0.05; null where that is not known")
     toward_symmetry: bool | None
     perceptible: bool | None = Field(description="asymmetry at rest as large as observers notice, at the later visit")
     status: str
+    end_point: bool = Field(False, description="one of those named beforehand, by which visits are judged")
+    limit: Number = Field(None, description="of an end point: the change from which on it is called")
+    p: Number = Field(None, description="of no true change, by itself")
+    p_adjusted: Number = Field(None, description="for the number of end points, or of the rest (Holm)")
 
 
 class CompareResult(Part):
@@ -44,6 +48,9 @@ class CompareResult(Part):
     visits: list[str]
     affected_side: Literal["left", "right", "both", "none"]
     changes: list[ChangePart]
+    cautions: list[str] = Field(
+        [], description="how many calls chance alone makes, and what else changes unchanged people"
+    )
     notes: list[str]
 
     def to_json(self) -> str:
@@ -55,16 +62,41 @@ class CompareResult(Part):
         sides = f"ratios against the side {self.affected_side}"
         sides = "both sides affected, no ratios" if self.affected_side == "both" else sides
         lines = [f"{self.subject}: {self.baseline} to {', '.join(self.visits)}; {sides}"]
-        judged = [c for c in self.changes if c.beyond is not None]
-        beyond = sorted((c for c in judged if c.beyond), key=lambda c: -abs((c.change or 0) / (c.mdc95 or 1)))
-        lines.append(f"{len(beyond)} of {len(judged)} measures changed by more than measuring alone explains (95 %)")
-        for c in beyond[:most]:
-            place = " ".join(p.replace("_", " ") for p in (c.region, "" if c.side == "both" else c.side) if p)
-            lines.append(
-                f"  {c.measure.replace('_', ' ')}, {c.expression.replace('_', ' ')}, {place}: "
-                f"{c.before:.2f} to {c.after:.2f} {c.unit if c.unit != '1' else ''} (detectable {c.mdc95:.2f})"
-            )
+        for visit in self.visits:
+            lines += self._of_visit(visit, most)
+        lines += [f"caution: {c}" for c in self.cautions]
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
+
+    def _of_visit(self, visit: str, most: int) -> list[str]:
+        """The end points, every one; of the rest those that are beyond, the surest first."""
+        own = [c for c in self.changes if c.visit == visit and c.beyond is not None]
+        points, rest = [c for c in own if c.end_point], [c for c in own if not c.end_point]
+        called = sorted((c for c in rest if c.beyond), key=lambda c: c.p or 0.0)
+        lines = [f"{visit}: {sum(bool(c.beyond) for c in points)} of {len(points)} end points changed"]
+        lines += [f"  {'CHANGED' if c.beyond else 'no call'}  {_told(c, c.limit)}" for c in points]
+        lines.append(f"  of {len(rest)} other measures {len(called)} changed, with allowance for their number")
+        return lines + [f"    {_told(c, c.mdc95)}" for c in called[:most]]
+
+
+def _told(c: ChangePart, limit: float | None) -> str:
+    place = " ".join(p.replace("_", " ") for p in (c.region, "" if c.side == "both" else c.side) if p)
+    unit = c.unit if c.unit != "1" else ""
+    return (
+        f"{c.measure.replace('_', ' ')}, {c.expression.replace('_', ' ')}, {place}: "
+        f"{c.before:.2f} to {c.after:.2f} {unit}".rstrip()
+        + f" (detectable {limit or 0:.2f})"
+    )
+
+
+def cautions(c: Comparison) -> list[str]:
+    """What is to be known before a change is believed."""
+    rest = sum(x.beyond is not None and not x.end_point for x in c.changes) / max(len(c.visits), 1)
+    return [
+        f"of a person without any change 0.05 end points a visit are called, and of the {rest:.0f} other measures 0.05 "
+        f"too; without the allowance {0.05 * rest:.0f} of them would exceed their own detectable change",
+        "regression to the mean: a measure that was extreme at the first visit, or for which the visit was made, comes "
+        "nearer the usual by itself; a control group tells that from an effect (face3d study --change --groups)",
+    ]
 
 
 def compare_result(c: Comparison) -> CompareResult:
@@ -78,5 +110,6 @@ def compare_result(c: Comparison) -> CompareResult:
         visits=list(c.visits),
         affected_side=c.affected_side,  # type: ignore[arg-type]
         changes=[ChangePart(**vars(change)) for change in c.changes],
+        cautions=cautions(c),
         notes=list(c.notes),
     )

@@ -26,10 +26,10 @@ _TENTHS = [(k / 10, f"{k / 10:g}") for k in range(0, 11, 2)]
 
 def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: str, data: str) -> str:
     """The report as HTML. `model` and `data` name what was evaluated, and on what."""
-    from face3d.learn.evaluation import METRICS
+    from face3d.learn.evaluation import MEANING, METRICS
 
     rows = [
-        {"text": METRICS[k][0], "better": METRICS[k][1], "estimate": v, "drawn": _drawn(k, v)}
+        {"text": METRICS[k].text, "better": METRICS[k].better, "estimate": v, "drawn": _drawn(k, v)}
         for k, v in e.figures.items()
         if math.isfinite(v.value)
     ]
@@ -38,12 +38,13 @@ def evaluation_page(e: Evaluation, predicted: Predictions, truth: Truth, model: 
         {"number": lambda v: "–" if not math.isfinite(v) else f"{v:.3f}"},
         version=face3d.__version__,
         notice=NOTICE,
+        meaning=MEANING,
         model=model,
         data=data,
         evaluation=e,
         rows=rows,
         kappa=e.figures["kappa"],
-        first=[(METRICS[k][0], e.figures[k]) for k in _FIRST if math.isfinite(e.figures[k].value)],
+        first=[(METRICS[k].text, e.figures[k]) for k in _FIRST if math.isfinite(e.figures[k].value)],
         table=counts(e.table, ROMAN, "true grade", "grade given", "Counts of true and given grades"),
         recall=list(
             zip(

@@ -11,7 +11,7 @@ from face3d.geometry.colors import hex_of
 from face3d.measuring.ratios import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN, Sunnybrook
-from face3d.report.exam_result import ExamResult, MeasurePart
+from face3d.report.exam_result import ExamResult, MeasurePart, sunnybrook_text
 from face3d.report.frame import rendered, spoken
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.template.identity import LEFT_OUT
@@ -27,7 +27,12 @@ _SHOWN: Mapping[str, str] = {
     "commissure_height": "mouth corner height",
     "brow_raise": "brow raise",
     "closure": "closure",
-    "closure_gap": "closure gap",
+    "closure_gap": "lagophthalmos (closure gap)",
+    "mrd1": "upper lid margin (MRD1), from the corners’ middle",
+    "mrd2": "lower lid margin (MRD2), from the corners’ middle",
+    "commissure_lateral": "of it sideward",
+    "lip_gap": "gap between the lips, beside the midline",
+    "dental_show": "dental show",
     "commissure_excursion": "mouth corner excursion",
     "commissure_angle_frontal": "its direction, frontal",
     "commissure_angle_horizontal": "its direction, from above",
@@ -40,22 +45,37 @@ _SHOWN: Mapping[str, str] = {
 }
 #: expression -> measures that say something in it
 _WHERE: Mapping[str, tuple[str, ...]] = {
-    "rest": ("fissure_height", "brow_height", "commissure_height"),
+    "rest": ("fissure_height", "mrd1", "mrd2", "brow_height", "commissure_height", "lip_gap"),
     "brow_raise": ("brow_raise",),
     "gentle_eye_closure": ("closure", "closure_gap"),
     "tight_eye_closure": ("closure", "closure_gap"),
-    "closed_smile": ("commissure_excursion", "commissure_angle_frontal", "commissure_angle_horizontal"),
+    "closed_smile": (
+        "commissure_excursion",
+        "commissure_lateral",
+        "commissure_angle_frontal",
+        "commissure_angle_horizontal",
+        "lip_gap",
+    ),
     "open_smile": (
         "commissure_excursion",
+        "commissure_lateral",
         "commissure_angle_frontal",
         "commissure_angle_horizontal",
         "nasolabial_displacement",
         "fissure_height",
+        "dental_show",
     ),
     "snarl": ("alar_lift", "nasal_base", "nasolabial_displacement"),
     "lip_pucker": ("pucker", "fissure_height"),
     "lower_lip_depression": ("lip_depression",),
-    "cheek_puff": ("cheek_puff",),
+    "cheek_puff": ("cheek_puff", "lip_gap"),
+}
+#: Measures of both sides together that are shown, signed: positive to the left, or left more.
+_TOGETHER: Mapping[str, str] = {
+    "commissure_cant": "mouth line against the eyes’ line",
+    "commissure_angle_difference": "difference of the mouth corners’ directions",
+    "philtrum_deviation": "philtrum off the nose’s middle",
+    "midline_deviation": "off the nasion’s middle",
 }
 
 
@@ -91,6 +111,11 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         scales=_scales(result),
         numerals=list(zip(ROMAN, result.grade.probabilities, strict=True)) if result.grade else [],
         groups=_groups(result),
+        together=[
+            (spoken(m.expression), _TOGETHER[m.measure], spoken(m.region), _shown(m))
+            for m in result.measures
+            if m.measure in _TOGETHER and m.expression in ("rest", "open_smile")
+        ],
         matrix=matrix,
         matrix_regions=regions,
         maps=maps,
@@ -113,13 +138,36 @@ def _scales(result: ExamResult) -> list[tuple[str, str, str]]:
         s = c["sunnybrook"]
         theirs = Sunnybrook(**s).composite
     fngs = e.fngs2 or {}
+
+    def points(value: int | None) -> str:
+        return "–" if value is None else f"{value} / 8"
+
+    def parts(names: Sequence[str]) -> str:
+        values = [(e.sunnybrook or {}).get(name) for name in names]
+        return " / ".join("–" if v is None else f"{v:g}" for v in values)
+
     return [
-        ("House-Brackmann, estimated", roman(e.house_brackmann) or "–", roman(c.get("house_brackmann"))),
-        ("House’s points, estimated", "–" if e.house_points is None else f"{e.house_points} / 8", ""),
+        # A clinician's grade is the table's: it stands beside the descriptive one.
+        ("House-Brackmann by movement, estimated", roman(e.house_brackmann) or "–", ""),
+        (
+            "House-Brackmann, descriptive, estimated",
+            roman(e.house_brackmann_descriptive) or "–",
+            roman(c.get("house_brackmann")),
+        ),
+        (
+            "House’s points, of the healthy side, in centimetres",
+            f"{points(e.house_points)}, {points(e.house_points_absolute)}",
+            "",
+        ),
         (
             "Sunnybrook, estimated",
-            str(e.sunnybrook["composite"]) if e.sunnybrook else "–",
-            "" if theirs is None else str(theirs),
+            sunnybrook_text(e.sunnybrook) if e.sunnybrook else "–",
+            "" if theirs is None or math.isnan(theirs) else f"{theirs:g}",
+        ),
+        (
+            "its rest / movement / synkinesis scores",
+            parts(("resting", "voluntary_score", "synkinesis_score")),
+            "",
         ),
         ("FNGS 2.0, estimated", roman(fngs.get("grade")) or "–", ""),
     ]

@@ -10,17 +10,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import AliasChoices, Field
 
 from face3d.exam import Grades
 from face3d.measuring.definitions import DEFINITIONS
 from face3d.measuring.exam_measures import Measures
+from face3d.measuring.face_pattern import face_pattern
 from face3d.measuring.scale_estimates import Estimates, estimate_scales
 from face3d.reference.scales import ROMAN
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
 
 if TYPE_CHECKING:
     from face3d.grading.grades import Grade
+    from face3d.reference.questionnaires import Questionnaires
 
 
 #: Why these numbers are kept, and what they give away.
@@ -56,28 +58,57 @@ class EstimatesPart(Part):
     """Clinical scales estimated by rule from the measures; null where a movement was not measured."""
 
     label: str
-    house_brackmann: int | None = Field(ge=1, le=6, description="House's measured rule")
-    house_points: int | None = Field(ge=0, le=8)
-    house_brackmann_regional: int | None = Field(ge=1, le=6, description="the worst regional sign decides")
-    sunnybrook: dict[str, Any] | None
+    house_brackmann: int | None = Field(
+        ge=1, le=6, description="by movement: House's measured rule, brow and mouth corner alone, in bands"
+    )
+    house_points: int | None = Field(ge=0, le=8, description="in quarters of the healthy side's movement")
+    house_points_absolute: int | None = Field(
+        None, ge=0, le=8, description="in quarters of a centimetre, as first published"
+    )
+    house_brackmann_descriptive: int | None = Field(
+        ge=1,
+        le=6,
+        validation_alias=AliasChoices("house_brackmann_descriptive", "house_brackmann_regional"),
+        description="by the words of the table, which clinicians use: the worst sign decides",
+    )
+    signs: dict[str, str] | None = Field(None, description="the table's words for rest, brow, eye, mouth, secondary")
+    sunnybrook: dict[str, Any] | None = Field(
+        description="composite null where the nasolabial fold was not judged; composite_range holds it all the same"
+    )
     fngs2: dict[str, Any] | None
-    eface_like: dict[str, Number]
+    eface_like: dict[str, Number] = Field(
+        description="fissure_rest 0 wide, 100 balanced, 200 narrow; balance: weighted mean of the items judged"
+    )
+    stennert: dict[str, Any] | None = Field(
+        None, description="signs, and least and most points at rest and in movement"
+    )
     missing: list[str]
+
+
+class PatternPart(Part):
+    """Function of the affected brow and of the lower face, and what differs; a pattern, never a diagnosis."""
+
+    upper: Number
+    lower: Number
+    difference: Number = Field(description="upper minus lower")
+    low: Number = Field(description="of its 95 % interval")
+    high: Number
+    text: str
 
 
 class GradePart(Part):
     """What the networks say; see `abstained` first."""
 
     label: str
-    house_brackmann: int = Field(ge=1, le=6)
-    probabilities: list[float] = Field(description="of House-Brackmann I..VI, calibrated")
+    house_brackmann: int = Field(ge=1, le=6, description="by movement; no network gives the descriptive grade yet")
+    probabilities: list[float] = Field(description="of House-Brackmann I..VI by movement, calibrated")
     likely: list[int] = Field(description="grades that hold the true one in nine exams of ten")
     severity: float = Field(description="share of brow and mouth movement lost on the weaker side, 0..1")
     severity_se: float
     side: Literal["left", "right", "none"]
     region_function: dict[str, float]
     sunnybrook: dict[str, float]
-    eface: dict[str, float]
+    eface: dict[str, Number] = Field(description="null for items that no network was taught")
     abstained: bool = Field(description="true: don't believe this grade")
     reason: str = Field(description="why it should not be believed; empty otherwise")
 
@@ -103,7 +134,9 @@ class ExamResult(Part):
     severity: Number = Field(description="1 - mean of brow and mouth function: 0 healthy, 1 nothing left, not cut")
     expressions: dict[str, ExpressionPart]
     estimates: EstimatesPart
+    pattern: PatternPart | None = Field(None, description="upper against lower face")
     clinician: dict[str, Any] | None = Field(description="what a clinician entered, beside the estimates")
+    questionnaires: dict[str, Number] | None = Field(None, description="FaCE, FDI and SAQ as entered")
     grade: GradePart | None = Field(description="by the networks; null where they are not installed")
     measures: list[MeasurePart]
     definitions: dict[str, str] = Field(description="measure -> what it is")
@@ -127,22 +160,35 @@ class ExamResult(Part):
         e = self.estimates
         parts = []
         if e.house_brackmann:
-            parts.append(f"House-Brackmann {ROMAN[e.house_brackmann - 1]} ({e.house_points} of 8 points)")
+            parts.append(f"House-Brackmann by movement {ROMAN[e.house_brackmann - 1]} ({e.house_points} of 8 points)")
+        if e.house_brackmann_descriptive:
+            parts.append(f"descriptive {ROMAN[e.house_brackmann_descriptive - 1]}")
         if e.sunnybrook:
-            parts.append(f"Sunnybrook {e.sunnybrook['composite']}")
+            parts.append(f"Sunnybrook {sunnybrook_text(e.sunnybrook)}")
         if e.fngs2:
             parts.append(f"FNGS 2.0 {ROMAN[e.fngs2['grade'] - 1]}")
         lines.append(f"{', '.join(parts) or 'no scale could be estimated'}: {e.label}")
         lines += [f"not estimated: {m}" for m in e.missing]
+        if (p := self.pattern) is not None and p.low is not None and p.high is not None and p.low * p.high > 0:
+            lines.append(f"brow less lower face {p.difference:+.2f} [{p.low:.2f}, {p.high:.2f}]: {p.text}")
         if self.grade is not None:
             g = self.grade
-            said = f"House-Brackmann {ROMAN[g.house_brackmann - 1]} ({g.probabilities[g.house_brackmann - 1]:.0%})"
+            best = g.house_brackmann - 1
+            said = f"House-Brackmann by movement {ROMAN[best]} ({g.probabilities[best]:.0%})"
             lines.append(
                 f"networks abstain: {g.reason}" if g.abstained else f"{said}, severity {g.severity:.2f}: {g.label}"
             )
         if self.clinician and self.clinician.get("house_brackmann"):
             lines.append(f"clinician: House-Brackmann {ROMAN[self.clinician['house_brackmann'] - 1]}")
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
+
+
+def sunnybrook_text(estimate: Mapping[str, Any]) -> str:
+    """The composite, or what it lies between where the nasolabial fold was not judged."""
+    if estimate["composite"] is not None:
+        return f"{estimate['composite']:g}"
+    low, high = estimate["composite_range"]
+    return f"{low} to {high}"
 
 
 def _percent(value: float | None) -> str:
@@ -161,21 +207,29 @@ def _plain(value: Any) -> Any:
 
 
 def exam_result(
-    m: Measures, clinician: Grades | None = None, estimates: Estimates | None = None, grade: Grade | None = None
+    m: Measures,
+    clinician: Grades | None = None,
+    estimates: Estimates | None = None,
+    grade: Grade | None = None,
+    reported: Questionnaires | None = None,
 ) -> ExamResult:
-    """What was measured in an exam, with the scales it suggests and the networks' grade, ready to be written."""
+    """What was measured in an exam, with the scales it suggests and the networks' grade, ready to be written; beside
+    them what clinician and patient say."""
     import face3d
 
     e = estimates or estimate_scales(m)
     sunnybrook = fngs = None
     if e.sunnybrook is not None:
         s = e.sunnybrook
-        scores = {
-            "resting": s.scores.resting,
-            "voluntary_score": s.scores.voluntary,
-            "synkinesis_score": s.scores.synkinesis,
-        }
-        sunnybrook = _plain(s) | scores | {"composite": s.composite}
+        sunnybrook = _plain(s) | _plain(
+            {
+                "resting": s.scores.resting,
+                "voluntary_score": s.scores.voluntary,
+                "synkinesis_score": s.scores.synkinesis,
+                "composite": s.composite,
+                "composite_range": s.composite_range,
+            }
+        )
     if e.fngs2 is not None:
         fngs = _plain(e.fngs2) | {"total": e.fngs2.total, "grade": e.fngs2.grade}
     used = {r.measure if r.measure in DEFINITIONS else r.measure.removesuffix("_ratio") for r in m.rows}
@@ -196,13 +250,18 @@ def exam_result(
             label=e.label,
             house_brackmann=e.house_brackmann,
             house_points=e.points,
-            house_brackmann_regional=e.regional,
+            house_points_absolute=e.points_absolute,
+            house_brackmann_descriptive=e.descriptive,
+            signs=_plain(e.signs),
             sunnybrook=sunnybrook,
             fngs2=fngs,
-            eface_like=_plain(e.eface) | {"balance": e.eface.balance},
+            eface_like=_plain(e.eface) | e.eface.scores._asdict() | {"balance": e.eface.balance},
+            stennert=_plain(e.stennert) | {"rest": list(e.stennert.rest), "motor": list(e.stennert.motor)},
             missing=list(e.missing),
         ),
+        pattern=PatternPart(**vars(face_pattern(m))),
         clinician=_plain(clinician) if clinician is not None else None,
+        questionnaires=_plain(reported) if reported is not None else None,
         grade=GradePart(**grade.to_dict()) if grade is not None else None,
         measures=[MeasurePart(**vars(r)) for r in m.rows],
         identity=dict(m.identity),

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from face3d.measuring.analysis import Analysis
     from face3d.measuring.comparison import Comparison
     from face3d.measuring.exam_measures import Measures
+    from face3d.reference.questionnaires import Questionnaires
     from face3d.report.compare_result import CompareResult
     from face3d.report.exam_result import ExamResult
     from face3d.report.pictures import Picture
@@ -85,6 +86,7 @@ def write_exam(
     clinician: Grades | None = None,
     pictures: Callable[[], list[Picture]] | None = None,
     grade: Grade | None = None,
+    reported: Questionnaires | None = None,
 ) -> ExamResult:
     """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
     it is not there.
@@ -96,7 +98,7 @@ def write_exam(
     from face3d.report.exam_page import exam_page
     from face3d.report.exam_result import exam_result
 
-    result = exam_result(m, clinician, grade=grade)
+    result = exam_result(m, clinician, grade=grade, reported=reported)
     maps: list[Picture] = []
     if pictures is not None:
         try:

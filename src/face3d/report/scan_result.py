@@ -295,6 +295,7 @@ def _regions(analysis: Analysis, distance: str) -> list[RegionPart]:
     parts = []
     for row in analysis.regions.query("distance == @distance").to_dict("records"):
         norm = surface_norm(row["region"], row["side"], row["definition"], row["distance"])
+        norm = norm if np.isfinite(row["reference_mean"]) else None  # of a face in expression there is none
         known = ("mean", "sd", "n", "population", "method", "source", "caveat")
         reference = norm and ReferencePart(**{key: getattr(norm, key) for key in known})
         numbers = {key: row[key] for key in ("mean", "rms", "p95", "max", "coverage", "uncertainty", "z")}

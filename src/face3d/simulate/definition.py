@@ -85,3 +85,8 @@ class Definition:
 @lru_cache(maxsize=4)
 def _frozen(name: str) -> dict[str, Any]:
     return json.loads(files("face3d").joinpath(f"data/{name}.json").read_text(encoding="utf-8"))
+
+
+def frozen_rules(name: str) -> dict[str, dict[str, Any]]:
+    """Rules of the scales that a frozen benchmark keeps where today's are others; empty for what is not frozen."""
+    return _frozen(name).get("scale_rules", {}) if name in FROZEN else {}

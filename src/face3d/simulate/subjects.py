@@ -6,8 +6,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from face3d.landmarks import SIDES
+from face3d.measuring.scale_estimates import rules
 from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
+from face3d.simulate.definition import frozen_rules
 from face3d.simulate.draw import draw_patient
 from face3d.simulate.expressions import BRANCHES, CLOSING
 from face3d.simulate.head import HeadModel
@@ -44,7 +46,8 @@ class Subject:
     @cached_property
     def truth(self) -> Truth:
         """Everything that is known of the patient's examination."""
-        return truth_of(self.patient)
+        kept = frozen_rules(self.definition.name)
+        return truth_of(self.patient, {**rules(exact=True), **kept} if kept else None)
 
     @cached_property
     def skin(self) -> Skin | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import RigidTransform
@@ -50,7 +51,7 @@ class Truth(Value):
 
     @property
     def house_brackmann(self) -> int:
-        """Grade 1..6 by House's measured rule on brow and commissure."""
+        """House-Brackmann by movement, 1..6; the descriptive grade is `scales.descriptive`."""
         assert self.scales.house_brackmann is not None  # nothing is unmeasured here
         return self.scales.house_brackmann
 
@@ -85,22 +86,38 @@ def true_measures(
     return measure_movements(there, movements, model, side, subject, "true", sure=True)
 
 
-def truth_of(patient: Patient) -> Truth:
-    """The truth about a patient's examination with every expression of the protocol."""
+#: Share of `droopFold` from which on a fold is altered, and effaced; below 0 it is deepened, altered too. Ours: the
+#: Sunnybrook form says "less pronounced", "absent", "more pronounced".
+FOLD_ALTERED, FOLD_ABSENT = 0.25, 0.75
+
+
+def fold_item(patient: Patient, intensities: tuple[Floats, Floats]) -> int:
+    """Sunnybrook's nasolabial item 0..2 by what flattens or deepens the fold at rest. The heads' own folds are too
+    shallow to be measured, so it is taken from what was done to them."""
+    if patient.side not in SIDES:
+        return 0
+    effaced = float(intensities[SIDES.index(patient.side)][patient.model.units.index("droopFold")])
+    return 2 if effaced >= FOLD_ABSENT else int(abs(effaced) >= FOLD_ALTERED)
+
+
+def truth_of(patient: Patient, cuts: Mapping[str, Mapping[str, Any]] | None = None) -> Truth:
+    """The truth about a patient's examination with every expression of the protocol. `cuts`: rules of the scales, by
+    default today's (`measuring.scale_estimates.rules`)."""
     names = [name for name in recipes_for(patient.model) if name != "rest"]
     faces = {name: patient.vertices(name) for name in names}
     found = true_measures(patient.model, patient.vertices("rest"), faces, patient.side)
     healthy = patient.side not in SIDES
     # Of what is true of somebody, as of what graders say, function is 0..1; what is measured is not cut off.
     function = {r: 1.0 if healthy else float(np.clip(found.region_function[r], 0, 1)) for r in REGIONS}
+    at_rest = expression_intensities(patient, "rest")
     return Truth(
         side=patient.side,
         state=patient.state,
         branches=patient.branches,
         region_function=MappingProxyType(function),
         measures=found,
-        scales=estimate_scales(found, rules(exact=True)),
-        intensities=MappingProxyType({n: expression_intensities(patient, n) for n in ("rest", *names)}),
+        scales=estimate_scales(found, cuts or rules(exact=True), fold_item(patient, at_rest)),
+        intensities=MappingProxyType({"rest": at_rest, **{n: expression_intensities(patient, n) for n in names}}),
     )
 
 
@@ -155,7 +172,7 @@ def rated(truth: Truth, rng: np.random.Generator) -> Rating:
             own,
             eye=_off(rng, own.eye, 0, 1, REST_OFF),
             mouth=_off(rng, own.mouth, 0, 1, REST_OFF),
-            nasolabial=_off(rng, own.nasolabial, 0, 2, REST_OFF),
+            nasolabial=_off(rng, own.nasolabial or 0, 0, 2, REST_OFF),
             voluntary=tuple(_off(rng, v, 1, 5, ITEM_OFF) for v in own.voluntary),
             synkinesis=tuple(_off(rng, s, 0, 3, ITEM_OFF) for s in own.synkinesis),
         ),

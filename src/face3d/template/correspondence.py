@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Correspondence(Value):
     """`fit` in the canonical head frame, its `quality`; `map` the asymmetry on the template, None when the fit was
     rejected; `vectors_mm` (V, 3) the same at the scan's vertices, in the head frame, NaN where `reason` (V,) uint8
-    (codes of `asymmetry.REASONS`) is not 0; `sd_mm` (V,) what they are uncertain by (`TemplateFit.sd_mm`); `action_units` the table of `action_units`, its numbers NaN
-    when the fit was rejected."""
+    (codes of `asymmetry.REASONS`) is not 0; `sd_mm` (V,) what they are uncertain by
+    (`TemplateFit.sd_mm`); `action_units` the table of `action_units`, its numbers NaN when the fit was rejected."""
 
     fit: TemplateFit
     quality: FitQuality

@@ -53,8 +53,8 @@ COSINES = (0.4, 0.8)
 BESIDE = 3.0
 #: mm that a fully opposite normal is worth when the corresponding scan element is sought.
 NORMAL_MM = 4.0
-#: What errors are larger by than the estimate thinks, whose distances are no independent measurements (RMS over 16 faces
-#: of four kinds: 1.9 to 2.4; after a rest scan 1.7, where a mouth opens wide more).
+#: What errors are larger by than the estimate thinks, whose distances are no independent measurements: RMS over 16
+#: faces of four kinds 1.9 to 2.4; after a rest scan 1.7, where a mouth opens wide more.
 UNTOLD = 2.1
 #: A unit's intensity below 0 is no movement of that muscle: its prior standard deviation there.
 NEGATIVE_SD = 0.1

@@ -1,0 +1,29 @@
+"""What a grade says of itself: items that nobody taught stay empty, and both House-Brackmann grades have names."""
+
+import math
+
+import numpy as np
+
+from face3d.grading.example import EFACE
+from face3d.grading.grades import UNTAUGHT, _eface
+from face3d.measuring.scale_estimates import estimate_scales, rules
+from face3d.simulate import HeadModel, draw_patient, truth_of
+
+
+def test_items_without_labels_are_empty_and_a_former_fissure_is_turned() -> None:
+    said = np.full(len(EFACE), 60.0)
+    old, new = _eface(said, turned=True), _eface(said, turned=False)
+    assert (old["fissure_rest"], new["fissure_rest"]) == (140.0, 60.0)
+    assert {k for k, v in old.items() if math.isnan(v)} == set(UNTAUGHT)
+    assert {k: v for k, v in old.items() if k not in (*UNTAUGHT, "fissure_rest")} == {
+        k: v for k, v in new.items() if k not in (*UNTAUGHT, "fissure_rest")
+    }
+
+
+def test_items_that_are_empty_have_no_label_in_any_movement_set() -> None:
+    labelled = set()
+    for kind in ("a", "b"):
+        truth = truth_of(draw_patient(np.random.default_rng([3, 1]), HeadModel.load(kind), 3, state="recovered"))
+        eface = estimate_scales(truth.measures, rules(exact=True)).eface
+        labelled |= {k for k in EFACE if math.isfinite(getattr(eface, k))}
+    assert labelled == set(EFACE) - set(UNTAUGHT)
