@@ -152,7 +152,7 @@ def test_complete_palsy_is_six_by_every_rule_and_nought_by_sunnybrook(side: str,
 
 
 def test_a_face_that_only_trembles_is_still_in_every_rule() -> None:
-    # 3 % of a brow's movement is a third of a millimetre; together with the mouth's it lies within House's tolerance of none.
+    # A third of a millimetre of a brow, with the mouth's together within House's tolerance of none.
     trace = {"temporal": 0.03, "zygomatic": 0.02, "buccal": 0.02, "marginal": 0.02}
     e = estimated(with_palsy(PERSON, "left", trace))
     assert e.fngs2 is not None and e.sunnybrook is not None

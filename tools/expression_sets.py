@@ -1,9 +1,14 @@
-"""A head of other artists than the embedded one, with its own topology and whole expressions: CharMorph's Vitruvian
-character (CC0), read from `../shared/heads`, where it is."""
+"""People in expression whose every point's true way from rest is known, of heads of several origins.
+
+Simulated people of movement sets a, b and of Waters' muscles; CharMorph's Vitruvian character (CC0; other artists,
+another topology, whole expressions), read from `../shared/heads` where it is; and sets of real people's or of others'
+expressions in a shared topology, from a folder: one .npz each with `faces` (F, 3), `rest` (V, 3), `names` (E,) and
+`expressions` (E, V, 3), mm, +y up and +z to the front.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,10 +18,12 @@ from scipy.spatial import KDTree
 
 from face3d.landmarking.detect import detect_landmarks
 from face3d.scan import FaceScan, Floats, Ints
+from face3d.simulate import HeadModel, draw_healthy, draw_patient, scan_face
 from face3d.simulate.scanners.chart import Chart
 from face3d.simulate.scanners.simulated import SimulatedScan
 from face3d.simulate.scanners.stereophotogrammetry import scan_stereophotogrammetry
 from face3d.simulate.subdivision import Subdivision, loop_subdivision
+from face3d.simulate.waters import with_waters_muscles
 from face3d.values import Value
 
 HEAD = Path(__file__).parents[2] / "shared" / "heads" / "vitruvian.npz"
@@ -99,3 +106,71 @@ WHOLE: Sequence[str] = (
     "aa_02",
     "h_12",
 )
+
+#: Expressions of the protocol that simulated people are seen in.
+PROTOCOL = (
+    "open_smile",
+    "brow_raise",
+    "tight_eye_closure",
+    "snarl",
+    "lip_pucker",
+    "lower_lip_depression",
+    "closed_smile",
+)
+#: Scan vertices, as many as a depth camera or a thinned photogrammetric scan has.
+POINTS = 17_000
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Person(Value):
+    """Somebody of a `domain`: `faces` of the mesh that was scanned, its `rest` (V, 3) with its scan, and expressions:
+    name -> shape (V, 3) and scan."""
+
+    domain: str
+    name: str
+    faces: Ints
+    rest: Floats
+    rest_scan: SimulatedScan
+    expressions: Mapping[str, tuple[Floats, SimulatedScan]]
+
+
+def simulated_person(kind: str, seed: int, names: Sequence[str] = PROTOCOL) -> Person:
+    """A patient, or of every third seed a healthy person, of movement set "a" or "b" or of "muscles"."""
+    rng = np.random.default_rng(seed)
+    model = HeadModel.load("b" if kind == "b" else "a", "fine")
+    model = with_waters_muscles(model, rng) if kind == "muscles" else model
+    person = draw_patient(rng, model, int(rng.integers(2, 7))) if seed % 3 else draw_healthy(rng, model)
+    rest = person.vertices("rest")
+    shapes = {name: person.vertices(name) for name in names}
+    scans = {name: (v, scan_face(model, v, rng, points=POINTS)) for name, v in shapes.items()}
+    return Person(kind, f"{kind} {seed}", model.faces, rest, scan_face(model, rest, rng, points=POINTS), scans)
+
+
+def vitruvian_person(seed: int, movements: Sequence[tuple[str, float]]) -> Person:
+    """Somebody of the Vitruvian head in `movements`, each with its amount 0..1."""
+    rng, head = np.random.default_rng(seed), vitruvian()
+    face = head.person(rng)
+    scans = {}
+    for name, amount in movements:
+        moved = head.moved(face, {name: amount})
+        scans[f"{name} {amount:g}"] = head.finer.apply(moved), head.scan(moved, rng)
+    rest = head.finer.apply(face)
+    return Person("Vitruvian", f"Vitruvian {seed}", head.finer.faces, rest, head.scan(face, rng), scans)
+
+
+def stored_people(folder: Path, seed: int) -> Iterator[Person]:
+    """Everybody of a folder, scanned in triangulations of their own."""
+    for file in sorted(folder.glob("*.npz")):
+        rng = np.random.default_rng(seed)
+        with np.load(file, allow_pickle=False) as d:
+            faces, rest = d["faces"].astype(np.int64), d["rest"].astype(np.float64)
+            shapes = dict(zip(d["names"].tolist(), d["expressions"].astype(np.float64), strict=True))
+        chart = Chart.of(rest, faces)
+        marks = detect_landmarks(FaceScan(rest, faces, name=file.stem)).landmarks
+        nearest = {name: int(k) for name, k in zip(marks, KDTree(rest).query(list(marks.values()))[1], strict=True)}
+        scans = {}
+        for name, v in {"": rest, **shapes}.items():
+            at = {mark: v[k] for mark, k in nearest.items()}
+            scans[name] = v, scan_stereophotogrammetry(v, faces, rng, points=POINTS, landmarks=at, chart=chart)
+        still = scans.pop("")[1]
+        yield Person(folder.name, file.stem, faces, rest, still, scans)
