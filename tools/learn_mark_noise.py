@@ -98,7 +98,9 @@ def main() -> None:
     learned = {
         "what": "What the way of a landmark from rest is uncertain by, mm an axis",
         "made_by": f"tools/learn_mark_noise.py --people {a.people} --seed {a.seed}; domains {', '.join(domains)}",
-        "named": {code: round(float(np.mean(values)), 2) for code, values in sorted(sides.items())},
+        "named": {
+            code: round(float(np.mean(values)), 2) for code, values in sorted(sides.items()) if max(values) < UNKNOWN
+        },
         "dense": [round(float(value), 2) for value in sd[len(names) :]],
     }
     FILE.write_text(json.dumps(learned) + "\n", encoding="utf-8")
