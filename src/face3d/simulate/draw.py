@@ -134,11 +134,11 @@ def draw_patient(
         return ill.replace(branches=nerve.branches(float(rng.uniform(-2.5, 0.0))))
     if side == "both":
         sides = [
-            at_level(ill.replace(side=s), n, level)
+            at_level(ill.replace(side=s), n, level, LEVELS[grade])
             for s, n in zip(SIDES, (nerve, Nerve(rng, grade, state, pattern)), strict=True)
         ]
         return ill.replace(branches=sides[0].branches, branches_right=sides[1].branches)
-    return at_level(ill, nerve, level)
+    return at_level(ill, nerve, level, LEVELS[grade])
 
 
 def retaken(patient: Patient, rng: np.random.Generator) -> Patient:

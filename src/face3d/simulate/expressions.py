@@ -143,7 +143,7 @@ SYNKINETIC: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "oral": {"mouthSmile": 0.35, "mouthDimple": 0.3, "mouth-corner-puller": 0.4},
         "mentalis": {"mouthShrugLower": 0.9, "mouth-elevation": 0.0, "mouth-depression": 0.3},
         "platysmal": {"mouthStretch": 0.25, "platysmaBand": 1.0, "neck-platysma": 0.4},
-        "frontal": {"browInnerUp": 0.4, "browOuterUp": 0.4, "eyebrows-up": 0.4, "foreheadUp": 0.4},
+        "frontal": {"browInnerUp": 0.6, "browOuterUp": 0.6, "eyebrows-up": 0.6, "foreheadUp": 0.6},
         "antagonist": {"mouthFrown": 0.35, "mouth-depression": 0.35},
     }
 )

@@ -9,6 +9,7 @@ severe). The others are ours.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,9 +35,11 @@ SEEN: Mapping[int, Mapping[str, float]] = {
 }
 #: Branches scatter about the whole nerve by this much, in SD of the probit of function: branches of a mixed clinic then
 #: correlate by 0.5 (tools/palsies.py measures it). In VI there is next to nothing that could scatter.
-BRANCH_SD, BRANCH_SD_COMPLETE = 0.9, 0.3
+BRANCH_SD, BRANCH_SD_COMPLETE = 1.1, 0.3
+#: The zygomatic branch, with most nerves to spare, keeps nearer to the whole.
+OWN: Mapping[str, float] = {"zygomatic": 0.45}
 #: After regrowth eye and cheek come back best, brow and lower lip worst: shift of the probit of function (ours).
-REGROWS: Mapping[str, float] = {"temporal": -0.4, "zygomatic": 0.3, "buccal": 0.15, "marginal": -0.3, "cervical": -0.2}
+REGROWS: Mapping[str, float] = {"temporal": -0.4, "zygomatic": 0.1, "buccal": 0.1, "marginal": -0.3, "cervical": -0.2}
 #: A central palsy leaves the eye nearly whole: shift of the probit.
 CENTRAL_EYE = 1.2
 #: Half of all grades VI have no movement at all left.
@@ -59,7 +62,7 @@ class Nerve:
     def __init__(self, rng: np.random.Generator, grade: int, state: str, pattern: str) -> None:
         sd = BRANCH_SD_COMPLETE if grade == 6 else BRANCH_SD
         regrown = REGROWS if state == "recovered" else {}
-        self.scatter = {b: sd * float(rng.normal()) + regrown.get(b, 0.0) for b in BRANCHES}
+        self.scatter = {b: sd * OWN.get(b, 1.0) * float(rng.normal()) + regrown.get(b, 0.0) for b in BRANCHES}
         if pattern == "central":
             self.scatter["zygomatic"] += CENTRAL_EYE
         self.taken = PATTERNS[pattern]
@@ -102,8 +105,8 @@ def draw_synkinesis(rng: np.random.Generator, worst: float) -> Synkinesis:
         )
 
     return Synkinesis(
-        oral=drawn(0.93),
-        ocular=drawn(0.9),
+        oral=drawn(0.97),
+        ocular=drawn(0.82),
         mentalis=drawn(0.6),
         platysmal=drawn(0.5),
         frontal=drawn(0.17),
@@ -119,16 +122,18 @@ def draw_lids(rng: np.random.Generator, years: float) -> Lids:
     return Lids(
         fall=float(rng.uniform(0.0, 1.0)),
         gentle=float(rng.uniform(1.0, 1.1)),
-        tight=float(rng.uniform(1.25, 1.45)),
+        tight=float(rng.uniform(1.15, 1.35)),
+        steep=float(rng.uniform(1.3, 1.5)),
         temporal=float(rng.uniform(0.15, 0.4)),
-        bell=float(rng.random() < 0.85) * float(rng.uniform(0.2, 0.7)),
-        laxity=float(np.interp(years, [20, 50, 80], [0.7, 1.0, 1.6]) * rng.uniform(0.85, 1.15)),
+        bell=float(rng.random() < 0.85) * float(rng.uniform(0.1, 0.5)),
+        laxity=float(np.interp(years, [20, 50, 80], [0.5, 0.8, 1.4]) * rng.uniform(0.85, 1.15)),
     )
 
 
-def at_level(patient: Patient, nerve: Nerve, level: float) -> Patient:
+def at_level(patient: Patient, nerve: Nerve, level: float, band: tuple[float, float]) -> Patient:
     """The patient with the state of the nerve at which the mean of brow and mouth function, on the face itself, is
-    `level`: within 0.002 where the pattern can reach it."""
+    `level`: within 0.002 and `band`, where the pattern can reach it. What joins in unasked, and what the healthy side
+    does too much, is made weaker until it leaves that much."""
     from face3d.simulate.truth import movement_function
 
     if level == 0.0:
@@ -145,10 +150,20 @@ def at_level(patient: Patient, nerve: Nerve, level: float) -> Patient:
     for _ in range(14):
         at = low + (high - low) * float(np.clip(-below / max(above - below, 1e-9), 0.1, 0.9))
         found = made(at)
-        if abs(found[1]) < 0.002:
+        if abs(found[1]) < 0.002 and band[0] < level + found[1] < band[1]:
             break
         if found[1] < 0:
             low, below = at, found[1]
         else:
             high, above = at, found[1]
+    joined = {name: 0.6 * value for name, value in vars(patient.synkinesis).items() if name != "raised"}
+    uneven = [*joined.values(), patient.overaction, *map(abs, patient.habit.values())]
+    if found[1] < -0.002 and max(uneven) > 0.02:
+        gentler = patient.replace(
+            synkinesis=replace(patient.synkinesis, **joined),
+            contracture=0.6 * patient.contracture,
+            overaction=0.6 * patient.overaction,
+            habit={part: 0.8 * lean for part, lean in patient.habit.items()},
+        )
+        return at_level(gentler, nerve, level, band)
     return found[0]

@@ -44,14 +44,15 @@ class Synkinesis:
 
 @dataclass(frozen=True)
 class Lids:
-    """How the affected lids close: passive fall x `fall` + slope x function, at most 1 (`PASSIVE`; slopes `gentle`,
-    `tight`). `temporal` the share of the orbicularis that the temporal branch drives; `bell` 0..1 how far the eye that
-    turns up in the attempt (Bell's phenomenon) keeps the upper lid from falling; `laxity` of the lower lid, by which a
-    fissure widens that has lost its tone."""
+    """How the affected lids close: passive fall x `fall` + slope x function ^ `steep`, at most 1 (`PASSIVE`; slopes
+    `gentle`, `tight`). `temporal` the share of the orbicularis that the temporal branch drives; `bell` 0..1 how far the
+    eye that turns up in the attempt (Bell's phenomenon) keeps the upper lid from falling; `laxity` of the lower lid, by
+    which a fissure widens that has lost its tone."""
 
     fall: float = 1.0
     gentle: float = 1.15
     tight: float = 1.5
+    steep: float = 1.0
     temporal: float = 0.0
     bell: float = 0.0
     laxity: float = 1.0
@@ -236,7 +237,7 @@ def _left_over(patient: Patient, unit: str, expression: str, side: str) -> float
     if unit in CLOSING:
         slope = {"gentle_eye_closure": lids.gentle, "tight_eye_closure": lids.tight}.get(expression, 1.0)
         passive = PASSIVE.get(expression, 0.0) * lids.fall * (1.0 - lids.bell * (1.0 - f))
-        return min(1.0, passive + slope * f)
+        return min(1.0, passive + slope * f**lids.steep)
     return f
 
 

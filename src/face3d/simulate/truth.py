@@ -140,7 +140,7 @@ class Raters:
 
 #: Two raters agree as published: Sunnybrook's composite with an ICC of 0.89 to 0.93 (10.1002/lary.20868; 0.85 among 31
 #: raters, Cabrol 2021), House-Brackmann on 44 to 50 % of grades (Coulson 2005, Kanerva 2006), plain kappa 0.40 to 0.54.
-RATERS = Raters(0.2, 0.15, 0.5, 0.55)
+RATERS = Raters(0.16, 0.12, 0.35, 0.48)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,9 @@ def rated(truth: Truth, rng: np.random.Generator, raters: Raters = RATERS) -> Ra
     level = truth.house_brackmann if truth.side in SIDES else 1
     # Where in its grade the patient lies: near a border raters differ more.
     within = np.clip(1 + 5 * truth.severity - level, -0.5, 0.5) if truth.side in SIDES else 0.0
-    grade = int(np.clip(np.rint(level + 0.8 * within + raters.grade_sd * rng.normal()), 1, 6))
+    # A healthy face is doubted half as much.
+    sd = raters.grade_sd * (0.5 if level == 1 and raters.lean else 1.0)
+    grade = int(np.clip(np.rint(level + 0.8 * within + sd * rng.normal()), 1, 6))
     own = truth.scales.sunnybrook
     assert own is not None
     item, rest = raters.item_off, raters.rest_off
