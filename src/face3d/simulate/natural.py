@@ -47,7 +47,7 @@ def _out(name: str) -> Callable[[Points], float]:
     return lambda p: float(p[f"{name}_left"][0] + p[f"{name}_right"][0])
 
 
-def _brow(name: str) -> Callable[[Points], float]:
+def _over_eye(name: str) -> Callable[[Points], float]:
     return lambda p: _up(name)(p) - (_up("en")(p) + _up("ex")(p)) / 2
 
 
@@ -61,6 +61,12 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
             2.1,
             "5.7 % 1 mm or more, largest 2.1 mm: Lam 1995, Am J Ophthalmol 120:518, n = 88",
         ),
+        "upper lid height": Difference(
+            _over_eye("ps"),
+            0.5,
+            1.8,
+            "mean |d| 0.55 mm (0.45 to 0.65), before blepharoplasty: 10.1186/s40463-014-0036-4",
+        ),
         "inner canthus height": Difference(
             _up("en"), 1.3, 3.5, "mean |d| 1.14 ± 1.07 mm: Lee 2020 (10.5125/jkaoms.2020.46.6.379), n = 76"
         ),
@@ -68,7 +74,10 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
             _up("ex"), 1.6, 5.0, "mean |d| 2.03 ± 1.64 mm: Lee 2020 (10.5125/jkaoms.2020.46.6.379), n = 76"
         ),
         "brow height": Difference(
-            _brow("sci"), 1.5, 4.5, "mean |d| 1.77 mm (1.47 to 2.07), before blepharoplasty: 10.1186/s40463-014-0036-4"
+            _over_eye("sci"),
+            1.5,
+            4.5,
+            "mean |d| 1.77 mm (1.47 to 2.07), before blepharoplasty: 10.1186/s40463-014-0036-4",
         ),
         "ala height": Difference(
             _up("al"), 0.8, 2.5, "24 % dislocated, by 1.0 to 1.5 mm: Farkas, soft nose, n = 156 healthy adults"
