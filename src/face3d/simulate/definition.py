@@ -14,7 +14,7 @@ import numpy as np
 from face3d.errors import SchemaError
 from face3d.simulate.scanners import SCANNERS
 
-FROZEN = ("face3d-bench-v1",)
+FROZEN = ("face3d-bench-v1", "face3d-bench-v2")
 
 
 #: Movement sets of `HeadModel`, Waters' muscles, and "transfer": "a" to train and validate, the two others in turn to

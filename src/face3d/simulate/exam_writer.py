@@ -111,6 +111,7 @@ def _truth(subject: Subject, scans: dict[str, SimulatedScan]) -> dict[str, Any]:
         "house_brackmann_regional": truth.scales.regional,
         "eface_items": asdict(truth.scales.eface),
         "synkinesis": asdict(patient.synkinesis),
+        "lids": asdict(patient.lids),
         "droop": patient.droop,
         "contracture": patient.contracture,
         "overaction": patient.overaction,

@@ -33,7 +33,8 @@ class Truth(Value):
     """All that is known of one simulated exam.
 
     `measures` every measure without error; `scales` the scales by rule; `region_function` brow, eye, midface, mouth,
-    lower_lip -> share of the healthy side's movement, 0..1 (1 for healthy people); `branches` what the nerve does;
+    lower_lip -> share of the healthy side's movement, 0..1 (1 for healthy people, NaN where both sides are ill);
+    `branches` what the nerve does;
     `intensities` expression -> (left (U,), right (U,)) unit intensities; `severity` 0..1, House's lost share.
     The true symmetry plane is x = 0 of the canonical head frame: `plane_normal`, `plane_point`.
     """
@@ -50,8 +51,10 @@ class Truth(Value):
 
     @property
     def house_brackmann(self) -> int:
-        """Grade 1..6 by House's measured rule on brow and commissure."""
-        assert self.scales.house_brackmann is not None  # nothing is unmeasured here
+        """Grade 1..6 by House's measured rule on brow and commissure. ValueError for a palsy of both sides: there is no
+        healthy one to compare with."""
+        if self.scales.house_brackmann is None:  # nothing else is unmeasured here
+            raise ValueError("both sides are affected: there is no healthy side, and no grade by it")
         return self.scales.house_brackmann
 
     @property
