@@ -10,7 +10,7 @@ from face3d.exam import EXPRESSIONS
 from face3d.landmarks import SIDES
 from face3d.simulate.expressions import CLOSING, DRIVEN_BY
 from face3d.simulate.head import HeadModel
-from face3d.simulate.identity import draw_ancestry, draw_identity, with_usual_eyes
+from face3d.simulate.identity import draw_ancestry, draw_identity
 from face3d.simulate.lifelike import lifelike
 from face3d.simulate.natural import draw_asymmetry, natural_surface_rms
 from face3d.simulate.palsies import COMPLETE, LEVELS, PATTERNS, SEEN, Nerve, at_level, draw_palsy, draw_pattern
@@ -42,7 +42,7 @@ def draw_healthy(
     years = float(np.clip(18 + rng.gamma(3.0, 11.0), 18, 85)) if years is None else float(years)
     male = float(rng.random() < 0.5)
     ancestry = draw_ancestry(rng) if model.traits is not None else {}
-    identity = with_usual_eyes(model, draw_identity(rng, model, years, male, ancestry))
+    identity = draw_identity(rng, model, years, male, ancestry)
     # Children's faces move over shorter ways: by their size.
     size = float(np.interp(years, [5, 18], [0.8, 1.0])) * MALE_FACTOR ** (male - 0.5)
     parts = {part: float(np.exp(rng.normal(0, PART_SD))) for part in ("temporal", "zygomatic", "buccal", "marginal")}

@@ -6,15 +6,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from face3d.landmarks import SIDES
 from face3d.scan import Floats
 from face3d.simulate.head import HeadModel
 
 #: Ancestries that the embedded head knows, as shares that add up to 1.
 ANCESTRIES = ("african", "asian", "european")
-#: Fissure heights differ by this SD between people, mm: 10.8 ± 1.2 (Farkas 1994, young adults), 9.7 ± 1.2 (Read 2006,
-#: 10.1097/01.opx.0000236811.78177.97, n = 76). The source's targets alone make 1.8.
-FISSURE_SD, FISSURE_SD_OF_TARGETS = 1.2, 1.8
 
 
 def draw_ancestry(rng: np.random.Generator) -> dict[str, float]:
@@ -46,13 +42,3 @@ def draw_identity(
         known[name] = float(np.clip(0.5 + 0.15 * rng.normal(), 0, 1))
     mean = np.r_[1.0, [known[name] for name in model.traits.names]] @ model.traits.effect
     return mean + model.traits.residual * np.clip(rng.normal(size=len(mean)), -2.2, 2.2)
-
-
-def with_usual_eyes(model: HeadModel, identity: Floats) -> Floats:
-    """The same person with a fissure height nearer to the mean, so that people's have the published spread."""
-    if model.eyes is None or not len(model.identity):
-        return identity
-    moved = [model.landmark_points(shape) for shape in model.identity]
-    height = np.array([np.mean([m[f"ps_{s}"][1] - m[f"pi_{s}"][1] for s in SIDES]) for m in moved])
-    less = 1.0 - FISSURE_SD / FISSURE_SD_OF_TARGETS
-    return identity - less * float(height @ identity) / float(height @ height) * height
