@@ -43,6 +43,9 @@ PUBLISHED = (
     Published("ala height, mm", "share of 1 mm or more, %", 17.9, 31.9, "24 % (38 of 156) dislocated by 1.0 to 1.5 mm"),
     Published("commissure-canthus angle, degrees", "mean", 1.87, 2.53, "2.2 ± 1.7: Klimach 2020, n = 104"),
     Published("commissure-canthus angle, degrees", "97.5 %", 4.5, 7.5, "6.2: Klimach 2020, n = 104"),
+    Published(
+        "mouth's line against the outer canthi's, degrees", "SD", 1.2, 1.5, "1.4, women 1.3: PMID 17954309, n = 1282"
+    ),
     Published("whole face, mirrored surface RMS, mm", "mean", 0.608, 0.642, "0.625 ± 0.16: Taylor 2014, n = 350"),
 )
 
@@ -72,6 +75,7 @@ def differences(movement: str, people: int, seed: int) -> dict[str, np.ndarray]:
             "brow height (lb), mm": up("lb") - eye,
             "ala height, mm": rows["rest_difference", "alar"],
             "commissure-canthus angle, degrees": angles[0] - angles[1],
+            "mouth's line against the outer canthi's, degrees": _tilt(p, "ch") - _tilt(p, "ex"),
             "whole face, mirrored surface RMS, mm": natural_surface_rms(person.model, person.asymmetry),
         }
         for name, value in values.items():
@@ -87,11 +91,18 @@ def _commissure_angle(p: dict[str, np.ndarray], side: str) -> float:
     return math.degrees(math.acos(float(cosine)))
 
 
+def _tilt(p: dict[str, np.ndarray], name: str) -> float:
+    """Of a line between both sides, in the frontal plane, degrees: + left is higher."""
+    across, upward = (p[f"{name}_left"] - p[f"{name}_right"])[:2]
+    return math.degrees(math.atan2(upward, across))
+
+
 def figure(values: np.ndarray, name: str) -> float:
     """A figure of |values| by its name in `PUBLISHED`."""
     size = np.abs(values)
     return {
         "mean": float(size.mean()),
+        "SD": float(values.std()),
         "largest": float(size.max()),
         "97.5 %": float(np.percentile(size, 97.5)),
         "share of 1 mm or more, %": 100 * float((size >= 1.0).mean()),

@@ -57,7 +57,7 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
     {
         "fissure height": Difference(
             lambda p: _up("ps")(p) - _up("pi")(p),
-            0.5,
+            0.53,
             2.1,
             "5.7 % 1 mm or more, largest 2.1 mm: Lam 1995, Am J Ophthalmol 120:518, n = 88",
         ),
@@ -71,7 +71,7 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
             _up("en"), 1.3, 3.5, "mean |d| 1.14 ± 1.07 mm: Lee 2020 (10.5125/jkaoms.2020.46.6.379), n = 76"
         ),
         "outer canthus height": Difference(
-            _up("ex"), 1.6, 5.0, "mean |d| 2.03 ± 1.64 mm: Lee 2020 (10.5125/jkaoms.2020.46.6.379), n = 76"
+            _up("ex"), 1.3, 4.0, "mean |d| 2.03 ± 1.64 mm, of surgical patients: Lee 2020, n = 76; see the mouth's line"
         ),
         "brow height": Difference(
             _over_eye("sci"),
@@ -80,13 +80,22 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
             "mean |d| 1.77 mm (1.47 to 2.07), before blepharoplasty: 10.1186/s40463-014-0036-4",
         ),
         "ala height": Difference(
-            _up("al"), 0.8, 2.5, "24 % dislocated, by 1.0 to 1.5 mm: Farkas, soft nose, n = 156 healthy adults"
+            _up("al"),
+            0.8,
+            2.5,
+            "24 % dislocated, by 1.0 to 1.5 mm: morphometry of the soft nose, n = 156 healthy adults",
         ),
         "mouth corner height": Difference(
-            _up("ch"), 0.95, 2.8, "with the next: commissure-canthus angle |d| 2.2 ± 1.7°, 97.5 % 6.2°"
+            _up("ch"),
+            0.92,
+            2.8,
+            "with the outer canthi: lines 0.2 ± 1.4 and 0.3 ± 1.3° apart (PMID 17954309, n = 1282)",
         ),
         "mouth corner distance": Difference(
-            _out("ch"), 0.95, 2.8, "Klimach 2020 (10.1080/2000656X.2020.1838915), n = 104"
+            _out("ch"),
+            1.0,
+            2.9,
+            "with its height: |d| 2.2 ± 1.7° (Klimach 2020, 10.1080/2000656X.2020.1838915, n = 104)",
         ),
     }
 )

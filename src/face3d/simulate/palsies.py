@@ -1,9 +1,8 @@
 """What a facial palsy does to a person, drawn: which branches, how far they have recovered and how wrongly regrown.
 
-Frequencies with a source are Beurskens-type counts of synkinesis in 103 patients ("Frequency and location of synkineses
-in patients with peripheral facial nerve paresis": mouth corner in brow lift 89 %, in closure 85 %, eye in pucker 82 %,
-brow in any 17 %) and Paradoxical Frontalis Activation (PRS 2018, 10.1097/prs.0000000000004057: 27 % of moderate and
-severe). The others are ours.
+Frequencies with a source are "Frequency and location of synkineses in patients with peripheral facial nerve paresis" (103
+patients, abstract read: mouth corner in brow lift 89 %, in closure 85 %, eye in pucker 82 %, brow in any 17 %) and
+"Paradoxical frontalis activation" (10.1097/prs.0000000000004057: 27 % of moderate and severe). The others are ours.
 """
 
 from __future__ import annotations
