@@ -11,10 +11,19 @@ import face3d
 from face3d.exam import EXPRESSIONS
 from face3d.landmarks import SIDES
 from face3d.measuring.readings import fissure
-from face3d.simulate import HeadModel, Patient, Synkinesis, draw_healthy, draw_patient, healthy, truth_of, with_palsy
+from face3d.simulate import (
+    HeadModel,
+    Patient,
+    Synkinesis,
+    draw_healthy,
+    draw_patient,
+    healthy,
+    retaken,
+    truth_of,
+    with_palsy,
+)
 from face3d.simulate.benchmark import truth_table, write_benchmark
 from face3d.simulate.definition import Definition
-from face3d.simulate.draw import retaken
 from face3d.simulate.head import reflected
 from face3d.simulate.identity import ANCESTRIES
 from face3d.simulate.lifelike import UNITS, lifelike

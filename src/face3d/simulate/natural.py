@@ -81,8 +81,8 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
         ),
         "ala height": Difference(
             _up("al"),
-            0.8,
-            2.5,
+            0.9,
+            2.8,
             "24 % dislocated, by 1.0 to 1.5 mm: morphometry of the soft nose, n = 156 healthy adults",
         ),
         "mouth corner height": Difference(
@@ -93,8 +93,8 @@ DIFFERENCES: Mapping[str, Difference] = MappingProxyType(
         ),
         "mouth corner distance": Difference(
             _out("ch"),
-            1.0,
-            2.9,
+            1.15,
+            3.2,
             "with its height: |d| 2.2 ± 1.7° (Klimach 2020, 10.1080/2000656X.2020.1838915, n = 104)",
         ),
     }

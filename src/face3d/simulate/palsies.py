@@ -1,7 +1,7 @@
 """What a facial palsy does to a person, drawn: which branches, how far they have recovered and how wrongly regrown.
 
-Frequencies with a source are "Frequency and location of synkineses in patients with peripheral facial nerve paresis" (103
-patients, abstract read: mouth corner in brow lift 89 %, in closure 85 %, eye in pucker 82 %, brow in any 17 %) and
+Frequencies with a source are "Frequency and location of synkineses in patients with peripheral facial nerve paresis"
+(103 patients, abstract read: mouth corner in brow lift 89 %, in closure 85 %, eye in pucker 82 %, brow in any 17 %) and
 "Paradoxical frontalis activation" (10.1097/prs.0000000000004057: 27 % of moderate and severe). The others are ours.
 """
 
@@ -36,7 +36,7 @@ SEEN: Mapping[int, Mapping[str, float]] = {
 #: correlate by 0.5 (tools/palsies.py measures it). In VI there is next to nothing that could scatter.
 BRANCH_SD, BRANCH_SD_COMPLETE = 1.1, 0.3
 #: The zygomatic branch, with most nerves to spare, keeps nearer to the whole.
-OWN: Mapping[str, float] = {"zygomatic": 0.45}
+OWN: Mapping[str, float] = {"zygomatic": 0.35}
 #: After regrowth eye and cheek come back best, brow and lower lip worst: shift of the probit of function (ours).
 REGROWS: Mapping[str, float] = {"temporal": -0.4, "zygomatic": 0.1, "buccal": 0.1, "marginal": -0.3, "cervical": -0.2}
 #: A central palsy leaves the eye nearly whole: shift of the probit.
@@ -95,23 +95,22 @@ def draw_palsy(rng: np.random.Generator, level: float, state: str, years: float)
 def draw_synkinesis(rng: np.random.Generator, worst: float) -> Synkinesis:
     """What joins in; `worst` 0..1 how wrongly the nerve has regrown. One in ten moves all of the side at once."""
     mass = bool(rng.random() < 0.1)
-    overall = float(rng.choice([0.5, 1.0]))
+    overall = float(rng.choice([0.6, 1.0]))
 
-    def drawn(share: float) -> float:
-        there, strength = bool(rng.random() < share), float(rng.uniform(0.35, 1.0))
-        return (
-            float(np.clip(worst * (max(strength, 0.7) if mass else strength * overall), 0, 1)) if there or mass else 0.0
-        )
+    def drawn(share: float, least: float = 0.45, most: float = overall) -> float:
+        there, strength = bool(rng.random() < share) or mass, float(rng.uniform(least, 1.0)) * most
+        return float(np.clip(worst * (max(strength, 0.7) if mass else strength), 0, 1)) if there else 0.0
 
     return Synkinesis(
-        oral=drawn(0.97),
-        ocular=drawn(0.82),
+        oral=drawn(1.0),
+        ocular=drawn(0.92),
         mentalis=drawn(0.6),
         platysmal=drawn(0.5),
-        frontal=drawn(0.17),
-        paradoxical=drawn(0.27),
+        # A brow that joins in is counted where it is seen, so those that do are not faint.
+        frontal=drawn(0.2, 0.8, 1.0),
+        paradoxical=drawn(0.27, 0.8, 1.2),
         antagonist=drawn(0.5),
-        raised=float(rng.uniform(0.7, 1.0)),
+        raised=float(rng.uniform(0.8, 1.0)),
     )
 
 
@@ -122,10 +121,10 @@ def draw_lids(rng: np.random.Generator, years: float) -> Lids:
         fall=float(rng.uniform(0.0, 1.0)),
         gentle=float(rng.uniform(1.0, 1.1)),
         tight=float(rng.uniform(1.15, 1.35)),
-        steep=float(rng.uniform(1.3, 1.5)),
-        temporal=float(rng.uniform(0.15, 0.4)),
+        steep=float(rng.uniform(1.4, 1.6)),
+        temporal=float(rng.uniform(0.1, 0.3)),
         bell=float(rng.random() < 0.85) * float(rng.uniform(0.1, 0.5)),
-        laxity=float(np.interp(years, [20, 50, 80], [0.5, 0.8, 1.4]) * rng.uniform(0.85, 1.15)),
+        laxity=float(np.interp(years, [20, 50, 80], [0.65, 0.95, 1.6]) * rng.uniform(0.85, 1.15)),
     )
 
 
