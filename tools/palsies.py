@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-import pandas as pd
 
 from face3d.landmarks import other_side
 from face3d.reference.agreement import icc, weighted_kappa
@@ -23,8 +22,8 @@ SEEN = 0.08
 BORDERS = np.array([0.97, 0.75, 0.50, 0.25, 0.03])
 
 
-def patients(movement: str, people: int, seed: int) -> pd.DataFrame:
-    """One row a patient, grades 2 to 6 in turn."""
+def patients(movement: str, people: int, seed: int) -> dict[str, np.ndarray]:
+    """Columns of one value a patient, grades 2 to 6 in turn."""
     model = HeadModel.load(movement)
     rows = []
     for k in range(people):
@@ -56,76 +55,83 @@ def patients(movement: str, people: int, seed: int) -> pd.DataFrame:
                 **{f"rater sunnybrook {r}": rating.sunnybrook.composite for r, rating in enumerate(raters)},
             }
         )
-    return pd.DataFrame(rows)
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def _off_diagonal(table: pd.DataFrame) -> str:
-    r = np.corrcoef(table.to_numpy().T)
+def _off_diagonal(columns: list[np.ndarray]) -> str:
+    r = np.corrcoef(columns)
     values = r[np.triu_indices(len(r), 1)]
     return f"{values.mean():.2f} ({values.min():.2f} to {values.max():.2f})"
 
 
-def compared(d: pd.DataFrame) -> list[tuple[str, str, str]]:
+def _share(of: np.ndarray) -> str:
+    return f"{100 * float(np.mean(of)):.0f} %"
+
+
+def _spread(of: np.ndarray) -> str:
+    return f"{of.mean():.1f} ± {of.std(ddof=1):.1f}"
+
+
+#: What the table says of closure with effort, and of rest (House & Brackmann 1985).
+SIGNS = {
+    2: "closes; normal at rest",
+    3: "closes with effort; normal at rest",
+    4: "does not close; normal at rest",
+    5: "does not close; asymmetric at rest",
+    6: "does not close; asymmetric at rest",
+}
+
+
+def compared(d: dict[str, np.ndarray]) -> list[tuple[str, str, str]]:
     """(quantity, simulated, published) rows."""
-    partial, regrown = d[d.asked < 6], d[(d.state == "recovered") & d.asked.isin([3, 4, 5])]
-    acute, surgical = d[(d.state == "onset") & (d.asked >= 5)], d[(d.state == "onset") & (d.asked >= 4)]
-    gap = (d["function brow"] - d["function mouth"]).abs()
-    near = np.abs((1 - partial.severity.to_numpy())[:, None] - BORDERS).min(axis=1) < 0.01
-    first = d[["rater sunnybrook 0", "rater sunnybrook 1"]].to_numpy(float)
+    asked, onset = d["asked"], d["state"] == "onset"
+    partial, surgical, acute = asked < 6, onset & (asked >= 4), onset & (asked >= 5)
+    regrown = ~onset & (asked >= 3)
+    near = np.abs((1 - d["severity"])[:, None] - BORDERS).min(axis=1) < 0.01
+    raters = np.stack([d[f"rater sunnybrook {r}"] for r in range(2)], axis=1).astype(float)
+    grades = d["rater 0"], d["rater 1"]
 
-    def share(of: pd.Series) -> str:
-        return f"{100 * float(of.mean()):.0f} %"
+    def joins(name: str) -> str:
+        return _share(d[name][regrown] > SEEN)
 
-    rows = [
+    return [
         (
             "grade asked for comes out (not an isolated marginal branch)",
-            share((d.grade == d.asked)[d.pattern != "marginal"]),
+            _share((d["grade"] == asked)[d["pattern"] != "marginal"]),
             "all",
         ),
-        ("correlation of branches, II to V", _off_diagonal(partial[[f"branch {b}" for b in BRANCHES]]), "about 0.5"),
-        ("correlation of regions, II to V", _off_diagonal(partial[[f"function {r}" for r in REGIONS]]), ""),
-        ("brow and mouth differ by more than 0.4", share(gap > 0.4), ""),
-        ("within 0.01 of a border between grades, II to V", share(pd.Series(near)), "9 % if uniform"),
-    ]
-    rows += [
-        (
-            f"grade {g}: gap over 1 mm with effort; gentle gap, mm; corner 3 mm off at rest",
-            f"{share(x.gap_tight > 1)}; {x.gap_gentle.mean():.1f} ± {x.gap_gentle.std():.1f}; {share(x.corner >= 3)}",
-            {
-                2: "closes; normal at rest",
-                3: "closes with effort; normal at rest",
-                4: "does not close; normal at rest",
-                5: "does not close; asymmetric at rest",
-                6: "does not close; asymmetric at rest",
-            }[int(g)],
-        )
-        for g, x in d.groupby("asked")
-    ]
-    return [
-        *rows,
+        ("correlation of branches, II to V", _off_diagonal([d[f"branch {b}"][partial] for b in BRANCHES]), "about 0.5"),
+        ("correlation of regions, II to V", _off_diagonal([d[f"function {r}"][partial] for r in REGIONS]), ""),
+        ("brow and mouth differ by more than 0.4", _share(np.abs(d["function brow"] - d["function mouth"]) > 0.4), ""),
+        ("within 0.01 of a border between grades, II to V", _share(near[partial]), "9 % if uniform"),
+        *(
+            (
+                f"grade {g}: gap over 1 mm with effort; gentle gap, mm; corner 3 mm off at rest",
+                f"{_share(d['gap_tight'][asked == g] > 1)}; {_spread(d['gap_gentle'][asked == g])}; "
+                f"{_share(d['corner'][asked == g] >= 3)}",
+                text,
+            )
+            for g, text in SIGNS.items()
+        ),
         (
             "lagophthalmos IV to VI, flaccid, mm",
-            f"{surgical.gap_gentle.mean():.1f} ± {surgical.gap_gentle.std():.1f}",
+            _spread(d["gap_gentle"][surgical]),
             "7.1 ± 2.7 before surgery (10.4274/tjo.13549, n = 35)",
         ),
-        ("acute V and VI: affected eye narrower", share(acute.wider < 0), "wider"),
-        ("the same: wider by, mm", f"{acute.wider.mean():.1f} ± {acute.wider.std():.1f}", ""),
-        ("regrown III to V: mouth in brow raise", share(regrown.mouth_in_brow > SEEN), "89 % (n = 103)"),
-        ("mouth in gentle closure", share(regrown.mouth_in_closure > SEEN), "85 %"),
-        ("eye in pucker", share(regrown.eye_in_pucker > SEEN), "82 %"),
-        ("brow in smile", share(regrown.brow_in_smile > SEEN), "17 %"),
-        ("brow in closure (paradoxical frontalis)", share(regrown.brow_in_closure > SEEN), "27 % (PRS 2018)"),
-        (
-            "two raters, Sunnybrook ICC",
-            str(icc(first)),
-            "0.89 to 0.93 (10.1002/lary.20868)",
-        ),
+        ("acute V and VI: affected eye narrower", _share(d["wider"][acute] < 0), "wider"),
+        ("the same: wider by, mm", _spread(d["wider"][acute]), ""),
+        ("regrown III to V: mouth in brow raise", joins("mouth_in_brow"), "89 % (n = 103)"),
+        ("mouth in gentle closure", joins("mouth_in_closure"), "85 %"),
+        ("eye in pucker", joins("eye_in_pucker"), "82 %"),
+        ("brow in smile", joins("brow_in_smile"), "17 %"),
+        ("brow in closure (paradoxical frontalis)", joins("brow_in_closure"), "27 % (10.1097/prs.0000000000004057)"),
+        ("two raters, Sunnybrook ICC", str(icc(raters)), "0.89 to 0.93 (10.1002/lary.20868)"),
         (
             "two raters, House-Brackmann plain kappa",
-            str(weighted_kappa(d["rater 0"], d["rater 1"], range(1, 7), "none")),
+            str(weighted_kappa(*grades, range(1, 7), "none")),
             "0.40 to 0.54",
         ),
-        ("two raters agree on the grade", share(d["rater 0"] == d["rater 1"]), "44 to 50 %"),
+        ("two raters agree on the grade", _share(grades[0] == grades[1]), "44 to 50 %"),
     ]
 
 
