@@ -106,9 +106,9 @@ def draw_synkinesis(rng: np.random.Generator, worst: float) -> Synkinesis:
         ocular=drawn(0.92),
         mentalis=drawn(0.6),
         platysmal=drawn(0.5),
-        # A brow that joins in is counted where it is seen, so those that do are not faint.
+        # Counted are brows that are seen to join in, and those of who moves all at once: so these are rarer, not faint.
         frontal=drawn(0.2, 0.8, 1.0),
-        paradoxical=drawn(0.27, 0.8, 1.2),
+        paradoxical=drawn(0.2, 0.8, 1.2),
         antagonist=drawn(0.5),
         raised=float(rng.uniform(0.8, 1.0)),
     )
