@@ -102,12 +102,12 @@ def draw_synkinesis(rng: np.random.Generator, worst: float) -> Synkinesis:
         return float(np.clip(worst * (max(strength, 0.7) if mass else strength), 0, 1)) if there else 0.0
 
     return Synkinesis(
-        oral=drawn(1.0),
+        oral=drawn(0.92),
         ocular=drawn(0.92),
         mentalis=drawn(0.6),
         platysmal=drawn(0.5),
         # Counted are brows that are seen to join in, and those of who moves all at once: so these are rarer, not faint.
-        frontal=drawn(0.2, 0.8, 1.0),
+        frontal=drawn(0.1, 0.8, 1.0),
         paradoxical=drawn(0.2, 0.8, 1.2),
         antagonist=drawn(0.5),
         raised=float(rng.uniform(0.8, 1.0)),
@@ -130,12 +130,9 @@ def draw_lids(rng: np.random.Generator, years: float) -> Lids:
 
 def at_level(patient: Patient, nerve: Nerve, level: float, band: tuple[float, float]) -> Patient:
     """The patient with the state of the nerve at which the mean of brow and mouth function, on the face itself, is
-    `level`: within 0.002 and `band`, where the pattern can reach it. What joins in unasked, and what the healthy side
-    does too much, is made weaker until it leaves that much."""
+    `level`: within 0.002 and `band`, where the pattern can reach it. What joins in unasked, what the healthy side does
+    too much, and what is moved without the nerve, is made weaker until it leaves that much."""
     from face3d.simulate.truth import movement_function
-
-    if level == 0.0:
-        return patient.replace(branches=dict.fromkeys(BRANCHES, 0.0))
 
     def made(whole: float) -> tuple[Patient, float]:
         candidate = patient.replace(branches=nerve.branches(whole))
@@ -144,8 +141,8 @@ def at_level(patient: Patient, nerve: Nerve, level: float, band: tuple[float, fl
 
     low, high = -5.0, 5.0
     below, above = -level, 1.0 - level
-    found = made(0.0)
-    for _ in range(14):
+    found = made(-np.inf if level == 0.0 else 0.0)
+    for _ in range(14 if level else 0):
         at = low + (high - low) * float(np.clip(-below / max(above - below, 1e-9), 0.1, 0.9))
         found = made(at)
         if abs(found[1]) < 0.002 and band[0] < level + found[1] < band[1]:
@@ -154,6 +151,12 @@ def at_level(patient: Patient, nerve: Nerve, level: float, band: tuple[float, fl
             low, below = at, found[1]
         else:
             high, above = at, found[1]
+    if level + found[1] > band[1]:
+        # A jaw that opens moves the still mouth too: such people open it less.
+        opened = max((max(map(abs, both)) for own in patient.manner.values() for both in own.values()), default=0.0)
+        if opened > 0.005:
+            less = {e: {u: (0.6 * a, 0.6 * b) for u, (a, b) in own.items()} for e, own in patient.manner.items()}
+            return at_level(patient.replace(manner=less), nerve, level, band)
     joined = {name: 0.6 * value for name, value in vars(patient.synkinesis).items() if name != "raised"}
     uneven = [*joined.values(), patient.overaction, *map(abs, patient.habit.values())]
     if found[1] < -0.002 and max(uneven) > 0.02:
