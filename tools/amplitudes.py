@@ -24,9 +24,20 @@ PUBLISHED = {
     "dynamic symmetry brow, %": ("91 ± 6", "smaller / larger"),
     "dynamic symmetry smile, %": ("91 ± 6", "smaller / larger"),
     "left-right difference of smile, mm": ("0.48 to 2.28", "n = 42, range over movements"),
+    "chin's way down, open smile, mm": ("", "no norm found"),
+    "chin's way aside, long E, mm": ("", "no norm found"),
+    "ala's way up, snarl, mm": ("", "no norm found"),
+    "forehead 20 to 30 mm above the eye, share of the brow's way, %": ("71", "another artist's head"),
+    "the same, 30 to 40 mm, %": ("48", "another artist's head"),
+    "the same, 40 to 50 mm, %": ("16", "another artist's head"),
+    "the same, 65 to 75 mm, %": ("below 0", "27 of 27 people, Cotofana 2020"),
+}
+#: mm above the eye, in which a raised forehead is read.
+BANDS = {20: "forehead 20 to 30 mm above the eye, share of the brow's way, %"} | {
+    low: f"the same, {low} to {low + 10} mm, %" for low in (30, 40, 65)
 }
 
-SHOWN = ("rest", "open_smile", "closed_smile", "brow_raise", "gentle_eye_closure", "lower_lip_depression")
+SHOWN = ("rest", "open_smile", "closed_smile", "brow_raise", "gentle_eye_closure", "lower_lip_depression", "snarl")
 
 
 def amplitudes(movement: str, people: int, seed: int) -> dict[str, np.ndarray]:
@@ -35,17 +46,10 @@ def amplitudes(movement: str, people: int, seed: int) -> dict[str, np.ndarray]:
     found: dict[str, list[float]] = {name: [] for name in PUBLISHED}
     for k in range(people):
         person = draw_healthy(np.random.default_rng([seed, k]), model)
-        at = {
-            name: model.landmark_points(person.vertices(name))
-            for name in (
-                "rest",
-                "open_smile",
-                "closed_smile",
-                "brow_raise",
-                "gentle_eye_closure",
-                "lower_lip_depression",
-            )
-        }
+        shape = {name: person.vertices(name) for name in SHOWN}
+        at = {name: model.landmark_points(vertices) for name, vertices in shape.items()}
+        raised, v = (shape["brow_raise"] - shape["rest"])[:, 1], model.vertices
+        front = (np.abs(v[:, 0]) < 50) & (v[:, 2] > -30)
 
         def way(mark: str, name: str, at: dict = at) -> float:
             return float(np.linalg.norm(at[name][mark] - at["rest"][mark]))
@@ -63,6 +67,13 @@ def amplitudes(movement: str, people: int, seed: int) -> dict[str, np.ndarray]:
             "dynamic symmetry brow, %": [100 * min(brow) / max(brow)],
             "dynamic symmetry smile, %": [100 * min(smile) / max(smile)],
             "left-right difference of smile, mm": [abs(smile[0] - smile[1])],
+            "chin's way down, open smile, mm": [float(at["rest"]["gn"][1] - at["open_smile"]["gn"][1])],
+            "chin's way aside, long E, mm": [float(at["lower_lip_depression"]["gn"][0] - at["rest"]["gn"][0])],
+            "ala's way up, snarl, mm": [float(at["snarl"][f"al_{s}"][1] - at["rest"][f"al_{s}"][1]) for s in SIDES],
+            **{
+                name: [100 * float(raised[front & (v[:, 1] >= low) & (v[:, 1] < low + 10)].mean() / raised.max())]
+                for low, name in BANDS.items()
+            },
         }
         for name, of in values.items():
             found[name] += of

@@ -9,9 +9,9 @@ import pytest
 
 from face3d.exam import EXPRESSIONS
 from face3d.simulate import HeadModel, Patient, Synkinesis, draw_healthy, draw_patient, healthy, treated, with_palsy
-from face3d.simulate.draw import NATURAL_ADULT, natural_surface_rms
 from face3d.simulate.expressions import EXCURSION, RECIPES_A, RECIPES_B, recipes_for
 from face3d.simulate.head import reflected
+from face3d.simulate.natural import NATURAL_ADULT, natural_surface_rms
 from face3d.simulate.palsy_units import UNITS, with_palsy_units
 from face3d.simulate.patients import expression_intensities
 from face3d.simulate.truth import asymmetry_vectors

@@ -190,9 +190,13 @@ def simulate(
     ] = "a",
     color: Annotated[bool, typer.Option("--color", help="Skin colour at each vertex.")] = False,
     sequences: Annotated[bool, typer.Option("--sequences", help="Each expression in time as well.")] = False,
+    treatment: Annotated[
+        str | None,
+        typer.Option(help='"reanimation" or "botulinum": patients only, each examined before and after it.'),
+    ] = None,
     frozen: Annotated[
         str | None,
-        typer.Option(help="A frozen benchmark by name, e.g. face3d-bench-v1; other options then don't count."),
+        typer.Option(help="A frozen benchmark by name, e.g. face3d-bench-v2; other options then don't count."),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -205,7 +209,7 @@ def simulate(
     if frozen is not None:
         wanted = Definition.frozen(frozen)
     else:
-        wanted = Definition("simulated", seed, subjects, scanner, points, movement, color, sequences)
+        wanted = Definition("simulated", seed, subjects, scanner, points, movement, color, sequences, treatment or "")
     with steps(wanted.subjects) as step:
         folders = write_benchmark(out, wanted, step)
     if json:

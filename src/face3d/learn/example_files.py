@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from face3d.template.exam_fit import FittedExam
 
 
+#: What of a simulated exam's truth stays beside its labels: who it is, and what one rater wrote down.
+FACTS = (
+    *("movement", "state", "pattern", "age_years", "male", "ancestry_african", "ancestry_asian", "ancestry_european"),
+    *("split", "visit", "rater_house_brackmann", "rater_sunnybrook"),
+)
+
+
 def labels_from_truth(truth: Mapping[str, Any]) -> Labels:
     """The labels of a simulated exam, from its truth.json or the facts stored with it."""
     items = truth.get("sunnybrook_items", truth["sunnybrook"])
@@ -85,7 +92,7 @@ def example_from_exam(exam: Exam, workers: int = 2) -> Example:
     if (file := truth_file(exam)) is not None:
         truth = json.loads(file.read_text(encoding="utf-8"))
         labels = labels_from_truth(truth)
-        facts |= {k: truth[k] for k in ("movement", "state", "age_years", "male", "split") if k in truth}
+        facts |= {k: truth[k] for k in FACTS if k in truth}
     return example_with_points(fit_exam(exam, workers=workers), labels, facts)
 
 

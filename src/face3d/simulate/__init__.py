@@ -1,6 +1,6 @@
 """Faces with known truth: head model, patients, motion and scanners."""
 
-from face3d.simulate.draw import draw_healthy, draw_patient, treated
+from face3d.simulate.draw import draw_healthy, draw_patient, retaken, treated
 from face3d.simulate.head import HeadModel
 from face3d.simulate.patients import Patient, Synkinesis, expression_intensities, healthy, with_palsy
 from face3d.simulate.scanners import SimulatedScan, draw_skin, scan_face
@@ -18,6 +18,7 @@ __all__ = [
     "draw_skin",
     "expression_intensities",
     "healthy",
+    "retaken",
     "scan_face",
     "treated",
     "truth_of",

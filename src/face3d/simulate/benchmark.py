@@ -29,7 +29,7 @@ def write_benchmark(
     out: str | Path, definition: Definition, step: Callable[[str], None] = lambda name: None
 ) -> list[Path]:
     """Write the exams of `definition` under `out`, one folder a subject, and truth table, definition and data card
-    beside them. Returns the exams' folders.
+    beside them. Returns the subjects' folders; where they are treated, each holds the exams `before` and `after`.
 
     Subjects whose folders are there already are kept: a run that was stopped goes on where it was. `step` is called
     with each subject's name as it begins. Raises `SchemaError` if `out` holds another benchmark.
@@ -49,7 +49,8 @@ def write_benchmark(
             partial = out / f".{name}.partial"
             shutil.rmtree(partial, ignore_errors=True)
             partial.mkdir()
-            write_exam(partial, Subject(definition, number))
+            for visit, subject in _visits(definition, number):
+                write_exam(partial / visit, subject)
             partial.rename(folder)
         folders.append(folder)
     rows = list(truth_table(definition))
@@ -62,7 +63,7 @@ def _claim(path: Path, definition: Definition) -> None:
     """Write the definition, or check that the folder's one is the same but for the number of subjects."""
     if path.exists():
         try:
-            there = Definition(**json.loads(path.read_text(encoding="utf-8")))
+            there = Definition.of(json.loads(path.read_text(encoding="utf-8")))
         except (ValueError, TypeError) as error:
             raise SchemaError(f"{path}: not a benchmark's definition: {error}; use another folder") from None
         if replace(there, subjects=1) != replace(definition, subjects=1):
@@ -75,9 +76,18 @@ def _claim(path: Path, definition: Definition) -> None:
 
 
 def truth_table(definition: Definition) -> Iterator[dict[str, Any]]:
-    """One row a subject: what is true of them, and what one rater would have written down. Nothing is scanned."""
+    """One row a subject (and visit): what is true of them, and what one rater would have written down. Nothing is
+    scanned."""
     for number in range(definition.subjects):
-        yield Subject(definition, number).row()
+        for _, subject in _visits(definition, number):
+            yield subject.row()
+
+
+def _visits(definition: Definition, number: int) -> list[tuple[str, Subject]]:
+    """Folder below the subject's own, and who is examined there: once, or before and after a treatment."""
+    if not definition.treatment:
+        return [(".", Subject(definition, number))]
+    return [(visit, Subject(definition, number, visit)) for visit in ("before", "after")]
 
 
 def table_text(rows: list[dict[str, Any]]) -> str:

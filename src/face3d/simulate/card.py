@@ -27,6 +27,16 @@ _MOVEMENT = {
     "b": "MakeHuman's expression units (CC0), another author's",
     "waters": "vector muscles after Waters 1987, drawn anew for each subject; skin slides over what lies below",
 }
+_PEOPLE = {
+    1: "the first ones, as face3d-bench-v1 has them: eyes differ by more than healthy ones do, branches hardly",
+    2: "the second ones: left-right differences, branches, lids and synkinesis as published",
+}
+
+
+def _movement(definition: Definition) -> str:
+    if definition.movement == "transfer":
+        return f"train and val: {_MOVEMENT['a']}; test: {_MOVEMENT['b']}, and {_MOVEMENT['waters']}"
+    return _MOVEMENT[definition.movement]
 
 
 def data_card(definition: Definition, rows: list[dict[str, Any]]) -> str:
@@ -40,7 +50,8 @@ def data_card(definition: Definition, rows: list[dict[str, Any]]) -> str:
 
     return f"""# Data card: {definition.name}, examinations of facial palsy
 
-{len(rows)} subjects, one examination each: rest and the nine expressions of the protocol, scanned one by one.
+{len({row["subject"] for row in rows})} subjects, {len(rows)} examinations: rest and the nine expressions of the
+protocol, scanned one by one.
 Simulated throughout: nobody's face is in here. For research use only; not a medical device.
 
 | | |
@@ -52,7 +63,9 @@ Simulated throughout: nobody's face is in here. For research use only; not a med
 | Scanner | {definition.scanner.replace("_", " ")}, {_size(definition)} |
 | Noise | {_NOISE[definition.scanner]} |
 | Colour | {"yes, painted to the skin's material" if definition.color else "none"} |
-| Movement | {definition.movement}: {_MOVEMENT[definition.movement]} |
+| Movement | {definition.movement}: {_movement(definition)} |
+| People | {_PEOPLE[definition.people]} |
+| Treatment | {definition.treatment or "none"}{": each subject before and after" if definition.treatment else ""} |
 | Sequences | {"each expression at 60 frames a second" if definition.sequences else "none"} |
 
 ## What lies where
@@ -60,7 +73,7 @@ Simulated throughout: nobody's face is in here. For research use only; not a med
 - `benchmark.json`: the definition; `truth.csv`: one row a subject.
 - `<subject>/exam.json` and one scan an expression: all that a method may look at.
 - `<subject>/truth.json`: side, functions, scales by their published rules, unit intensities, and for each scan the true
-  pose, symmetry plane and landmarks (mm, the scan's own coordinates).
+  pose, symmetry plane and landmarks (mm, the scan's own coordinates). Treated: `<subject>/before` and `after`.
 - `<subject>/truth.npz`: per expression `face` and `weights` (which face of the head model each scan vertex lies on, and
   where; half precision), `model` (the model's vertices, canonical head frame, mm) and `asymmetry` (mm, head frame,
   at each scan vertex; half precision).
@@ -79,9 +92,10 @@ the numbers in `face3d.simulate`. The data set may be used, changed and passed o
 
 - Skin is smooth: no wrinkles, no beard; the nasolabial fold deepens only as far as the head's mesh does.
 - Teeth, tongue and the wet eye are missing; lids close over an ideal eyeball.
-- Palsy is linear in function: no fibre-by-fibre reinnervation, no mass movement beyond the listed synkineses.
+- Muscles are linear in function: no fibre-by-fibre reinnervation.
 - Noise has no bias of scale, no specular failure, no motion during the capture.
-- Grades follow rules exactly; clinicians don't. An accuracy here is an upper bound for the clinic.
+- Grades follow rules exactly; clinicians don't. An accuracy here is an upper bound for the clinic. Beside the truth
+  stands what one rater, as unlike others as published ones are, would have written down (`rater_*`): report both.
 - A method that was built on this head model or these movements has an unfair advantage here: say so when reporting.
 """
 

@@ -14,13 +14,16 @@ import numpy as np
 from face3d.errors import SchemaError
 from face3d.simulate.scanners import SCANNERS
 
-FROZEN = ("face3d-bench-v1",)
+FROZEN = ("face3d-bench-v1", "face3d-bench-v2")
 
 
 #: Movement sets of `HeadModel`, Waters' muscles, and "transfer": "a" to train and validate, the two others in turn to
 #: test, so that nothing is tested on the movements that it was built on.
 MOVEMENTS = ("a", "b", "waters", "transfer")
 
+
+#: What patients can be examined before and after; "" for a single examination.
+TREATMENTS = ("", "reanimation", "botulinum")
 
 # Of twenty subjects in a row, 14 train, 3 validate and 3 test: the split needs no list and no total.
 _SPLIT = ("train",) * 14 + ("val",) * 3 + ("test",) * 3
@@ -29,7 +32,8 @@ _SPLIT = ("train",) * 14 + ("val",) * 3 + ("test",) * 3
 @dataclass(frozen=True)
 class Definition:
     """All that a benchmark is made from. `movement` one of `MOVEMENTS`; `points` a scan's vertices (surface
-    scanners); `color` vertex colours; `sequences` each expression in time as well."""
+    scanners); `color` vertex colours; `sequences` each expression in time as well; `treatment` one of `TREATMENTS`:
+    patients only, each before and after it; `people` 1: as they were drawn for face3d-bench-v1, 2: as they are now."""
 
     name: str = "simulated"
     seed: int = 0
@@ -39,6 +43,8 @@ class Definition:
     movement: str = "a"
     color: bool = False
     sequences: bool = False
+    treatment: str = ""
+    people: int = 2
 
     def __post_init__(self) -> None:
         if self.subjects < 1 or self.points < 200 or self.seed < 0:
@@ -51,12 +57,23 @@ class Definition:
         if self.movement not in MOVEMENTS:
             raise SchemaError(f"benchmark {self.name}: movement {self.movement!r}; known are {', '.join(MOVEMENTS)}")
 
+        if self.treatment not in TREATMENTS:
+            known = ", ".join(t for t in TREATMENTS if t)
+            raise SchemaError(f"benchmark {self.name}: treatment {self.treatment!r}; known are {known}")
+        if self.people not in (1, 2):
+            raise SchemaError(f"benchmark {self.name}: people {self.people}; known are 1 and 2")
+
+    @classmethod
+    def of(cls, content: dict[str, Any]) -> Definition:
+        """From what `to_json` wrote. What does not say which people it has is older than the second ones."""
+        return cls(**{"people": 1, **content})
+
     @classmethod
     def frozen(cls, name: str) -> Definition:
         """A definition that will not change any more, by name (`FROZEN`)."""
         if name not in FROZEN:
             raise SchemaError(f"no frozen benchmark {name!r}; known are {', '.join(FROZEN)}")
-        return cls(**_frozen(name)["definition"])
+        return cls.of(_frozen(name)["definition"])
 
     def subject(self, number: int) -> str:
         """Pseudonym of a subject."""
@@ -78,8 +95,13 @@ class Definition:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(number, key)))
 
     def to_json(self) -> str:
-        """As written beside the exams."""
-        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+        """As written beside the exams; of the first people, to the byte as it was written then."""
+        content = asdict(self)
+        if self.people == 1:
+            del content["people"]
+        if not self.treatment:
+            del content["treatment"]
+        return json.dumps(content, indent=1, sort_keys=True) + "\n"
 
 
 @lru_cache(maxsize=4)

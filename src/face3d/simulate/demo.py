@@ -62,7 +62,7 @@ def demo_exam() -> Exam:
     """An examination of the ten expressions, 15,000 vertices each, of a simulated patient."""
     from face3d.simulate.definition import Definition
 
-    subject = Subject(Definition(name="demo", seed=SEED, points=15_000), PATIENT)
+    subject = Subject(Definition(name="demo", seed=SEED, points=15_000, people=1), PATIENT)
     scans = {expression: SimulatedSource(subject, expression) for expression in EXPRESSIONS}
     clinical = {"age_years": round(subject.patient.years, 1)}
     return Exam("demo", scans, device="simulated stereophotogrammetry", clinical=clinical)

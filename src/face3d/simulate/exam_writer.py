@@ -23,6 +23,7 @@ TRUTH, TRUTH_ARRAYS = "truth.json", "truth.npz"
 def write_exam(folder: Path, subject: Subject) -> None:
     """Write `exam.json`, one PLY an expression, `truth.json` and `truth.npz` (see the data card) into `folder`; with a
     depth camera the pictures as well (`depth/`), with sequences one archive an expression (`sequences/`)."""
+    folder.mkdir(exist_ok=True)
     scans, arrays = {}, {}
     for expression in EXPRESSIONS:
         scan = _scan(folder, subject, expression)
@@ -41,6 +42,7 @@ def write_exam(folder: Path, subject: Subject) -> None:
         "units": "mm",
         "device": f"simulated {subject.definition.scanner.replace('_', ' ')}",
         "scans": {name: f"{name}.ply" for name in scans},
+        **({"visit": subject.visit} if subject.definition.treatment else {}),
         "clinical": {"age_years": round(subject.patient.years, 1)},
     }
     if subject.definition.sequences:
@@ -66,7 +68,7 @@ def _scan(folder: Path, subject: Subject, expression: str) -> SimulatedScan:
 
 
 def _bias_seed(subject: Subject) -> int:
-    return int(subject.stream("tracker").integers(2**31))
+    return int(subject.own_stream("tracker").integers(2**31))
 
 
 def _write_sequences(folder: Path, subject: Subject, arrays: dict[str, Any]) -> dict[str, Any]:
@@ -110,6 +112,7 @@ def _truth(subject: Subject, scans: dict[str, SimulatedScan]) -> dict[str, Any]:
         "house_brackmann_descriptive": truth.scales.descriptive,
         "eface_items": asdict(truth.scales.eface),
         "synkinesis": asdict(patient.synkinesis),
+        "lids": asdict(patient.lids),
         "droop": patient.droop,
         "contracture": patient.contracture,
         "overaction": patient.overaction,

@@ -1,7 +1,8 @@
 """What a healthy face does when asked for an expression: which units, how strongly, and which nerve drives them.
 
-The recipes name the units of set "a" (ARKit's names, also used by Waters' muscles) and of set "b"; a model takes those
-that it has. Healthy adults reach published excursions: see tools/amplitudes.py.
+The recipes name the units of set "a" (ARKit's names, also used by Waters' muscles) and of set "b", and those that
+`lifelike` adds to either; a model takes those that it has. Healthy adults reach published excursions: see
+tools/amplitudes.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ BRANCHES = ("temporal", "zygomatic", "buccal", "marginal", "cervical")
 RECIPES_A: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "rest": {},
-        "brow_raise": {"browInnerUp": 0.95, "browOuterUp": 1.0, "eyeWide": 0.3},
+        "brow_raise": {"browInnerUp": 0.95, "browOuterUp": 1.0, "eyeWide": 0.3, "foreheadUp": 1.0},
         "gentle_eye_closure": {"eyeBlink": 1.0},
         "tight_eye_closure": {
             "eyeBlink": 1.05,
@@ -40,7 +41,14 @@ RECIPES_A: Mapping[str, Mapping[str, float]] = MappingProxyType(
             "eyeSquint": 0.25,
             "jawOpen": 0.1,
         },
-        "snarl": {"noseSneer": 1.0, "mouthUpperUp": 0.7, "browDown": 0.35, "cheekSquint": 0.4, "eyeSquint": 0.2},
+        "snarl": {
+            "noseSneer": 1.0,
+            "mouthUpperUp": 0.7,
+            "browDown": 0.35,
+            "cheekSquint": 0.4,
+            "eyeSquint": 0.2,
+            "snarlWide": 1.0,
+        },
         "lip_pucker": {"mouthPucker": 0.95, "mouthFunnel": 0.2},
         "lower_lip_depression": {"mouthLowerDown": 0.95, "mouthStretch": 0.55, "jawOpen": 0.06},
         "cheek_puff": {"cheekPuff": 0.75, "mouthPress": 0.3, "mouthPucker": 0.15},
@@ -50,7 +58,13 @@ RECIPES_A: Mapping[str, Mapping[str, float]] = MappingProxyType(
 RECIPES_B: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
         "rest": {},
-        "brow_raise": {"eyebrows-up": 0.9, "eyebrows-inner-up": 0.3, "eyebrows-extern-up": 0.3, "eye-opened-up": 0.25},
+        "brow_raise": {
+            "eyebrows-up": 0.9,
+            "eyebrows-inner-up": 0.3,
+            "eyebrows-extern-up": 0.3,
+            "eye-opened-up": 0.25,
+            "foreheadUp": 1.0,
+        },
         "gentle_eye_closure": {"eye-closure": 1.0},
         "tight_eye_closure": {
             "eye-closure": 1.05,
@@ -60,7 +74,13 @@ RECIPES_B: Mapping[str, Mapping[str, float]] = MappingProxyType(
         },
         "closed_smile": {"mouth-corner-puller": 0.65, "mouth-retraction": 0.1},
         "open_smile": {"mouth-upward-retraction": 0.55, "mouth-corner-puller": 0.45, "mouth-parling": 0.2},
-        "snarl": {"nose-elevation": 1.0, "mouth-elevation": 0.55, "nose-compression": 0.3, "eyebrows-down": 0.35},
+        "snarl": {
+            "nose-elevation": 1.0,
+            "mouth-elevation": 0.55,
+            "nose-compression": 0.3,
+            "eyebrows-down": 0.35,
+            "snarlWide": 1.0,
+        },
         "lip_pucker": {"mouth-pursing": 0.8, "mouth-protusion": 0.2},
         "lower_lip_depression": {"mouth-depression-retraction": 0.6, "mouth-parling": 0.25, "neck-platysma": 0.3},
         "cheek_puff": {"cheek-volume": 1.1, "mouth-compression": 0.35},
@@ -70,7 +90,7 @@ RECIPES_B: Mapping[str, Mapping[str, float]] = MappingProxyType(
 #: unit -> branches that drive it (their mean counts); anatomy after Cattaneo & Pavesi 2014.
 DRIVEN_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
-        **dict.fromkeys(("browInnerUp", "browOuterUp", "browDown"), ("temporal",)),
+        **dict.fromkeys(("browInnerUp", "browOuterUp", "browDown", "foreheadUp"), ("temporal",)),
         **dict.fromkeys(("eyebrows-up", "eyebrows-inner-up", "eyebrows-extern-up", "eyebrows-down"), ("temporal",)),
         **dict.fromkeys(("eyeBlink", "eyeSquint", "cheekSquint", "eye-closure", "eye-slit"), ("zygomatic",)),
         **dict.fromkeys(("mouthSmile", "mouth-corner-puller", "mouth-upward-retraction"), ("buccal", "zygomatic")),
@@ -79,6 +99,7 @@ DRIVEN_BY: Mapping[str, tuple[str, ...]] = MappingProxyType(
                 "mouthDimple",
                 "mouthUpperUp",
                 "noseSneer",
+                "snarlWide",
                 "mouthRollUpper",
                 "mouthShrugUpper",
                 "cheekPuff",
@@ -122,7 +143,8 @@ SYNKINETIC: Mapping[str, Mapping[str, float]] = MappingProxyType(
         "oral": {"mouthSmile": 0.35, "mouthDimple": 0.3, "mouth-corner-puller": 0.4},
         "mentalis": {"mouthShrugLower": 0.9, "mouth-elevation": 0.0, "mouth-depression": 0.3},
         "platysmal": {"mouthStretch": 0.25, "platysmaBand": 1.0, "neck-platysma": 0.4},
-        "frontal": {"browInnerUp": 0.4, "browOuterUp": 0.4, "eyebrows-up": 0.4},
+        "frontal": {"browInnerUp": 0.6, "browOuterUp": 0.6, "eyebrows-up": 0.6, "foreheadUp": 0.6},
+        "antagonist": {"mouthFrown": 0.35, "mouth-depression": 0.35},
     }
 )
 

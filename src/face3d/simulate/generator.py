@@ -21,8 +21,8 @@ from face3d.errors import WeightsError
 from face3d.exam import EXPRESSIONS
 from face3d.landmarks import SIDES
 from face3d.scan import Floats
-from face3d.simulate.draw import LEVELS
 from face3d.simulate.expressions import BRANCHES
+from face3d.simulate.first_people import LEVELS
 from face3d.simulate.head import HeadModel, reflected
 from face3d.values import Value, locked
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -10,38 +12,61 @@ from face3d.measuring.scale_estimates import rules
 from face3d.reference.scales import REGIONS
 from face3d.scan import Floats
 from face3d.simulate.definition import frozen_rules
-from face3d.simulate.draw import draw_patient
+from face3d.simulate.draw import draw_patient, retaken, treated
 from face3d.simulate.expressions import BRANCHES, CLOSING
+from face3d.simulate.first_people import FIRST_RATERS, first_patient
 from face3d.simulate.head import HeadModel
+from face3d.simulate.identity import ANCESTRIES
+from face3d.simulate.lifelike import lifelike
 from face3d.simulate.motion import Motion, move
 from face3d.simulate.palsy_units import with_palsy_units
-from face3d.simulate.patients import Patient, expression_intensities
+from face3d.simulate.patients import Patient, State, expression_intensities
 from face3d.simulate.scanners import draw_skin
 from face3d.simulate.skin import Skin
-from face3d.simulate.truth import Truth, rated, truth_of
+from face3d.simulate.truth import RATERS, Truth, rated, truth_of
 from face3d.simulate.waters import with_waters_muscles
 
 if TYPE_CHECKING:
     from face3d.simulate.definition import Definition
 
 
-class Subject:
-    """Subject `number` of a benchmark. Patient, truth and surface are made when they are asked for, and kept."""
+#: treatment -> grades and state of those who get it: a face that does not move is reanimated, one that has regrown
+#: wrongly gets toxin.
+TREATED: Mapping[str, tuple[tuple[int, ...], State | None]] = {
+    "reanimation": ((5, 6), "onset"),
+    "botulinum": ((2, 3, 4), "recovered"),
+}
 
-    def __init__(self, definition: Definition, number: int) -> None:
-        self.definition, self.number = definition, number
+
+class Subject:
+    """Subject `number` of a benchmark, where patients are treated at a `visit`, "before" or "after". Patient, truth and
+    surface are made when they are asked for, and kept."""
+
+    def __init__(self, definition: Definition, number: int, visit: str = "before") -> None:
+        self.definition, self.number, self.visit = definition, number, visit
         self.name, self.split = definition.subject(number), definition.split(number)
         self.movement = definition.movement_of(number)
 
     @cached_property
     def patient(self) -> Patient:
         """The patient on the base head model: what truth is computed on."""
-        return draw_patient(self.definition.stream(self.number, "patient"), self._head("base"))
+        rng, head = self.own_stream("patient"), self._head("base")
+        if self.definition.people == 1:
+            return first_patient(rng, head)
+        if not self.definition.treatment:
+            return draw_patient(rng, head)
+        grades, state = TREATED[self.definition.treatment]
+        before = draw_patient(rng, head, int(rng.choice(grades)), state=state, pattern="whole")
+        if self.visit == "before":
+            return before
+        after = treated(before, self.definition.treatment, self.own_stream("treatment"))
+        return retaken(after, self.own_stream("take after"))
 
     @cached_property
     def model(self) -> HeadModel:
         """The fine head model: what is scanned is a shape of it."""
-        return with_palsy_units(self._head("fine"))
+        whole = with_palsy_units if self.definition.people == 1 else lifelike
+        return whole(self._head("fine"))
 
     @cached_property
     def truth(self) -> Truth:
@@ -52,11 +77,15 @@ class Subject:
     @cached_property
     def skin(self) -> Skin | None:
         """Their skin, where the benchmark has colour."""
-        return draw_skin(self.model, self.stream("skin")) if self.definition.color else None
+        return draw_skin(self.model, self.own_stream("skin")) if self.definition.color else None
+
+    def own_stream(self, purpose: str) -> Any:
+        """The subject's random stream for one purpose: for what stays the same between visits."""
+        return self.definition.stream(self.number, purpose)
 
     def stream(self, purpose: str) -> Any:
-        """The subject's random stream for one purpose."""
-        return self.definition.stream(self.number, purpose)
+        """The visit's random stream for one purpose."""
+        return self.own_stream(purpose if self.visit == "before" else f"{purpose} {self.visit}")
 
     def motion(self, expression: str, fps: float = 60.0) -> Motion:
         """The expression in time, from rest to rest, with the subject's own palsy and blinks."""
@@ -85,17 +114,22 @@ class Subject:
     def row(self) -> dict[str, Any]:
         """The subject in the truth table. Numbers are rounded, so that the table is the same on every machine."""
         patient, truth, scales = self.patient, self.truth, self.truth.scales
-        rating = rated(truth, self.stream("rater"))
+        first = self.definition.people == 1
+        rating = rated(truth, self.stream("rater"), FIRST_RATERS if first else RATERS)
         assert scales.sunnybrook is not None
         assert scales.fngs2 is not None
+        visit = {"visit": self.visit} if self.definition.treatment else {}
+        ancestry = {f"ancestry_{a}": _round(patient.ancestry.get(a, math.nan)) for a in ANCESTRIES}
         return {
             "subject": self.name,
+            **visit,
             "split": self.split,
             "movement": self.movement,
             "side": truth.side,
             "state": truth.state,
             "age_years": round(patient.years, 1),
             "male": int(patient.male > 0.5),
+            **({} if first else {"pattern": patient.pattern, **ancestry}),
             "house_brackmann": truth.house_brackmann,
             "severity": _round(truth.severity),
             "sunnybrook": scales.sunnybrook.composite,
@@ -117,7 +151,7 @@ class Subject:
     def _head(self, level: str) -> HeadModel:
         if self.movement == "waters":
             # The same draws at both levels: the muscles are the subject's own.
-            return with_waters_muscles(HeadModel.load("a", level), self.stream("muscles"))
+            return with_waters_muscles(HeadModel.load("a", level), self.own_stream("muscles"))
         return HeadModel.load(self.movement, level)
 
 

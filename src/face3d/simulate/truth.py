@@ -34,7 +34,8 @@ class Truth(Value):
     """All that is known of one simulated exam.
 
     `measures` every measure without error; `scales` the scales by rule; `region_function` brow, eye, midface, mouth,
-    lower_lip -> share of the healthy side's movement, 0..1 (1 for healthy people); `branches` what the nerve does;
+    lower_lip -> share of the healthy side's movement, 0..1 (1 for healthy people, NaN where both sides are ill);
+    `branches` what the nerve does;
     `intensities` expression -> (left (U,), right (U,)) unit intensities; `severity` 0..1, House's lost share.
     The true symmetry plane is x = 0 of the canonical head frame: `plane_normal`, `plane_point`.
     """
@@ -51,8 +52,10 @@ class Truth(Value):
 
     @property
     def house_brackmann(self) -> int:
-        """House-Brackmann by movement, 1..6; the descriptive grade is `scales.descriptive`."""
-        assert self.scales.house_brackmann is not None  # nothing is unmeasured here
+        """House-Brackmann by movement, 1..6; the descriptive grade is `scales.descriptive`. ValueError for a palsy of
+        both sides: there is no healthy one to compare with."""
+        if self.scales.house_brackmann is None:  # nothing else is unmeasured here
+            raise ValueError("both sides are affected: there is no healthy side, and no grade by it")
         return self.scales.house_brackmann
 
     @property
@@ -144,10 +147,21 @@ def asymmetry_vectors(model: HeadModel, vertices: Floats) -> Floats:
     return vertices - reflected(vertices, model.opposite)
 
 
-# One rater against another. Sunnybrook: chances of an item's being one step off, so that the composite's agreement
-# between two raters (ICC) is the published 0.89 to 0.93 (10.1002/lary.20868). House-Brackmann: a step of SD 0.4 grades,
-# of which two raters agree exactly on 60 to 70 % (the usual range in the literature).
-ITEM_OFF, REST_OFF, GRADE_SD = 0.16, 0.08, 0.4
+@dataclass(frozen=True)
+class Raters:
+    """How unlike raters are. Sunnybrook: `item_off`, `rest_off` the chance of an item's being one step off either way;
+    `lean` SD by which a rater sees all voluntary movement better or worse, in steps of an item. House-Brackmann:
+    `grade_sd` of a step, in grades."""
+
+    item_off: float
+    rest_off: float
+    lean: float
+    grade_sd: float
+
+
+#: Two raters agree as published: Sunnybrook's composite with an ICC of 0.89 to 0.93 (10.1002/lary.20868; 0.85 among 31
+#: raters, Cabrol 2021), House-Brackmann on 44 to 50 % of grades (Coulson 2005, Kanerva 2006), plain kappa 0.40 to 0.54.
+RATERS = Raters(0.16, 0.12, 0.35, 0.48)
 
 
 @dataclass(frozen=True)
@@ -158,27 +172,33 @@ class Rating:
     sunnybrook: Sunnybrook
 
 
-def rated(truth: Truth, rng: np.random.Generator) -> Rating:
+def rated(truth: Truth, rng: np.random.Generator, raters: Raters = RATERS) -> Rating:
     """A rater's grades of a patient whose truth is known: the truth with a human's unreliability."""
     level = truth.house_brackmann if truth.side in SIDES else 1
     # Where in its grade the patient lies: near a border raters differ more.
     within = np.clip(1 + 5 * truth.severity - level, -0.5, 0.5) if truth.side in SIDES else 0.0
-    grade = int(np.clip(np.rint(level + 0.8 * within + GRADE_SD * rng.normal()), 1, 6))
+    # A healthy face is doubted half as much.
+    sd = raters.grade_sd * (0.5 if level == 1 and raters.lean else 1.0)
+    grade = int(np.clip(np.rint(level + 0.8 * within + sd * rng.normal()), 1, 6))
     own = truth.scales.sunnybrook
     assert own is not None
+    item, rest = raters.item_off, raters.rest_off
+    lean = raters.lean * float(rng.normal()) if raters.lean and truth.side in SIDES else 0.0
     return Rating(
         grade,
         replace(
             own,
-            eye=_off(rng, own.eye, 0, 1, REST_OFF),
-            mouth=_off(rng, own.mouth, 0, 1, REST_OFF),
-            nasolabial=_off(rng, own.nasolabial or 0, 0, 2, REST_OFF),
-            voluntary=tuple(_off(rng, v, 1, 5, ITEM_OFF) for v in own.voluntary),
-            synkinesis=tuple(_off(rng, s, 0, 3, ITEM_OFF) for s in own.synkinesis),
+            eye=_off(rng, own.eye, 0, 1, rest),
+            mouth=_off(rng, own.mouth, 0, 1, rest),
+            nasolabial=_off(rng, own.nasolabial or 0, 0, 2, rest),
+            voluntary=tuple(_off(rng, v, 1, 5, item, lean) for v in own.voluntary),
+            synkinesis=tuple(_off(rng, s, 0, 3, item) for s in own.synkinesis),
         ),
     )
 
 
-def _off(rng: np.random.Generator, value: int, low: int, high: int, chance: float) -> int:
+def _off(rng: np.random.Generator, value: int, low: int, high: int, chance: float, lean: float = 0.0) -> int:
     step = int(rng.choice([-1, 0, 1], p=[chance, 1 - 2 * chance, chance]))
-    return int(np.clip(value + step, low, high))
+    # A lean of half a step moves half of the items.
+    leaning = int(np.floor(lean + rng.random())) if lean else 0
+    return int(np.clip(value + step + leaning, low, high))
