@@ -2,7 +2,9 @@
 
     python tools/freeze_benchmark.py face3d-bench-v2
 
-Once results have been reported against a definition it is never written again: a change gets a new name.
+Once results have been reported against a definition it is never written again: a change gets a new name. The people
+and scans of v1 are those of version 0.1.0, with the rules of the scales that it was frozen with; its truth table was
+written anew with 0.3.0, whose shares of movement are others (`measuring/shares.py`).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import face3d
+from face3d.measuring.scale_estimates import rules
 from face3d.simulate.benchmark import table_checksum
 from face3d.simulate.definition import Definition
 
@@ -31,16 +34,18 @@ def main(name: str) -> None:
     """Compute and write."""
     definition = DEFINITIONS[name]
     sums = {str(n): table_checksum(replace(definition, subjects=n)) for n in (10, definition.subjects)}
+    path = DATA / f"{name}.json"
+    kept = json.loads(path.read_text(encoding="utf-8")).get("scale_rules") if path.exists() else None
     content = {
         "what": "Simulated examinations of facial palsy",
         "regenerate": f"face3d simulate --frozen {name} --out DIR",
         "definition": json.loads(definition.to_json()),
         "truth_table_sha256": sums,
+        "scale_rules": kept or rules(exact=True),
         "face3d": face3d.__version__,
         "numpy": np.__version__,
         "licence": "CC0-1.0",
     }
-    path = DATA / f"{name}.json"
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     print(f"{path}: {sums[str(definition.subjects)]}")
 
