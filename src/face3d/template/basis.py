@@ -20,7 +20,7 @@ UNIT_SD, DIFFERENCE_SD = 0.5, 0.5
 WHOLE_SD = 0.05
 #: mm and mm: standard deviation and correlation length of the smooth remainder, shared and differing part.
 SHARED_SD, SHARED_LENGTH = 1.0, 20.0
-DIFFERING_SD, DIFFERING_LENGTH = 0.35, 40.0
+DIFFERING_SD, DIFFERING_LENGTH = 0.45, 40.0
 #: Modes of each parity for the shared and the differing part, and how many of them the coarse steps have.
 SHARED_MODES, DIFFERING_MODES, COARSE_MODES = 110, 90, 40
 #: mm: spacing of the template vertices that are compared with the scan in coarse and in fine steps, and of those that

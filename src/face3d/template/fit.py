@@ -37,7 +37,7 @@ from face3d.values import Value, locked
 #: With a rest scan of the same person: how much its shape may still change (its skull does not), as precision, and how
 #: freely it may move otherwise than by the units, shared and differing remainder; the sparse priors hold these where
 #: units do.
-REST_PRECISION, SHARED_PRECISION, DIFFERING_PRECISION = 400.0, 0.25, 0.25
+REST_PRECISION, SHARED_PRECISION, DIFFERING_PRECISION = 400.0, 0.25, 0.41
 #: Steps of averaging over neighbours that what remains to the scan goes through before it is added to the shape.
 FINISH = 3
 #: A half face in cells of the surfels' size has some thousands.

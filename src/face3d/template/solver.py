@@ -38,7 +38,7 @@ MARK_STEPS, COARSE_STEPS, FINE_STEPS = 3, 6, 4
 #: over the steps, so that nothing is held before it had a chance to move. Scales of what differs between the sides,
 #: and of what of a movement the units do not explain.
 SPARSE_POWER, SPARSE_CORNERS = -1.0, (3.0, 0.15)
-DIFFERING_SCALE, SHARED_SCALE = 90.0, 2.2
+DIFFERING_SCALE, SHARED_SCALE = 45.0, 2.2
 #: What tone is uncertain by, as a share of how much it varies over this face's skin (1.48 times its median deviation):
 #: between the sides, where nothing is symmetric but brows and lips; and in the same person from scan to scan, of
 #: colour and of relief. Beyond the last number of times that, a difference is believed less.
