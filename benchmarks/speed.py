@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -90,11 +90,12 @@ def no_faces() -> dict[str, Any]:
     for k, leg in enumerate(legs):
         leg.apply_translation((180 * (-1) ** k, -200, 180 * (-1) ** (k // 2)))
     meshes = {
-        "sphere": trimesh.creation.icosphere(5, 100.0),
-        "box": trimesh.creation.box((150, 200, 180)).subdivide_to_size(6.0),
-        "chair": trimesh.util.concatenate([seat, back, *legs]).subdivide_to_size(20.0),
+        "sphere": (trimesh.creation.icosphere(5, 100.0), 20.0),
+        "box": (trimesh.creation.box((150, 200, 180)), 6.0),
+        "chair": (trimesh.util.concatenate([seat, back, *legs]), 20.0),
     }
-    return {name: FaceScan(np.asarray(m.vertices), np.asarray(m.faces), name=name) for name, m in meshes.items()}
+    fine = {name: trimesh.remesh.subdivide_to_size(m.vertices, m.faces, size)[:2] for name, (m, size) in meshes.items()}
+    return {name: FaceScan(np.asarray(v), np.asarray(f), name=name) for name, (v, f) in fine.items()}
 
 
 def refusal(scan: Any) -> Callable[[], object]:
@@ -155,18 +156,16 @@ def peer(name: str, scan: Any) -> Callable[[], object]:
                 cloud.estimate_normals()
             method = o3d.pipelines.registration.TransformationEstimationPointToPlane()
             o3d.pipelines.registration.registration_icp(clouds[0], clouds[1], 20.0, np.eye(4), method)
-            scene = o3d.t.geometry.RaycastingScene()
-            scene.add_triangles(o3d.core.Tensor(v.astype(np.float32)), o3d.core.Tensor(scan.faces.astype(np.uint32)))
-            scene.compute_distance(o3d.core.Tensor(np.asarray(clouds[0].points, np.float32)))
+            scene, tensor = o3d.t.geometry.RaycastingScene(), cast(Any, o3d.core.Tensor)
+            scene.add_triangles(tensor(v.astype(np.float32)), tensor(scan.faces.astype(np.uint32)))
+            scene.compute_distance(tensor(np.asarray(clouds[0].points, np.float32)))
 
         return mirror
-    import meshmonk
-    import trimesh
+    import meshmonk  # noqa: F401  # pyright: ignore[reportMissingImports] a peer, of the extra `bench`
 
-    template = Path(__file__).parents[2] / "shared" / "scans" / "meshmonk_template.obj"
-    source = trimesh.load(template, process=False)
-    target = trimesh.Trimesh(scan.vertices, scan.faces, process=False)
-    return lambda: meshmonk.nonrigid_register(source, target)
+    from asymmetry import meshmonk as mirrored
+
+    return lambda: mirrored(scan)
 
 
 def measured(run: Callable[[], object], repeats: int) -> dict[str, float]:

@@ -167,7 +167,7 @@ def stored_people(folder: Path, seed: int) -> Iterator[Person]:
             shapes = dict(zip(d["names"].tolist(), d["expressions"].astype(np.float64), strict=True))
         chart = Chart.of(rest, faces)
         marks = detect_landmarks(FaceScan(rest, faces, name=file.stem)).landmarks
-        nearest = {name: int(k) for name, k in zip(marks, KDTree(rest).query(list(marks.values()))[1], strict=True)}
+        nearest = {name: int(KDTree(rest).query(point)[1]) for name, point in marks.items()}
         scans = {}
         for name, v in {"": rest, **shapes}.items():
             at = {mark: v[k] for mark, k in nearest.items()}

@@ -51,7 +51,7 @@ def errors(person: Person) -> tuple[list[str], Floats]:
         return np.concatenate([named, dense])
 
     def placed(points: Floats, scan) -> Floats:
-        known = np.isfinite(points).all(axis=1)
+        known = np.asarray(np.isfinite(points).all(axis=1))
         return np.where(known[:, None], scan.pose.inv().apply(np.where(known[:, None], points, 0.0)), np.nan)
 
     before = placed(found(seen.found.landmarks, seen.found.dense), person.rest_scan)

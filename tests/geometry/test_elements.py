@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from analytic_face import face, height
-from face3d.geometry.elements import cross, grid_cells, surface_patches
+from face3d.geometry.elements import grid_cells, surface_patches
+from face3d.geometry.mesh import cross
 
 
 def test_area_is_kept():

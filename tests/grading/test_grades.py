@@ -20,10 +20,11 @@ def test_items_without_labels_are_empty_and_a_former_fissure_is_turned() -> None
     }
 
 
-def test_items_that_are_empty_have_no_label_in_any_movement_set() -> None:
+def test_items_that_the_networks_were_not_taught_had_no_label() -> None:
     labelled = set()
     for kind in ("a", "b"):
         truth = truth_of(draw_patient(np.random.default_rng([3, 1]), HeadModel.load(kind), 3, state="recovered"))
         eface = estimate_scales(truth.measures, rules(exact=True)).eface
         labelled |= {k for k in EFACE if math.isfinite(getattr(eface, k))}
-    assert labelled == set(EFACE) - set(UNTAUGHT)
+    # The simulated people of today move their necks as well: the next networks can be taught that one.
+    assert set(EFACE) - labelled == set(UNTAUGHT) - {"platysmal_synkinesis"}

@@ -168,7 +168,8 @@ def test_levels_leave_no_gap_at_the_borders(model: HeadModel) -> None:
 def test_branches_go_their_own_ways() -> None:
     rng = np.random.default_rng(47)
     drawn = [Nerve(rng, 3, "onset", "whole").branches(float(rng.normal())) for _ in range(400)]
-    r = np.corrcoef([[b["temporal"], b["buccal"], b["marginal"]] for b in drawn], rowvar=False)[np.triu_indices(3, 1)]
+    shares = np.array([[b["temporal"], b["buccal"], b["marginal"]] for b in drawn])
+    r = np.asarray(np.corrcoef(shares, rowvar=False))[np.triu_indices(3, 1)]
     assert np.all((r > 0.3) & (r < 0.65))
 
 

@@ -250,7 +250,7 @@ def _spikes(vertices: Floats, faces: Ints, vector: Floats) -> Ints:
     # The sum of its triangles' corners counts an inner vertex' neighbours twice, and itself once a triangle.
     total = np.zeros((n, 3))
     for part in (faces[k : k + _TRIANGLES] for k in range(0, len(faces), _TRIANGLES)):
-        total += at_corners(part, sum(np.take(vertices, part[:, k], axis=0) for k in range(3)), n)
+        total += at_corners(part, vertices[part[:, 0]] + vertices[part[:, 1]] + vertices[part[:, 2]], n)
     middle = (total / np.maximum(degree, 1)[:, None] - vertices) / 2.0
     far = (lengths(vertices - middle) > SPIKE_MM) & (degree >= 3)
     touched = np.flatnonzero(touching(faces, far))

@@ -61,7 +61,9 @@ def _layers(vertices: Floats, faces: Ints, vector: Floats, which: Ints) -> tuple
     """How far behind and before the triangles `which` another lies, mm, inf if nowhere."""
     scene = RayScene(vertices, faces, threads=2, middle=vertices[faces[0, 0]])
     middle, normal = vertices[faces[which]].mean(axis=1), _unit(vector[which])
-    behind, before = (scene.cast(middle + _START * way, way).distance for way in (-normal, normal))
+    behind, before = (
+        np.asarray(scene.cast(middle + _START * way, way).distance, np.float64) for way in (-normal, normal)
+    )
     return behind + _START, before + _START
 
 

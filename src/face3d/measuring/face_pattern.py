@@ -10,7 +10,8 @@ import math
 from dataclasses import dataclass
 
 from face3d.landmarks import SIDES
-from face3d.measuring.exam_measures import BILATERAL, Measures
+from face3d.measuring.exam_measures import Measures
+from face3d.measuring.ratios import BILATERAL
 
 #: Lower face: what the mouth's corner, the cheek and the lower lip still do.
 LOWER = ("midface", "mouth", "lower_lip")

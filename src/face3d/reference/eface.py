@@ -76,7 +76,7 @@ class EfaceItems:
     def scores(self) -> EfaceScores:
         """The published scores; each needs all of its items."""
         static, dynamic, synkinesis = (self._folded(names) for names in (STATIC, DYNAMIC, SYNKINESIS))
-        return EfaceScores(*map(_mean, (static, dynamic, synkinesis)), _weighted(static, dynamic, synkinesis))
+        return EfaceScores(_mean(static), _mean(dynamic), _mean(synkinesis), _weighted(static, dynamic, synkinesis))
 
     @property
     def balance(self) -> float:

@@ -73,7 +73,7 @@ class Probe(Value):
     def of(cls, t: FaceTemplate) -> Probe:
         """Places of a template `PROBES` mm apart."""
         rows = _thinned(t, PROBES)
-        far, near = KDTree(t.vertices[rows]).query(t.vertices, k=3)
+        far, near = (np.asarray(part) for part in KDTree(t.vertices[rows]).query(t.vertices, k=3))
         share = 1.0 / np.maximum(far, 0.5)
         share = (share + share[t.opposite]) / 2  # alike for both sides
         share /= share.sum(axis=1, keepdims=True)

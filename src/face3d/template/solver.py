@@ -107,7 +107,8 @@ def _steps(moving: bool) -> list[Step]:
     kernels = np.r_[np.geomspace(*MARK_KERNELS, coarse), np.full(FINE_STEPS, MARK_KERNELS[1] if moving else 0.0)]
     corners = np.geomspace(*SPARSE_CORNERS, steps)
     fine = np.arange(steps) >= coarse
-    return [Step(*map(float, row), bool(f)) for *row, f in zip(scales, sds, kernels, corners, fine, strict=True)]
+    rows = zip(scales.tolist(), sds.tolist(), kernels.tolist(), corners.tolist(), fine.tolist(), strict=True)
+    return [Step(*row) for row in rows]
 
 
 class Solver:
@@ -136,18 +137,18 @@ class Solver:
 
     def run(self) -> None:
         """All steps."""
-        factor = None
+        factor = np.zeros((0, 0))
         for step in _steps(self.rest is not None):
             factor = self._step(step)
             if step.fine:
                 self._learn_relief(vertex_normals(self.shape, self.t.faces))
         self.unit_sd, self.sd = self._uncertainty(factor)
 
-    def _uncertainty(self, factor: tuple[np.ndarray, bool]) -> tuple[Floats, Floats]:
+    def _uncertainty(self, factor: Floats) -> tuple[Floats, Floats]:
         """Posterior standard deviations: of the units' intensities, left and right; and (N,) mm of each vertex'
         movement from rest, or without a rest scan of its difference from the mirrored other side (all three directions
         together). Of the estimate's own noise and priors; what it does not know of itself is in UNTOLD."""
-        b, lower = self.basis, factor[0].astype(np.float32)
+        b, lower = self.basis, factor.astype(np.float32)
         units = np.arange(b.ends[1], b.ends[3])
         one = np.zeros((len(units), len(lower)), np.float32)
         one[np.arange(len(units)), units] = 1.0
@@ -162,7 +163,7 @@ class Solver:
         sd = np.sqrt(variance[len(units) :].reshape(-1, 3).sum(axis=1))
         return np.sqrt(variance[: len(units)]), UNTOLD * (b.probe.spread @ sd)
 
-    def _step(self, step: Step) -> tuple[np.ndarray, bool]:
+    def _step(self, step: Step) -> Floats:
         """One Gauss-Newton step; the lower Cholesky factor of its normal equations."""
         b = self.basis
         level = b.fine if step.fine else b.coarse
@@ -196,7 +197,7 @@ class Solver:
         self.pose = turn * self.pose
         smooth = self.base + displaced(self.t, b, self.estimate)
         self.shape = smooth + self.relief[:, None] * vertex_normals(smooth, self.t.faces)
-        return factor
+        return factor[0]
 
     def pairs(self, here: Floats, normals: Floats, scale: float) -> tuple[Floats, Floats, Floats, Floats, Ints]:
         """For template points (n, 3): scan point, scan normal, weight, signed distance outside the scan (n,), and the
