@@ -70,7 +70,7 @@ class Probe(Value):
     spread: sp.csr_array
 
     @classmethod
-    def of(cls, t: FaceTemplate) -> Probe:
+    def of(cls, t: FaceTemplate, moving: bool) -> Probe:
         """Places of a template `PROBES` mm apart."""
         rows = _thinned(t, PROBES)
         far, near = (np.asarray(part) for part in KDTree(t.vertices[rows]).query(t.vertices, k=3))
@@ -79,15 +79,15 @@ class Probe(Value):
         share /= share.sum(axis=1, keepdims=True)
         ends = np.repeat(np.arange(len(near)), 3)
         spread = sp.csr_array((share.ravel(), (ends, near.ravel())), (len(near), len(rows)))
-        return cls(np.concatenate(_blocks(t, rows), axis=2), np.searchsorted(rows, t.opposite[rows]), spread)
+        return cls(np.concatenate(_blocks(t, rows, moving), axis=2), np.searchsorted(rows, t.opposite[rows]), spread)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Basis(Value):
-    """The unknowns in this order: identity, natural asymmetry, left units, right units, shared remainder, differing
-    remainder; `ends` (6,) where each ends. `coarse` and `fine` what steps look at, `prior` (P, P) the precision of all,
-    `differing` and `shared` the sparse priors on what differs between the sides and on the shared remainder, `probe`
-    where uncertainty is looked at."""
+    """The unknowns in this order: identity and natural asymmetry (none of movement from a known face), left units,
+    right units, shared remainder, differing remainder; `ends` (6,) where each ends. `coarse` and `fine` what steps look
+    at, `prior` (P, P) the precision of all, `differing` and `shared` the sparse priors on what differs between the
+    sides and on the shared remainder, `probe` where uncertainty is looked at."""
 
     coarse: Level
     fine: Level
@@ -104,25 +104,26 @@ class Basis(Value):
     def moves(self, t: FaceTemplate, ids: Ints, weights: Floats) -> np.ndarray:
         """(L, 3, P) float32: how the unknowns move points that lie at `weights` (L, K) of template vertices `ids`."""
         used, back = np.unique(ids, return_inverse=True)
-        here = np.concatenate(_blocks(t, used), axis=2)
+        here = np.concatenate(_blocks(t, used, moving=self.ends[1] == 0), axis=2)
         return np.einsum("lk,lkip->lip", weights.astype(np.float32), here[back.reshape(ids.shape)])
 
 
-@lru_cache(maxsize=3)
-def basis_of(t: FaceTemplate) -> Basis:
-    """The basis of a template (made once)."""
+@lru_cache(maxsize=6)
+def basis_of(t: FaceTemplate, moving: bool = False) -> Basis:
+    """The basis of a template (made once); `moving`: of movement from a face that is known, without what makes it that
+    person's."""
     rows = _thinned(t, SPACING)
-    parts = _blocks(t, rows)
+    parts = _blocks(t, rows, moving)
     ends = tuple(int(e) for e in np.cumsum([p.shape[2] for p in parts]))
     every = np.arange(ends[5])
     starts = ends[3] + np.cumsum([0, *[SHARED_MODES] * 3, *[DIFFERING_MODES] * 2])
     smooth = np.concatenate([every[: ends[3]], *(s + np.arange(COARSE_MODES) for s in starts)])
     few = _thinned(t, COARSE_SPACING)
     nodes = _thinned(t, NODES, left=True)
-    here = _blocks(t, nodes)
+    here = _blocks(t, nodes, moving)
     half = (here[2] - here[3]) / 2  # a left unit's antisymmetric part; its right counterpart's is the opposite
     return Basis(
-        Level(few, smooth, np.concatenate(_blocks(t, few), axis=2)[:, :, smooth]),
+        Level(few, smooth, np.concatenate(_blocks(t, few, moving), axis=2)[:, :, smooth]),
         Level(rows, every, np.concatenate(parts, axis=2)),
         _prior(t, ends),
         Sparse(
@@ -131,7 +132,7 @@ def basis_of(t: FaceTemplate) -> Basis:
             _node_weights(t, nodes),
         ),
         Sparse(np.arange(ends[3], ends[4]), here[4], np.ones(len(nodes), np.float32)),
-        Probe.of(t),
+        Probe.of(t, moving),
         ends,
     )
 
@@ -141,7 +142,8 @@ def displaced(t: FaceTemplate, basis: Basis, estimate: Floats) -> Floats:
     move = np.zeros((len(t.vertices), 3), np.float32)
     parts = basis.split(np.r_[estimate, np.zeros(basis.ends[-1] - len(estimate))].astype(np.float32))
     for fields, amount in zip((t.identity, t.asymmetry, t.left, t.right), parts, strict=False):
-        move += np.tensordot(amount, fields, axes=1)
+        if len(amount):
+            move += np.tensordot(amount, fields, axes=1)
     for amount, shared in ((parts[4], True), (parts[5], False)):
         if amount.any():
             for k, (functions, sd) in enumerate(_components(t, shared)):
@@ -165,10 +167,9 @@ def _node_weights(t: FaceTemplate, nodes: Ints) -> np.ndarray:
     return (1.0 - (1.0 - SLIDING_SHARE) * np.clip(sliding, 0.0, 1.0)).astype(np.float32)
 
 
-def _blocks(t: FaceTemplate, at: Ints) -> list[np.ndarray]:
-    fields: list[np.ndarray] = [
-        np.ascontiguousarray(f[:, at].transpose(1, 2, 0)) for f in (t.identity, t.asymmetry, t.left, t.right)
-    ]
+def _blocks(t: FaceTemplate, at: Ints, moving: bool) -> list[np.ndarray]:
+    person = (t.identity[:0], t.asymmetry[:0]) if moving else (t.identity, t.asymmetry)
+    fields: list[np.ndarray] = [np.ascontiguousarray(f[:, at].transpose(1, 2, 0)) for f in (*person, t.left, t.right)]
     for shared in (True, False):
         components = _components(t, shared)
         count = len(components[0][1])

@@ -34,10 +34,9 @@ from face3d.template.template import FaceTemplate
 from face3d.threads import one_blas_thread
 from face3d.values import Value, locked
 
-#: With a rest scan of the same person: how much its shape may still change (its skull does not), as precision, and how
-#: freely it may move otherwise than by the units, shared and differing remainder; the sparse priors hold these where
-#: units do.
-REST_PRECISION, SHARED_PRECISION, DIFFERING_PRECISION = 400.0, 0.25, 0.41
+#: With a rest scan of the same person, how freely the face may move otherwise than by the units, as precision of the
+#: shared and of the differing remainder; the sparse priors hold these where units do.
+REMAINDER_PRECISION = (0.25, 0.41)
 #: Steps of averaging over neighbours that what remains to the scan goes through before it is added to the shape.
 FINISH = 3
 #: A half face in cells of the surfels' size has some thousands.
@@ -51,8 +50,8 @@ class TemplateFit(Value):
     `vertices_mm` (N, 3) in the canonical head frame; `to_head` scan coordinates -> that frame; `valid` (N,) bool: the
     scan supports the vertex; `residual_mm` (N,) signed distance outside the scan, NaN where not valid;
     `left`, `right` (U,) intensities of the template's units with standard errors `left_se`, `right_se`, relative to
-    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD; `skin` what
-    shows of it where it slides; `sd_mm` (N,) what the movement of each vertex from rest, without a rest scan its
+    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD, 0
+    where relative; `skin` what shows of it where it slides; `sd_mm` (N,) what the movement of each vertex from rest, without a rest scan its
     difference from the mirrored other side, is uncertain by, all three directions together.
     """
 
@@ -103,16 +102,12 @@ def fit_template(
     too few landmarks to start from.
     """
     template = rest.template if rest is not None else FaceTemplate.load(movement)
-    basis = basis_of(template)
+    basis = basis_of(template, moving=rest is not None)
     marks = Marks.of(template, landmarks, confidence, dense, scan.name, rest is not None)
     base, prior = template.vertices, basis.prior
     if rest is not None:
         base, prior = rest.vertices_mm, prior.copy()
-        for start, end, precision in (
-            (0, basis.ends[1], REST_PRECISION),
-            (basis.ends[3], basis.ends[4], SHARED_PRECISION),
-            (basis.ends[4], basis.ends[5], DIFFERING_PRECISION),
-        ):
+        for start, end, precision in zip(basis.ends[3:], basis.ends[4:], REMAINDER_PRECISION, strict=False):
             part = np.arange(start, end)
             prior[part, part] = precision
     surfels = scan if isinstance(scan, Surfels) else Surfels.of(scan)
@@ -131,7 +126,7 @@ def fit_template(
     for _ in range(FINISH):
         total, share = template.mean @ total, template.mean @ share
     shape = shape + (total / (share + 0.1))[:, None] * normals
-    _, _, weight, distance, _ = solver.pairs(shape, vertex_normals(shape, template.faces), SCALES[2])
+    _, _, weight, distance, near = solver.pairs(shape, vertex_normals(shape, template.faces), SCALES[2])
     valid = weight > 0.1
     identity, _, left, right, _, _ = basis.split(solver.estimate)
     se = solver.unit_sd
@@ -145,8 +140,8 @@ def fit_template(
         right,
         se[: len(left)],
         se[len(left) :],
-        identity,
+        identity if rest is None else np.zeros(len(template.identity)),
         rest is not None,
         solver.sd,
-        solver.skin_at(shape),
+        solver.skin_at(shape, weight, near),
     )

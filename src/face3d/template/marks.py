@@ -26,7 +26,7 @@ LANDMARK_SD, DENSE_SD, DENSE_COUNT = 2.5, 3.0, 40
 #: What the displacement of a landmark from rest is uncertain by, mm an axis, by name, and of each dense point, as
 #: `tools/learn_mark_noise.py` measured it; dense points' errors go together, so each counts as one of DENSE_TOGETHER.
 #: Those that are uncertain by more than DENSE_MOST say nothing beside the rest.
-DENSE_TOGETHER, DENSE_MOST = 5.0, 1.2
+DENSE_TOGETHER, DENSE_MOST = 4.0, 0.9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -89,10 +89,10 @@ def places(t: FaceTemplate) -> tuple[Ints, Floats]:
     return locked(ids, np.int64), locked(np.concatenate([np.array([w for _, w in named]), t.dense_weights]))
 
 
-@lru_cache(maxsize=3)
-def mark_moves(t: FaceTemplate) -> np.ndarray:
+@lru_cache(maxsize=6)
+def mark_moves(t: FaceTemplate, moving: bool) -> np.ndarray:
     """(L, 3, P) float32: how the fit's unknowns move those points."""
-    return locked(basis_of(t).moves(t, *places(t)), np.float32)
+    return locked(basis_of(t, moving).moves(t, *places(t)), np.float32)
 
 
 @lru_cache(maxsize=1)

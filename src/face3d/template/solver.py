@@ -32,7 +32,7 @@ DISTANCE_SD = (2.0, 0.25)
 #: Beyond so many SD landmarks are believed less, in the first coarse and from the last coarse step on.
 MARK_KERNELS = (12.0, 3.0)
 #: Steps on landmarks alone, coarse ones (few smooth modes of the remainder) and fine ones.
-MARK_STEPS, COARSE_STEPS, FINE_STEPS = 3, 6, 4
+MARK_STEPS, COARSE_STEPS, FINE_STEPS = 3, 6, 3
 #: The sparse prior on fields d (mm) weighs d^2 / (scale |d|^(2 - SPARSE_POWER)), where 1 would be the L1 norm; below 0
 #: small ones are held and large ones are free. The corner of |d| at 0 shrinks from the first number to the second (mm)
 #: over the steps, so that nothing is held before it had a chance to move. Scales of what differs between the sides,
@@ -133,7 +133,7 @@ class Solver:
         self.shape = base
         self.unit_sd, self.sd = np.zeros(0), np.zeros(0)
         self.pose = _robustly_laid_on(marks.points, marks.on(base), marks.sd**-2)
-        self.mark_columns = mark_moves(t)[marks.index]
+        self.mark_columns = mark_moves(t, rest is not None)[marks.index]
 
     def run(self) -> None:
         """All steps."""
@@ -262,9 +262,9 @@ class Solver:
         share = trust[left] * trust[right] * np.sqrt(trace.alike[ids[left]])
         _add(matrix, gradient, rows[left] - rows[right], off, share / (1.0 + (off / (TONE_SCALE * sd)) ** 2) / sd)
 
-    def skin_at(self, shape: Floats) -> SkinTone:
-        """What the scan's skin shows at the template's vertices, NaN where it does not show."""
-        _, _, weight, _, near = self.pairs(shape, vertex_normals(shape, self.t.faces), SCALES[2])
+    def skin_at(self, shape: Floats, weight: Floats, near: Ints) -> SkinTone:
+        """What the scan's skin shows at the template's vertices, NaN where it does not show; `weight` and `near` of
+        `pairs` there."""
         apart = self.pose.inv().apply(shape) - self.surfels.points[near]
         shown = (weight > 0.3) & (_shaded(self.t) > 0)
         tone = None
