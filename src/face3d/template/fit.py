@@ -50,9 +50,9 @@ class TemplateFit(Value):
     `vertices_mm` (N, 3) in the canonical head frame; `to_head` scan coordinates -> that frame; `valid` (N,) bool: the
     scan supports the vertex; `residual_mm` (N,) signed distance outside the scan, NaN where not valid;
     `left`, `right` (U,) intensities of the template's units with standard errors `left_se`, `right_se`, relative to
-    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD, 0
-    where relative; `skin` what shows of it where it slides; `sd_mm` (N,) what the movement of each vertex from rest, without a rest scan its
-    difference from the mirrored other side, is uncertain by, all three directions together.
+    the rest scan where one was given (`relative`), else to the average face; `identity` (K,) in SD, 0 where relative;
+    `sd_mm` (N,) what the movement of each vertex from rest, without a rest scan its difference from the mirrored other
+    side, is uncertain by, all three directions together; `skin` what shows of it where it slides.
     """
 
     template: FaceTemplate
