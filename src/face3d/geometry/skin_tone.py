@@ -20,7 +20,7 @@ from face3d.values import Value
 BLUR = 2.5
 #: Passes for the surroundings (about 11 mm), for the coarse and for the fine field.
 _BROAD, _COARSE, _FINE = 20, 3, 1
-_NEIGHBOURS = 24
+_NEIGHBOURS = 16
 #: mm: more is a fold's bottom or an edge.
 _MOST_RELIEF = 1.5
 #: Darker is noise: a floor for the logarithm, of 255.

@@ -204,7 +204,7 @@ class Solver:
         scan's element."""
         turn = self.pose.rotation
         query, facing = self.pose.inv().apply(here), turn.inv().apply(normals)
-        far, near = self.surfels.tree.query(query, k=6)
+        far, near = self.surfels.tree.query(query, k=4)
         near = np.minimum(near, len(self.surfels.points) - 1)
         other = ((self.surfels.normals[near] - facing[:, None]) ** 2).sum(axis=2)
         best = near[np.arange(len(near)), (far**2 + NORMAL_MM**2 * other).argmin(axis=1)]
