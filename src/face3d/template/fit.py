@@ -3,10 +3,13 @@
 The unknown face is the template plus identity (symmetric), natural asymmetry, the movement units of the left and of
 the right side, and a smooth remainder, itself split into a part that both sides share and one that differs between
 them (a Gaussian process in the smoothest functions on the template, as in Luethi 2018). All have Gaussian priors and
-are found together by Gauss-Newton steps on point-to-plane distances with robust weights. Three things make the
-correspondence anatomical where skin slides:
-- landmarks start it, and where the scan has colours, places of the same tone are laid on each other (side on side, and
-  on the rest scan of the same person);
+are found together by Gauss-Newton steps on point-to-plane distances with robust weights. From the same person's rest
+scan on, that face is where it starts, and movement alone is unknown. What makes the correspondence anatomical:
+- landmarks alone begin, so that no lower lip lands on the upper one, and distances are believed by and by; from a rest
+  scan on, landmarks count to the end by what their ways from there are uncertain by, and the units need not explain
+  all: the shared remainder is held by a prior that is sparse in space, so free where units fail;
+- where the scan has colours, places of the same tone are laid on each other (side on side, and on the rest scan of the
+  same person), and places of the same relief on the rest scan's;
 - the person's own relief (brow ridge, lids, lips, folds) is learnt while fitting as a shift along the normal that both
   sides share: it belongs to the skin, so the skin of both sides must carry it along;
 - the prior on what differs between the sides is sparse in space (re-weighted, as Candes 2008): no asymmetry without

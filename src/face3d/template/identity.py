@@ -1,7 +1,7 @@
 """Are two scans of one person? What lies close over bone hardly changes with expression, palsy or years.
 
-Within an exam each expression is laid on the rest scan of the same person, whose shape it may hardly leave. Another
-person's scan has to leave it, and lies apart from it where nothing moves: forehead, temples, root of the nose. Between
+Within an exam each expression is laid on its scan from the rest scan of the same person on. Another person's lies apart
+from it where nothing moves: forehead, temples, root of the nose. Between
 visits, of which only numbers are kept, seven distances between points over bone are compared; surgery on nerves and
 muscles does not change them, growth and surgery on bone do.
 """
