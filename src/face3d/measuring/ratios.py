@@ -31,8 +31,9 @@ RATIOS: Mapping[str, tuple[str, ...]] = {
     "lip_depression": ("lower_lip_depression",),
     "pucker": ("lip_pucker",),
 }
-#: A healthy eye has to work by this share of its fissure.
-LEAST_WORK = 0.1
+#: A healthy eye closes. One whose muscle is seen to close less than this share of what it could did not close, or a fit
+#: lost its lid: a share of it would be any number (3 and more were seen).
+LEAST_WORK = 0.5
 #: Why nothing is said of a side by the other.
 BILATERAL = "both sides are affected: there is no healthy one to compare with; see what each side does by itself"
 UNSEEN = "a side was not seen in the scan"
