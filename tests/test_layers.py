@@ -19,6 +19,7 @@ ORDER = (
     ("landmarking",),
     ("template",),
     ("measuring",),
+    ("sequence",),
     ("simulate",),
     ("grading",),
     ("learn",),

@@ -1,0 +1,1 @@
+"""Recorded movements followed frame by frame, and what is read off them."""
