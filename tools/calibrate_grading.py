@@ -1,9 +1,10 @@
-"""Learns when to believe the shipped grader: data/grading.json and data/grading.npz.
+"""Learns how networks and rules are heard together, and when to believe the grade: data/grading.json, grading.npz.
 
     python tools/calibrate_grading.py --examples FOLDER
 
-FOLDER holds the examples that the grader was trained on. Where its members are the folds of one split, each exam is
-graded by the member that held it out; a member that saw an exam never speaks of it here.
+FOLDER holds the examples that the grader was trained on. Each of its members had never seen one kind of people (the
+card says which), and speaks here of those alone. On half of the subjects it is learned how much the rules count and
+where grades begin; on the other half how sure that is: temperature, likely grades, and when to be called unsure.
 """
 
 from __future__ import annotations
@@ -18,35 +19,91 @@ from typing import Any
 import numpy as np
 import torch
 
-from face3d.grading.calibration import Calibration, expected_error, tempered
+from face3d.grading.calibration import Calibration, tempered
 from face3d.grading.doubts import Usual
 from face3d.grading.example import Example
+from face3d.grading.grades import said_of
 from face3d.grading.grid import grid_of
+from face3d.grading.heads import CUTS, Outputs
 from face3d.grading.networks import batch_of
+from face3d.grading.pool import Pool, Said
 from face3d.grading.weights import load_grader, read_card
 from face3d.learn.example_files import read_examples
 from face3d.learn.splits import folds
 from face3d.template.template import FaceTemplate
 
 DATA = Path(__file__).parents[1] / "src/face3d/data"
+AT_ONCE = 32
 
 
-def held_out(examples: Sequence[Example]) -> tuple[np.ndarray, np.ndarray]:
-    """Probabilities (n, 6) and severity (n,) of each exam, said by networks that never saw it."""
-    networks, card = load_grader(), read_card()
-    config = card["config"]
-    subjects, grades = [e.subject for e in examples], [e.labels.house_brackmann for e in examples]
-    member = np.zeros(len(examples), int)
-    if len(networks) > 1:
-        assert len(networks) == config["folds"], "the members are not the folds of one split"
-        member = folds(subjects, grades, config["folds"], config["seed"])
-    p, severity = np.zeros((len(examples), 6)), np.zeros(len(examples))
-    for k, network in enumerate(networks):
-        for i in np.flatnonzero(member == k).tolist():
-            with torch.inference_mode():
-                said = network(batch_of([examples[i]], points=False))
-            p[i], severity[i] = said.grade_probabilities[0].numpy(), float(said.severity[0])
-    return p, severity
+def held_out(examples: Sequence[Example]) -> tuple[list[Example], Outputs]:
+    """Exams of kinds that a member of the grader had never seen, and what that member says of them."""
+    known: list[Example] = []
+    said: list[Outputs] = []
+    for network, unseen in zip(load_grader(), read_card()["never_saw"], strict=True):
+        own = [e for e in examples if e.facts["kind"] in unseen]
+        with torch.inference_mode():
+            said += [network(batch_of(own[k : k + AT_ONCE], points=False)) for k in range(0, len(own), AT_ONCE)]
+        known += own
+    return known, Outputs(*(torch.cat(parts) for parts in zip(*said, strict=True)))
+
+
+def learned(examples: Sequence[Example]) -> tuple[Pool, Calibration]:
+    """From exams of kinds that networks had not seen."""
+    known, outputs = held_out(examples)
+    said, sides = said_of(known, outputs)
+    grades = np.array([e.labels.house_brackmann or 1 for e in known])
+    half = folds([e.subject for e in known], [f"{e.facts['kind']} {g}" for e, g in zip(known, grades, strict=True)], 2)
+    function = np.array([e.labels.region_function for e in known], np.float64)
+    # What is called ill must be the side that is, or its function is another side's.
+    function[[k for k, e in enumerate(known) if sides[k] not in (e.labels.side, "none")]] = np.nan
+    count = np.array([1.0 / sum(o.facts["kind"] == e.facts["kind"] for o in known) for e in known])
+    count *= len(known) / count.sum()
+    one, other = half == 0, half == 1
+    pool = Pool.learned(said.rows(one), grades[one], function[one], CUTS, count[one])
+    rest = said.rows(other)
+    off = pool.severity(rest) - np.array([e.labels.severity for e in known])[other]
+    calibration = Calibration.learned(pool.probabilities(rest), grades[other].tolist(), off)
+    for name, part in (("learned on", one), ("the other half", other)):
+        _tell(
+            name,
+            said.rows(part),
+            pool,
+            calibration,
+            grades[part],
+            function[part],
+            [known[k] for k in np.flatnonzero(part)],
+        )
+    return pool, calibration
+
+
+def _tell(
+    name: str,
+    said: Said,
+    pool: Pool,
+    calibration: Calibration,
+    grades: np.ndarray,
+    function: np.ndarray,
+    of: Sequence[Example],
+) -> None:
+    """Networks, rules and both together, kind by kind."""
+    p = tempered(pool.probabilities(said), calibration.temperature)
+    house = np.array(CUTS)
+    ways = {
+        "networks": (1 + (said.severity[:, None] >= house).sum(1), said.function),
+        "rules": (1 + (said.rules[:, None] >= house).sum(1), said.rules_function),
+        "together": (p.argmax(1) + 1, pool.functions(said)),
+    }
+    kind = np.array([e.facts["kind"] for e in of])
+    for which in ("all", *sorted(set(kind))):
+        here = np.ones(len(of), bool) if which == "all" else kind == which
+        for way, (grade, regions) in ways.items():
+            off = np.abs(grade - grades)[here]
+            f = np.nanmean(np.abs(regions - function)[here], axis=0)
+            print(
+                f"{name:<16}{which:<12}{way:<10} n {here.sum():>3} exact {np.mean(off == 0):.2f} MAE {off.mean():.2f} "
+                f"function {np.round(f, 3).tolist()}"
+            )
 
 
 def main() -> None:
@@ -54,26 +111,19 @@ def main() -> None:
     parser.add_argument("--examples", type=Path, required=True)
     a = parser.parse_args()
     torch.set_num_threads(1)
-    grid = grid_of(FaceTemplate.load())
     examples = list(read_examples(a.examples))
-    p, severity = held_out(examples)
-    grades = [e.labels.house_brackmann or 1 for e in examples]
-    calibration = Calibration.learned(p, grades, severity - [e.labels.severity for e in examples])
-    usual = Usual.of(examples, grid)
+    pool, calibration = learned(examples)
+    usual = Usual.of(examples, grid_of(FaceTemplate.load()))
     note = {
-        "note": f"learned on {len(examples)} held-out exams by tools/calibrate_grading.py",
+        "note": f"learned on {len(examples)} exams of kinds that networks had not seen by tools/calibrate_grading.py",
         "calibration": asdict(calibration),
+        "pool": {k: np.asarray(v).round(5).tolist() for k, v in vars(pool).items()},
         "usual": {"low": dict(usual.low), "high": dict(usual.high), "far": usual.far},
     }
     (DATA / "grading.json").write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
     arrays: dict[str, Any] = {k: np.asarray(getattr(usual, k), np.float32) for k in ("mean", "axes", "scale", "cloud")}
     np.savez_compressed(DATA / "grading.npz", **arrays)
-    q = tempered(p, calibration.temperature)
-    wrong = np.abs(q.argmax(axis=1) + 1 - np.array(grades))
-    print(f"{len(examples)} exams: {calibration}")
-    print(f"exact {np.mean(wrong == 0):.3f}, within one {np.mean(wrong <= 1):.3f}, MAE {wrong.mean():.3f}")
-    sure = np.array([expected_error(one) for one in q]) <= calibration.unsure
-    print(f"MAE of the surer nine tenths {wrong[sure].mean():.3f}")
+    print(pool, calibration, sep="\n")
 
 
 if __name__ == "__main__":
