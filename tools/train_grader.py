@@ -6,8 +6,8 @@
    scanned, looked at and fitted (tools/seen_exams.py, tools/fitted_exams.py); more (seed 21) are only simulated
    (tools/true_examples.py), of the embedded head alone.
 2. For each member of the grader one kind of people is left out. The member learns from the simulated others, spoiled as
-   fitting was seen to spoil the training subjects, and goes on from there on the fitted others; those left out say which
-   epoch is the best and where the cut points between grades lie.
+   fitting was seen to spoil the training subjects, and goes on from there on the fitted others; those left out say
+   which epoch is the best and where the cut points between grades lie.
 3. The members become src/face3d/data/grader.safetensors, with a card beside it.
 4. How much the rules count beside them, and how far to believe both, is learned on what each member says of the kind
    that it never saw (tools/calibrate_grading.py).

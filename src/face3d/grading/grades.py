@@ -3,8 +3,8 @@
 An estimate from geometry, learned on simulated patients; for research. Networks and the published rules
 (`face3d.measuring.scale_estimates`) are heard together (`face3d.grading.pool`); how much each counts, and the
 probabilities' calibration, come from kinds of people that the networks had never seen. Where the exam is unlike those
-that were learned on, or the grade is unsure, it abstains and says why. The rules alone stand beside it as an explainable
-second opinion.
+that were learned on, or the grade is unsure, it abstains and says why. The rules alone stand beside it, explainable:
+a second opinion.
 """
 
 from __future__ import annotations
