@@ -26,6 +26,7 @@ from face3d.scan import Floats
 from face3d.simulate.truth import rated, truth_of
 from face3d.template.exam_fit import FittedExam, fit_seen
 from seen_exams import SHORT, SeenExam, load_one, patient_of
+from training_people import EMBEDDED
 
 #: What stays beside an example's labels besides what `face3d` keeps of its own simulated exams.
 KEPT = ("kind", "head", "scanner", "branches", "synkinesis")
@@ -85,7 +86,7 @@ def truth(seed: int | None, exam: SeenExam) -> dict[str, Any]:
     return {
         **exam.facts,
         **{f"ancestry_{name}": share for name, share in patient.ancestry.items()},
-        "head": "vitruvian" if exam.facts["kind"] == "vitruvian" else "embedded",
+        "head": "embedded" if exam.facts["kind"] in EMBEDDED else exam.facts["kind"],
         "rater_house_brackmann": rated(known, np.random.default_rng([seed, exam.subject, 99])).house_brackmann,
         "house_brackmann": known.house_brackmann,
         "severity": known.severity,
