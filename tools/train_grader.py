@@ -19,7 +19,6 @@ What is done already is kept. --data-only and --train-only do a part.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
@@ -28,22 +27,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from face3d.grading.grid import grid_of
 from face3d.grading.weights import SHIPPED, load_grader, read_card, save_grader
 from face3d.learn.augmentation import Augmentation
 from face3d.learn.dataset import ExampleSet
-from face3d.learn.evaluation import evaluate_examples
+from face3d.learn.evaluation import difference, evaluate_examples
 from face3d.learn.example_files import read_example
 from face3d.learn.pretraining import FitNoise
 from face3d.learn.training import TrainConfig, train
 from face3d.template.template import FaceTemplate
-from training_people import KINDS
+from training_people import KINDS, UNSEEN
 
 TOOLS = Path(__file__).parent
 DATA = TOOLS.parent / "src/face3d/data"
-TRAIN_SUBJECTS, TEST_SUBJECTS, TRUE_SUBJECTS = 240, 60, 900
+TRAIN_SUBJECTS, TEST_SUBJECTS, OTHER_SUBJECTS, TRUE_SUBJECTS = 240, 60, 36, 900
 #: Kinds that a member never sees. Who mixes the others' ways of moving tells nothing new to one who has seen these.
 NEVER_SEEN = (("a", "mixed"), ("b", "mixed"), ("waters", "mixed"), ("vitruvian",))
 FIRST = TrainConfig(data=("true",), epochs=20, patience=30, rate=3e-3, folds=10)
@@ -57,13 +57,23 @@ THEN = replace(
 #: How often a fitted exam is seen for once that a simulated one is, and of how many of these.
 AS_OFTEN, AGAIN = 3, 450
 #: Figures of an evaluation that the card tells for groups.
-OF_GROUPS = ("kappa", "exact", "mae", "severity_sd")
+OF_GROUPS = ("exact", "kappa", "mae")
+#: Kind of testing -> what the card says of it, folder of examples, seed. Nothing was learned or chosen on either.
+TESTS = {
+    "internal": ("other subjects of the kinds that were trained on", "examples_test", 12),
+    "external": ("people of a head that was in no training and chose nothing", "examples_other", 12),
+}
 
 
 def make_data(work: Path, workers: int) -> None:
     """Step 1."""
-    for name, subjects, seed in (("train", TRAIN_SUBJECTS, 11), ("test", TEST_SUBJECTS, 12)):
-        _tool("seen_exams.py", workers, "--out", work / name, "--subjects", subjects, "--seed", seed, "--kinds", *KINDS)
+    sets = (
+        ("train", TRAIN_SUBJECTS, 11, KINDS),
+        ("test", TEST_SUBJECTS, 12, KINDS),
+        ("other", OTHER_SUBJECTS, 12, (UNSEEN,)),
+    )
+    for name, subjects, seed, kinds in sets:
+        _tool("seen_exams.py", workers, "--out", work / name, "--subjects", subjects, "--seed", seed, "--kinds", *kinds)
         _tool(
             "fitted_exams.py", workers, "--seen", work / name, "--examples", work / f"examples_{name}", "--seed", seed
         )
@@ -132,24 +142,35 @@ def publish(work: Path, members: Sequence[Path], out: Path) -> None:
 
 
 def tell(work: Path, out: Path) -> None:
-    """Step 6: the card says how well the test subjects are graded."""
-    tests = sorted((work / "examples_test").glob("*.npz"))
-    if not tests:
-        return
+    """Step 5: the card says how well test subjects are graded, by what ships and by the rules alone."""
     model = "shipped" if out == DATA / SHIPPED else str(out)
-    evaluation = evaluate_examples(model, tests)[0].to_dict()
-    test = {
-        "subjects": evaluation["subjects"],
-        "seed": 12,
-        "figures": evaluation["figures"],
-        "confusion": evaluation["confusion"],
-        "groups": {
-            group: {value: {k: row[k] for k in OF_GROUPS if k in row} for value, row in rows.items()}
-            for group, rows in evaluation["groups"].items()
-        },
-    }
-    save_grader(out, load_grader(out), read_card(out) | {"test": test})
-    _say(json.dumps(test["figures"], indent=1))
+    tests = {}
+    for name, (what, folder, seed) in TESTS.items():
+        files = sorted((work / folder).glob("*.npz"))
+        if not files:
+            continue
+        ours, said, truth = evaluate_examples(model, files)
+        rules, by_rule, _ = evaluate_examples("rules", files)
+        paired = {k: difference(k, said, by_rule, truth, np.random.default_rng(0)) for k in OF_GROUPS}
+        found = ours.to_dict()
+        tests[name] = {
+            "what": what,
+            "subjects": ours.subjects,
+            "seed": seed,
+            **{k: found[k] for k in ("figures", "confusion", "recall", "reliability", "clinics")},
+            "rules": {
+                k: rules.to_dict()["figures"][k] for k in ("exact", "kappa", "mae", "severity_sd", "function", "side")
+            },
+            "minus_rules": {k: {"value": d.value, "low": d.low, "high": d.high} for k, d in paired.items()},
+            "groups": {
+                group: {value: {k: row[k] for k in OF_GROUPS if k in row} for value, row in rows.items()}
+                for group, rows in found["groups"].items()
+            },
+        }
+        _say(f"{name} testing\n{ours.to_text()}\nrules alone\n{rules.to_text()}")
+    if tests:
+        card = {k: v for k, v in read_card(out).items() if k != "test"} | {"tests": tests}
+        save_grader(out, load_grader(out), card)
 
 
 def _counted(examples: Sequence[Any], what: str) -> dict[str, int]:
