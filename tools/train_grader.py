@@ -43,7 +43,7 @@ from training_people import KINDS, UNSEEN
 
 TOOLS = Path(__file__).parent
 DATA = TOOLS.parent / "src/face3d/data"
-TRAIN_SUBJECTS, TEST_SUBJECTS, OTHER_SUBJECTS, TRUE_SUBJECTS = 240, 60, 36, 900
+TRAIN_SUBJECTS, TEST_SUBJECTS, OTHER_SUBJECTS, TRUE_SUBJECTS = 195, 30, 30, 600
 #: Kinds that a member never sees. Who mixes the others' ways of moving tells nothing new to one who has seen these.
 NEVER_SEEN = (("a", "mixed"), ("b", "mixed"), ("waters", "mixed"), ("vitruvian",))
 FIRST = TrainConfig(data=("true",), epochs=20, patience=30, rate=3e-3, folds=10)
@@ -55,7 +55,7 @@ THEN = replace(
     augmentation=Augmentation(turn_deg=0.15, shift_mm=0.05, mark_mm=0.2),
 )
 #: How often a fitted exam is seen for once that a simulated one is, and of how many of these.
-AS_OFTEN, AGAIN = 3, 450
+AS_OFTEN, AGAIN = 3, 400
 #: Figures of an evaluation that the card tells for groups.
 OF_GROUPS = ("exact", "kappa", "mae")
 #: Kind of testing -> what the card says of it, folder of examples, seed. Nothing was learned or chosen on either.
