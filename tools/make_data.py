@@ -338,7 +338,6 @@ def main(argv: Sequence[str] | None = None, steps: Sequence[Step] = STEPS, root:
     if a.dry_run:
         print(maker.plan(chosen))
         return 0
-    signal.signal(signal.SIGTERM, _terminated)
     try:
         with _alone(maker.work):
             maker.make(chosen, None if a.hours is None else time.time() + 3600 * a.hours)
@@ -352,4 +351,5 @@ def main(argv: Sequence[str] | None = None, steps: Sequence[Step] = STEPS, root:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminated)
     sys.exit(main())
