@@ -3,8 +3,8 @@
     python tools/calibrate_grading.py --examples FOLDER
 
 FOLDER holds the examples that the grader was trained on. Each of its members had never seen one kind of people (the
-card says which), and speaks here of those alone. On half of the subjects it is learned how much the rules count and
-where grades begin; on the other half how sure that is: temperature, likely grades, and when to be called unsure.
+card says which), and speaks here of those alone. On two thirds of the subjects it is learned how much the rules count
+and where grades begin; on the others how sure that is: temperature, likely grades, and when to be called unsure.
 """
 
 from __future__ import annotations
@@ -53,18 +53,19 @@ def learned(examples: Sequence[Example]) -> tuple[Pool, Calibration]:
     known, outputs = held_out(examples)
     said, sides = said_of(known, outputs)
     grades = np.array([e.labels.house_brackmann or 1 for e in known])
-    half = folds([e.subject for e in known], [f"{e.facts['kind']} {g}" for e, g in zip(known, grades, strict=True)], 2)
+    third = folds([e.subject for e in known], [f"{e.facts['kind']} {g}" for e, g in zip(known, grades, strict=True)], 3)
     function = np.array([e.labels.region_function for e in known], np.float64)
     # What is called ill must be the side that is, or its function is another side's.
     function[[k for k, e in enumerate(known) if sides[k] not in (e.labels.side, "none")]] = np.nan
     count = np.array([1.0 / sum(o.facts["kind"] == e.facts["kind"] for o in known) for e in known])
     count *= len(known) / count.sum()
-    one, other = half == 0, half == 1
-    pool = Pool.learned(said.rows(one), grades[one], function[one], CUTS, count[one])
+    severity = np.array([e.labels.severity for e in known])
+    one, other = third > 0, third == 0
+    pool = Pool.learned(said.rows(one), grades[one], severity[one], function[one], CUTS, count[one])
     rest = said.rows(other)
-    off = pool.severity(rest) - np.array([e.labels.severity for e in known])[other]
+    off = pool.severity(rest) - severity[other]
     calibration = Calibration.learned(pool.probabilities(rest), grades[other].tolist(), off)
-    for name, part in (("learned on", one), ("the other half", other)):
+    for name, part in (("learned on", one), ("the others", other)):
         _tell(
             name,
             said.rows(part),

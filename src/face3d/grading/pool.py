@@ -16,8 +16,7 @@ from face3d.grading.calibration import tempered
 from face3d.scan import Floats
 from face3d.values import Value, locked
 
-#: SD, in severity, by which learned cut points may differ from House's bands; and what is learned little of: the
-#: logarithms of spreads and the logit of the rules' weight.
+#: SD, in severity, by which learned cut points may differ from House's bands, and of the logarithms of the spreads.
 CUT_PRIOR, LOOSE = 0.01, 1.5
 #: A priori: spread of severity when both agree, and how much of their disagreement adds to it.
 SPREADS = (0.02, 0.3)
@@ -72,31 +71,44 @@ class Pool(Value):
 
     @classmethod
     def learned(
-        cls, said: Said, grades: Sequence[int], function: Floats, cuts: Sequence[float], weights: Floats | None = None
+        cls,
+        said: Said,
+        grades: Sequence[int],
+        severity: Floats,
+        function: Floats,
+        cuts: Sequence[float],
+        weights: Floats | None = None,
     ) -> Pool:
-        """From what was said of exams by networks that had not seen their kind, true `grades` (n,) 1..6, true
-        `function` (n, 5) and the bands' `cuts` (5,); `weights` (n,) how much each exam counts."""
+        """From what was said of exams by networks that had not seen their kind, true `grades` (n,) 1..6, `severity`
+        (n,), `function` (n, 5), and the bands' `cuts` (5,); `weights` (n,) how much each exam counts. Rules weigh what
+        has the least squared error: the likeliest grades are almost the same for any weight between."""
         from scipy.optimize import minimize
 
         true = np.asarray(grades, np.int64) - 1
         count = np.ones(len(true)) if weights is None else weights
         house = np.asarray(cuts, np.float64)
 
+        weight = _best(said.severity, said.rules, severity, count)
+
         def pool(x: Floats) -> Pool:
-            return cls(float(1 / (1 + np.exp(-x[0]))), np.zeros(5), np.sort(house + CUT_PRIOR * x[3:]), np.exp(x[1:3]))
+            return cls(float(weight), np.zeros(5), np.sort(house + CUT_PRIOR * x[2:]), np.exp(x[:2]))
 
         def lost(x: Floats) -> float:
             p = pool(x).probabilities(said)[np.arange(len(true)), true]
-            prior = (x[3:] ** 2).sum() / 2 + (((x[:3] - start[:3]) / LOOSE) ** 2).sum() / 2
+            prior = (x[2:] ** 2).sum() / 2 + (((x[:2] - start[:2]) / LOOSE) ** 2).sum() / 2
             return float(-(count * np.log(np.clip(p, 1e-9, 1.0))).sum() + prior)
 
-        start = np.r_[0.0, np.log(SPREADS), np.zeros(5)]
+        start = np.r_[np.log(SPREADS), np.zeros(5)]
         best = pool(minimize(lost, start, method="L-BFGS-B").x)
-        known = np.isfinite(said.rules_function + function)
-        apart = np.where(known, said.rules_function - said.function, 0.0)
-        missed = np.where(known, function - said.function, 0.0)
-        each = (count[:, None] * apart * missed).sum(axis=0) / np.maximum((count[:, None] * apart**2).sum(axis=0), 1e-9)
-        return cls(best.weight, np.clip(each, 0.0, 1.0), best.cuts, best.spread)
+        return cls(best.weight, _best(said.function, said.rules_function, function, count), best.cuts, best.spread)
+
+
+def _best(networks: Floats, rules: Floats, true: Floats, count: Floats) -> Floats:
+    """The weight of rules, 0..1, with the least squared error: of each column (n, D), or of one (n,)."""
+    known = np.isfinite(networks + rules + true)
+    apart, missed = np.where(known, rules - networks, 0.0), np.where(known, true - networks, 0.0)
+    weight = count.reshape(-1, *[1] * (networks.ndim - 1))
+    return np.clip((weight * apart * missed).sum(axis=0) / np.maximum((weight * apart**2).sum(axis=0), 1e-9), 0.0, 1.0)
 
 
 def _blend(networks: Floats, rules: Floats, weight: float | Floats) -> Floats:
