@@ -3,8 +3,9 @@
     python tools/calibrate_grading.py --examples FOLDER
 
 FOLDER holds the examples that the grader was trained on. Each of its members had never seen one kind of people (the
-card says which), and speaks here of those alone. On two thirds of the subjects it is learned how much the rules count
-and where grades begin; on the others how sure that is: temperature, likely grades, and when to be called unsure.
+card says which), and speaks here of those alone. How much the rules count and where grades begin is learned on all of
+these; how sure that is (temperature, likely grades, when to be called unsure) on what each kind gets by what was
+learned on the other kinds.
 """
 
 from __future__ import annotations
@@ -19,17 +20,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from face3d.grading.calibration import Calibration, tempered
+from face3d.grading.calibration import Calibration
 from face3d.grading.doubts import Usual
 from face3d.grading.example import Example
 from face3d.grading.grades import said_of
 from face3d.grading.grid import grid_of
 from face3d.grading.heads import CUTS, Outputs
 from face3d.grading.networks import batch_of
-from face3d.grading.pool import Pool, Said
+from face3d.grading.pool import Pool
 from face3d.grading.weights import load_grader, read_card
 from face3d.learn.example_files import read_examples
-from face3d.learn.splits import folds
 from face3d.template.template import FaceTemplate
 
 DATA = Path(__file__).parents[1] / "src/face3d/data"
@@ -49,62 +49,41 @@ def held_out(examples: Sequence[Example]) -> tuple[list[Example], Outputs]:
 
 
 def learned(examples: Sequence[Example]) -> tuple[Pool, Calibration]:
-    """From exams of kinds that networks had not seen."""
+    """From exams of kinds that networks had not seen. For calibration each kind is spoken of by weights and cut points
+    that were learned on the others."""
     known, outputs = held_out(examples)
     said, sides = said_of(known, outputs)
+    kind = np.array([e.facts["kind"] for e in known])
     grades = np.array([e.labels.house_brackmann or 1 for e in known])
-    third = folds([e.subject for e in known], [f"{e.facts['kind']} {g}" for e, g in zip(known, grades, strict=True)], 3)
+    severity = np.array([e.labels.severity for e in known])
     function = np.array([e.labels.region_function for e in known], np.float64)
     # What is called ill must be the side that is, or its function is another side's.
     function[[k for k, e in enumerate(known) if sides[k] not in (e.labels.side, "none")]] = np.nan
-    count = np.array([1.0 / sum(o.facts["kind"] == e.facts["kind"] for o in known) for e in known])
-    count *= len(known) / count.sum()
-    severity = np.array([e.labels.severity for e in known])
-    one, other = third > 0, third == 0
-    pool = Pool.learned(said.rows(one), grades[one], severity[one], function[one], CUTS, count[one])
-    rest = said.rows(other)
-    off = pool.severity(rest) - severity[other]
-    calibration = Calibration.learned(pool.probabilities(rest), grades[other].tolist(), off)
-    for name, part in (("learned on", one), ("the others", other)):
-        _tell(
-            name,
-            said.rows(part),
-            pool,
-            calibration,
-            grades[part],
-            function[part],
-            [known[k] for k in np.flatnonzero(part)],
+    count = np.array([1.0 / (kind == of).sum() for of in kind]) * len(set(kind))
+    count *= len(kind) / count.sum()
+
+    def pool(of: np.ndarray) -> Pool:
+        return Pool.learned(said.rows(of), grades[of], severity[of], function[of], CUTS, count[of])
+
+    p, s, f = np.zeros((len(kind), 6)), np.zeros(len(kind)), np.zeros(function.shape)
+    for one in sorted(set(kind)):
+        own, heard = kind == one, pool(kind != one)
+        p[own], s[own], f[own] = (
+            part(said.rows(own)) for part in (heard.probabilities, heard.severity, heard.functions)
         )
-    return pool, calibration
-
-
-def _tell(
-    name: str,
-    said: Said,
-    pool: Pool,
-    calibration: Calibration,
-    grades: np.ndarray,
-    function: np.ndarray,
-    of: Sequence[Example],
-) -> None:
-    """Networks, rules and both together, kind by kind."""
-    p = tempered(pool.probabilities(said), calibration.temperature)
-    house = np.array(CUTS)
+    calibration = Calibration.learned(p, grades.tolist(), s - severity)
     ways = {
-        "networks": (1 + (said.severity[:, None] >= house).sum(1), said.function),
-        "rules": (1 + (said.rules[:, None] >= house).sum(1), said.rules_function),
-        "together": (p.argmax(1) + 1, pool.functions(said)),
+        "networks": (1 + (said.severity[:, None] >= CUTS).sum(1), said.function),
+        "rules": (1 + (said.rules[:, None] >= CUTS).sum(1), said.rules_function),
+        "together": (p.argmax(1) + 1, f),
     }
-    kind = np.array([e.facts["kind"] for e in of])
     for which in ("all", *sorted(set(kind))):
-        here = np.ones(len(of), bool) if which == "all" else kind == which
+        here = np.isin(kind, [which] if which != "all" else kind)
         for way, (grade, regions) in ways.items():
             off = np.abs(grade - grades)[here]
-            f = np.nanmean(np.abs(regions - function)[here], axis=0)
-            print(
-                f"{name:<16}{which:<12}{way:<10} n {here.sum():>3} exact {np.mean(off == 0):.2f} MAE {off.mean():.2f} "
-                f"function {np.round(f, 3).tolist()}"
-            )
+            missed = np.nanmean(np.abs(regions - function)[here], axis=0).round(3).tolist()
+            print(f"{which:<12}{way:<10}{here.sum():>4} exact {np.mean(off == 0):.2f} MAE {off.mean():.2f} {missed}")
+    return pool(np.ones(len(kind), bool)), calibration
 
 
 def main() -> None:
