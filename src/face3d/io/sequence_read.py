@@ -19,8 +19,8 @@ from face3d.scan import FaceScan
 READ = (
     "a folder of numbered meshes or depth pictures, .npz, .npy, .pc2, .mdd, and ARKit's frames as .json, .jsonl or .csv"
 )
-#: What holds no surfaces that can be read, and the way out.
-_FOREIGN = {
+#: Suffix -> why it holds no surfaces that can be read, and the way out.
+FOREIGN = {
     ".tsb": "is a closed format of 3dMD; export the sequence from 3dMDvultus as numbered OBJ or PLY",
     ".bag": "is a recording of RealSense; write its depth pictures as 16-bit PNG, with intrinsics, by open3d's "
     "RSBagReader (save_frames) or pyrealsense2",
@@ -55,11 +55,13 @@ def read_sequence(
 
     `path`: a folder of numbered meshes (or a pattern in it, "left_*.ply"), a folder of depth pictures with their
     camera, an archive of (frames, vertices, 3) numbers (.npz, .npy), a point cache (.pc2, .mdd), or ARKit's frames
-    (.json, .jsonl, .csv, or a folder of .json). `fps` frames a second, where the files don't say it; it wins over what
-    they say. `times_s` (T,) when each frame was taken, seconds, for folders. `units` as in `read_scan`, settled once,
-    by the first usable frame; of depth pictures, the millimetres of a step. `base`: the mesh that bare vertices belong to
-    (else the one beside them). `follow`: the folder is still being written; frames come as they appear, until none came
-    for `idle_s` seconds or a file `sequence.stop` is there.
+    (.json, .jsonl, .csv, or a folder of .json).
+
+    `fps` frames a second, where the files don't say it; it wins over what they say. `times_s` (T,) when each frame was
+    taken, seconds, for folders. `units` as in `read_scan`, settled once, by the first usable frame; of depth pictures,
+    the millimetres of a step. `base`: the mesh that bare vertices belong to (else the one beside them). `follow`: the
+    folder is still being written; frames come as they appear, until none came for `idle_s` seconds or a file
+    `sequence.stop` is there.
 
     Frames that are missing, broken or without a usable time are `lost`, with the reason. Raises `ScanError` when
     nothing can be read, `SchemaError` when no rate is known or it is none. See docs/sequences.md.
@@ -68,8 +70,8 @@ def read_sequence(
     suffix = file.suffix.lower()
     if file.name == "" or "*" in file.name or file.is_dir():
         return _folder(file, fps, units, base, times_s, follow, idle_s)
-    if suffix in _FOREIGN:
-        raise ScanError(f"{file}: {_FOREIGN[suffix]}")
+    if suffix in FOREIGN:
+        raise ScanError(f"{file}: {FOREIGN[suffix]}")
     if suffix in _VIDEO:
         raise ScanError(f"{file}: is a plain video, without depth; numbered meshes or depth pictures are needed")
     if follow:
