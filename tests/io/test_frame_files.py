@@ -173,6 +173,17 @@ def test_time_stamps_beside_the_frames(tmp_path: Path) -> None:
     assert given.fps == 25 and any("own times" in note for note in given.notes)  # obeyed, but not silently
 
 
+@pytest.mark.parametrize("form", ["number and seconds", "seconds", "names"])
+def test_forms_of_time_stamps(tmp_path: Path, form: str) -> None:
+    left = {"number and seconds": "{k},", "seconds": "", "names": "frame_{k:04d}.ply;"}[form]
+    text = "".join(f"{left.format(k=k)}{7.5 + k / 40:.4f}\n" for k in range(20))
+    sequence = stamped(tmp_path, text if form != "names" else f"file;timestamp\n{text}")
+    np.testing.assert_allclose(sequence.times_s, np.arange(20) / 40, atol=1e-9)
+    (tmp_path / "a" / "frame_0004.ply").unlink()
+    if form != "seconds":  # a missing frame has its time all the same
+        np.testing.assert_allclose(face3d.read_sequence(tmp_path / "a").times_s, np.arange(20) / 40, atol=1e-9)
+
+
 def test_stamps_that_run_backwards_lose_their_frames_only(tmp_path: Path) -> None:
     times = np.arange(20) / 60
     times[7], times[12], times[15] = 0.01, 500.0, np.nan

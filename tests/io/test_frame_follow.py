@@ -69,6 +69,35 @@ def test_what_never_becomes_whole_is_lost_and_what_never_comes_too(tmp_path: Pat
     assert [f.number for f in face3d.read_sequence(folder, fps=20, follow=True).read(3)] == [8, 9]
 
 
+def test_many_missing_frames_are_waited_for_once(tmp_path: Path) -> None:
+    write_scan(tmp_path / "frame_0000.ply", dome())
+    write_scan(tmp_path / "frame_0040.ply", dome())
+    begun = time.monotonic()
+    frames = list(face3d.read_sequence(tmp_path, fps=20, follow=True, idle_s=0.5))
+    assert [f.number for f in frames if f.lost] == list(range(1, 40)) and len(frames) == 41
+    assert time.monotonic() - begun < 10  # 39 times half a second would be 20
+
+
+def test_a_text_that_stops_between_lines_is_not_taken_for_whole(tmp_path: Path) -> None:
+    folder = tmp_path / "live"
+    folder.mkdir()
+    write_scan(tmp_path / "one.obj", dome())
+    lines = (tmp_path / "one.obj").read_text().splitlines(keepends=True)
+
+    def capture() -> None:
+        with (folder / "0001.obj").open("w") as file:
+            file.writelines(lines[:-50])
+            file.flush()
+            time.sleep(0.04)
+            file.writelines(lines[-50:])
+        (folder / STOP).touch()
+
+    thread = meanwhile(capture)
+    (frame,) = face3d.read_sequence(folder, fps=20, follow=True)
+    thread.join()
+    assert len(frame.scan.faces) == len(dome().faces)
+
+
 def test_it_ends_when_nothing_comes(tmp_path: Path) -> None:
     begun = time.monotonic()
     assert list(face3d.read_sequence(tmp_path, fps=20, follow=True, idle_s=0.3)) == []
