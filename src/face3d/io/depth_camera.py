@@ -55,10 +55,10 @@ def read_camera(file: Path, units: str | float = "auto") -> Camera:
     width, height = (_number(name, values, *keys) for keys in (("width", "w"), ("height", "h")))
     reference = values.get("intrinsicMatrixReferenceDimensions") or values.get("reference_dimensions")
     if reference is not None:  # Apple: of the full sensor; pictures of the same shape are it, scaled
-        if not isinstance(reference, dict):
-            listed = isinstance(reference, list) and len(reference) == 2
-            reference = dict(zip(("width", "height"), reference, strict=True)) if listed else {}
-        full = [_number(f"{name}: its reference dimensions", reference, key) for key in ("width", "height")]
+        listed = isinstance(reference, list) and len(reference) == 2
+        sizes: dict[str, Any] = {"width": reference[0], "height": reference[1]} if listed else {}
+        sizes = reference if isinstance(reference, dict) else sizes
+        full = [_number(f"{name}: its reference dimensions", sizes, key) for key in ("width", "height")]
         scale = width / full[0]
         if abs(height / full[1] - scale) > 0.01 * scale:
             raise ScanError(
