@@ -130,9 +130,11 @@ def _numbers(raw: NDArray[np.uint8], floats: bool, processor: int) -> Floats:
     if not floats:
         return raw.view(">i2" if processor == _SGI else "<i2").astype(np.float64)
     if processor != _DEC:
-        return raw.view(">f4" if processor == _SGI else "<f4").astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is NaN
+            return raw.view(">f4" if processor == _SGI else "<f4").astype(np.float64)
     words = raw.view("<u2").reshape(-1, 2)[:, ::-1]
-    return np.ascontiguousarray(words).view("<f4").reshape((*raw.shape[:-1], -1)).astype(np.float64) / 4.0
+    with np.errstate(invalid="ignore"):
+        return np.ascontiguousarray(words).view("<f4").reshape((*raw.shape[:-1], -1)).astype(np.float64) / 4.0
 
 
 def _float(data: bytes, at: int, processor: int) -> float:
