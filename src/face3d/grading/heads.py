@@ -131,7 +131,7 @@ class Heads(nn.Module):
             1 + 4 * items[:, 3:8],
             3 * items[:, 8:13],
             items[:, 13:] * self.eface_top,
-            cumulative(severity[:, 1], self.descriptive_cuts, self.descriptive_spread.exp().expand(len(severity))),
+            cumulative(severity[:, 1], self.descriptive_cuts, self.descriptive_spread.exp() * torch.ones_like(spread)),
         )
 
 
