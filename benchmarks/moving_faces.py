@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +104,7 @@ def _before(scanner: str, shape: Floats, pose: RigidTransform) -> RigidTransform
 
 
 def blended(seed: int, expression: str, frames: int = 24, fps: float = 30.0, hold: int = 4) -> MovingFace:
-    """Somebody of the Vitruvian head who goes from rest to a whole expression, each frame with its own triangulation."""
+    """Somebody of the Vitruvian head who goes from rest to a whole expression, each frame in a mesh of its own."""
     rng, head = np.random.default_rng(seed), vitruvian()
     face = head.person(rng)
     way = minimum_jerk(np.r_[0.0, np.arange(frames) / (frames - 1), np.ones(hold)])

@@ -15,7 +15,7 @@ from face3d.scan import FaceScan, Floats
 from face3d.values import Value
 
 #: mm: edge of a cell, and how far around the face a frame is looked at.
-CELL, MARGIN = 3.0, 15.0
+CELL, MARGIN = 2.5, 15.0
 #: A cell whose triangles face apart (length of the summed normal over their area) is a fold or an edge.
 COHERENT = 0.6
 #: A mesh whose triangles are larger than the cells is filled; below this number of vertices that costs little.
