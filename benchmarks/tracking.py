@@ -145,7 +145,7 @@ def speed(seed: int, frames: int = 60) -> None:
             files = []
             for k, scan in enumerate(face.scans[:frames]):
                 files.append(Path(folder) / f"{k:04d}.ply")
-                face3d.write_scan(scan, files[-1])
+                face3d.write_scan(files[-1], scan)
 
             def read(start: int, files=files) -> Iterator[Frame]:
                 for k, file in enumerate(files[start:], start):

@@ -79,15 +79,14 @@ class Tracking:
             return rest_of(self.sequence, self._given)
 
     def __iter__(self) -> Iterator[TrackedFrame]:
-        run = _Run(self)
-        try:
-            for index, frame in enumerate(self.sequence):
-                with one_blas_thread():
-                    found = run.frame(index, frame)
-                yield found
-            run.last()
-        finally:
-            run.anchors.close()
+        with one_blas_thread():  # held between frames: to ask for it each time takes milliseconds
+            run = _Run(self)
+            try:
+                for index, frame in enumerate(self.sequence):
+                    yield run.frame(index, frame)
+                run.last()
+            finally:
+                run.anchors.close()
 
     def collect(self) -> Tracked:
         """All frames, in memory."""
