@@ -91,6 +91,7 @@ class Follower:
         self._normals = vertex_normals(rest, space.template.faces)[space.rows]
         self.low, self.high = rest.min(axis=0), rest.max(axis=0)
         self.tone: Tone | None = None
+        self._inward: bool | None = None  # how the recording's triangles are wound, once a face was seen
 
     def follow(self, scan: FaceScan, before: State) -> Followed | None:
         """The face on `scan`, starting from where `before` expects it; None where there is no surface."""
@@ -98,6 +99,9 @@ class Follower:
         surface = FrameSurface.of(scan, expected.pose, self.low, self.high)
         if surface is None:
             return None
+        if self._inward is None:
+            self._inward = self._faces_inwards(surface, self.rest + expected.moved)
+        surface = surface.turned() if self._inward else surface
         base, shape = self.rest[s.rows], self.rest + expected.moved
         every = vertex_normals(shape, s.template.faces)
         facing = every[s.rows]
@@ -158,6 +162,12 @@ class Follower:
         surface = FrameSurface.of(scan, found.to_head, self.low, self.high)
         if surface is not None and surface.tone is not None:
             self.tone = Tone.of(self.space, self.rest, found.vertices, surface)
+
+    def _faces_inwards(self, surface: FrameSurface, shape: Floats) -> bool:
+        rows = self.space.rows
+        facing = vertex_normals(shape, self.space.template.faces)[rows]
+        near = np.minimum(surface.tree.query(shape[rows])[1], len(surface.points) - 1)
+        return bool(np.median(np.einsum("ni,ni->n", surface.normals[near], facing)) < -0.3)
 
     def _moved(self, estimate: Floats) -> Floats:
         """(n, 3) mm by which an estimate moves the rows."""

@@ -84,6 +84,8 @@ def space_of(t: FaceTemplate, count: int = MOVEMENTS) -> Space:
     share /= share.sum(axis=1, keepdims=True)
     ends = np.repeat(np.arange(len(near)), near.shape[1])
     spread = sp.csr_array((share.ravel(), (ends, near.ravel())), (len(near), len(rows)))
+    mirrored = np.searchsorted(rows, t.opposite[rows])
+    spread = sp.csr_array((spread + spread[t.opposite][:, mirrored]) / 2)  # alike for both sides
     area = spread.T @ t.area
     firm = (region_weights(t, FIRM) > 0.5)[rows]
     here = np.ascontiguousarray(columns.reshape(-1, 3, count)[rows])

@@ -139,7 +139,7 @@ class _Run:
         self.state: State | None = None
         self.material: Material | None = None
         self.by_material = tracking.sequence.same_topology
-        self.gap, self.trusted = 0, 0
+        self.gap, self.missed, self.trusted = 0, 0, 0  # frames lost, those among them with a surface
         self.usual, self.looked = (0.0, 0.0), 0  # mm: residual, and what bone stands off, of the first good frames
         tracking.drift.clear()
         tracking.notes.clear()
@@ -154,7 +154,7 @@ class _Run:
             except Face3DError as error:
                 reason = str(error)
         if found is None or frame.scan is None:
-            self.gap += 1
+            self.gap, self.missed = self.gap + 1, self.missed + (frame.scan is not None)
             return self._lost(frame, reason, came)
         self._keep(frame.scan, found)
         if self.pending is None and (index + 1) % self.tracking.anchor_every == 0:
@@ -219,8 +219,8 @@ class _Run:
         return State.at(self.space, estimate, found.to_head)
 
     def _seek_now(self) -> bool:
-        """A face is sought anew in the first lost frame, then less and less often: that takes a second or more."""
-        tries = self.gap + 1
+        """A face is sought anew in the first frame without one, then less and less often: that takes some seconds."""
+        tries = self.missed + 1
         most = max(int(SEEK_S * self.tracking.sequence.fps), 1)
         return tries & (tries - 1) == 0 if tries < most else tries % most == 0
 
@@ -237,7 +237,7 @@ class _Run:
 
     def _keep(self, scan: FaceScan, found: Followed) -> None:
         """Goes on from a frame on which the face is known."""
-        self.state, self.gap = found.state, 0
+        self.state, self.gap, self.missed = found.state, 0, 0
         if self.looked < LOOKED:
             self.looked += 1
             self.usual = max(self.usual[0], found.residual), max(self.usual[1], found.unlike)
