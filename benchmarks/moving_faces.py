@@ -26,7 +26,7 @@ TURNS, SHIFT_MM, TURN_S = (20.0, 8.0, 5.0), 20.0, 5.0
 @dataclass(frozen=True, eq=False, repr=False)
 class MovingFace:
     """`scans` of a recording at `fps`; `shapes` (T, V, 3) float32 mm, the true surface with `faces` in the head frame,
-    its first at rest; `poses` head frame -> scan coordinates. `single`: frames that a single fit is asked for too."""
+    its first at rest; `poses` head frame -> scan coordinates."""
 
     name: str
     fps: float

@@ -171,7 +171,7 @@ def _icp(template: Floats, vertices: Floats, to_head) -> None:
 
     clouds = []
     for points in (template, vertices):
-        cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points))
+        cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points.copy()))
         clouds.append(cloud)
     clouds[1].estimate_normals(o3d.geometry.KDTreeSearchParamHybrid(6.0, 20))
     reg = o3d.pipelines.registration
