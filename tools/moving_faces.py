@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 from expression_sets import vitruvian
 from face3d.scan import FaceScan, Floats, Ints
