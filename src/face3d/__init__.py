@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from face3d.measuring.exam_measures import Measures as Measures
     from face3d.measuring.examination import measure as measure
     from face3d.scan import FaceScan as FaceScan
+    from face3d.sequence.track import track as track
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
 
@@ -67,6 +68,7 @@ _PUBLIC = {
     "grade": "face3d.grading.examination",
     "Grade": "face3d.grading.grades",
     "explain": "face3d.grading.examination",
+    "track": "face3d.sequence.track",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]
