@@ -161,7 +161,11 @@ def _camera(where: str, entry: CameraEntry) -> Camera:
                 f"{where}: {name} is {focal:g} pixels for a picture of {size}; a lens has 0.1 to 100 times the "
                 "picture's size: calibrate again with pictures of this size"
             )
-    if k[2].tolist() != [0.0, 0.0, 1.0] or k[1, 0] != 0 or not (0 < k[0, 2] < entry.width and 0 < k[1, 2] < entry.height):
+    if (
+        k[2].tolist() != [0.0, 0.0, 1.0]
+        or k[1, 0] != 0
+        or not (0 < k[0, 2] < entry.width and 0 < k[1, 2] < entry.height)
+    ):
         raise SchemaError(
             f"{where}: K is no calibration matrix [[fx, 0, cx], [0, fy, cy], [0, 0, 1]] with its centre in the "
             f"picture of {entry.width} x {entry.height} pixels"

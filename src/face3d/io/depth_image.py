@@ -39,8 +39,8 @@ class Intrinsics:
             least = size / 2 / np.tan(np.radians(_WIDEST_DEGREES))
             if not (np.isfinite(focal) and least < focal < 1000 * size):
                 raise ScanError(
-                    f"intrinsics: {name} is {focal:g} pixels for a picture of {size}; focal lengths are given in pixels "
-                    "(millimetres / pixel pitch), most cameras have 0.5 to 3 times the picture's size"
+                    f"intrinsics: {name} is {focal:g} pixels for a picture of {size}; focal lengths are given in "
+                    "pixels (millimetres / pixel pitch), most cameras have 0.5 to 3 times the picture's size"
                 )
         for name, centre, size in (("cx", self.cx, self.width), ("cy", self.cy, self.height)):
             if not -0.5 <= centre <= size:

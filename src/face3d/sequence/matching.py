@@ -128,7 +128,11 @@ def _refined(left: Picture, right: Picture, disparity: Picture) -> Match:
         g = cv2.remap(slope, at, rows, cv2.INTER_CUBIC, None, cv2.BORDER_REPLICATE)
         mean_r, mean_g = _blur(r), _blur(g)
         rr, gg = _blur(r * r) - mean_r**2, _blur(g * g) - mean_g**2
-        rg, lr, lg = _blur(r * g) - mean_r * mean_g, _blur(left * r) - mean_l * mean_r, _blur(left * g) - mean_l * mean_g
+        rg, lr, lg = (
+            _blur(r * g) - mean_r * mean_g,
+            _blur(left * r) - mean_l * mean_r,
+            _blur(left * g) - mean_l * mean_g,
+        )
         # left = gain (r - shift g) + offset, by least squares in the window; a little noise keeps plain skin solvable.
         rr, gg = rr + 0.05, gg + 0.02
         det = rr * gg - rg**2
@@ -187,8 +191,7 @@ def _blur(image: Picture) -> Picture:
 
 
 def _grey(picture: NDArray[np.uint8]) -> Picture:
-    """Mean of the channels (its noise is the least) without what is brighter over centimetres."""
-    cv2 = require("cv2")
+    """Mean of the channels (its noise is the least), less mid grey: then squares keep their digits in single precision."""
     grey = picture.astype(np.float32)
     grey = grey.mean(axis=2, dtype=np.float32) if grey.ndim == 3 else grey
     return np.ascontiguousarray(grey - np.float32(128))

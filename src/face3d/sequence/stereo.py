@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,9 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import ScanError, SchemaError
 from face3d.extras import require
-from face3d.io.calibration import Calibration, Camera
+from face3d.io.calibration import Calibration
+from face3d.io.picture import PICTURES, read_picture
+from face3d.io.write import write_bytes, write_scan
 from face3d.landmarking.face_landmarker import Detector
 from face3d.scan import FaceScan, Floats
 from face3d.sequence.matching import match
@@ -53,13 +57,39 @@ class PodView(Value):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction(Value):
-    """`scan` mm, colours a vertex, +y up and +z towards the cameras, with `values["sd_mm"]` the standard deviation of
-    each vertex by its views, as least squares has it; `pods_apart_mm` median distance of the pods' surfaces where they
-    overlap (NaN for one pod, or without overlap); `notes`."""
+    """`scan` mm, colours a vertex, +y up and +z towards the first pod, with `values["sd_mm"]` the standard deviation of
+    each vertex by its best view, as least squares has it; `pose` rig -> scan; `cube_mm` edge of the cubes that the
+    surface was made in; `pods_apart_mm` median distance of the pods' surfaces where they overlap (NaN for one pod, or
+    without overlap); `notes`."""
 
     scan: FaceScan
+    pose: RigidTransform
+    cube_mm: float
+    pods: tuple[tuple[str, str], ...]
+    calibration_px: float
     pods_apart_mm: float
     notes: tuple[str, ...]
+
+    def facts(self) -> dict[str, object]:
+        """What was done, for a JSON file."""
+        sd = self.scan.values["sd_mm"]
+        return {
+            "vertices": len(self.scan.vertices),
+            "pods": [list(pod) for pod in self.pods],
+            "rig_to_scan": self.pose.as_matrix().tolist(),
+            "cube_mm": self.cube_mm,
+            "sd_mm": {"median": float(np.nanmedian(sd)), "p95": float(np.nanpercentile(sd, 95))},
+            "pods_apart_mm": None if np.isnan(self.pods_apart_mm) else self.pods_apart_mm,
+            "calibration_reprojection_px": None if np.isnan(self.calibration_px) else self.calibration_px,
+            "notes": list(self.notes),
+        }
+
+    def write(self, folder: str | Path) -> None:
+        """`reconstruction.ply` (colours, and `sd_mm` at each vertex) and `reconstruction.json` into `folder`."""
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        write_scan(place / "reconstruction.ply", self.scan, self.scan.values)
+        write_bytes(place / "reconstruction.json", (json.dumps(self.facts(), indent=1) + "\n").encode())
 
 
 def reconstruct(
@@ -96,20 +126,45 @@ def reconstruct(
             "expected): a camera was moved or the head was; calibrate again, and trigger all cameras at once"
         )
     sd = _spread(scan, views, upright)
-    return Reconstruction(scan.replace(values={"sd_mm": sd}, notes=tuple(notes)), apart, tuple(notes))
+    scan = scan.replace(values={"sd_mm": sd}, notes=tuple(notes))
+    pods = calibration.pods
+    return Reconstruction(scan, upright, cube, pods, calibration.reprojection_px, apart, tuple(notes))
+
+
+def read_pictures(paths: Sequence[Path], calibration: Calibration) -> dict[str, NDArray[np.uint8]]:
+    """Camera -> picture, of files in the order of the calibration's pods, or of one folder that holds a picture named
+    like each camera. Raises `ScanError` when they are not as many as the cameras, or one cannot be read."""
+    names = [name for pod in calibration.pods for name in pod]
+    if len(paths) == 1 and paths[0].is_dir():
+        files = {f.stem: f for f in sorted(paths[0].iterdir()) if f.suffix.lower() in PICTURES}
+        lacking = [name for name in names if name not in files]
+        if lacking:
+            raise ScanError(
+                f"{paths[0]}: there is no picture called {lacking[0]}.png (or .jpg, .tif, .bmp); a folder holds one "
+                f"named like each camera of the calibration: {', '.join(names)}"
+            )
+        return {name: read_picture(files[name]) for name in names}
+    if len(paths) != len(names):
+        raise ScanError(
+            f"{len(paths)} picture{'' if len(paths) == 1 else 's'} for a calibration of {len(names)} cameras; give one "
+            f"of each, in this order: {', '.join(names)}"
+        )
+    return {name: read_picture(path) for name, path in zip(names, paths, strict=True)}
 
 
 def _check(pictures: Mapping[str, NDArray[np.uint8]], calibration: Calibration) -> None:
     for name in dict.fromkeys(name for pod in calibration.pods for name in pod):
         if name not in pictures:
-            raise ScanError(f"there is no picture of camera {name!r}; the calibration has {', '.join(calibration.cameras)}")
+            raise ScanError(
+                f"there is no picture of camera {name!r}; the calibration has {', '.join(calibration.cameras)}"
+            )
         shape, camera = pictures[name].shape, calibration.cameras[name]
         if len(shape) != 3 or shape[2] != 3:
             raise ScanError(f"camera {name!r}: its picture has shape {shape}; expected (H, W, 3)")
         if shape[:2] != (camera.height, camera.width):
             raise ScanError(
-                f"camera {name!r}: its picture is {shape[1]} x {shape[0]} pixels, it was calibrated with {camera.width} x "
-                f"{camera.height}; take both at the same setting, uncropped, or calibrate again"
+                f"camera {name!r}: its picture is {shape[1]} x {shape[0]} pixels, it was calibrated with "
+                f"{camera.width} x {camera.height}; take both at the same setting, uncropped, or calibrate again"
             )
         if float(pictures[name].std()) < 1.0:
             raise ScanError(f"camera {name!r}: its picture is empty (all pixels alike); was the lens covered?")

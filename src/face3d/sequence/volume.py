@@ -23,7 +23,7 @@ _ISLAND = 0.02
 
 
 class Volume:
-    """A surface being built from depth pictures. `cube_mm` the edge of a cube; open3d keeps only those near a surface."""
+    """A surface being built from depth pictures, in cubes of `cube_mm`; open3d keeps only those near a surface."""
 
     def __init__(self, cube_mm: float, colored: bool = False) -> None:
         self._o3d: Any = require("open3d")
@@ -31,7 +31,12 @@ class Volume:
         o3d = self._o3d
         kinds, number = [o3d.core.float32] * 3, 3 if colored else 2
         self._grid = o3d.t.geometry.VoxelBlockGrid(
-            ("tsdf", "weight", "color")[:number], tuple(kinds[:number]), ((1), (1), (3))[:number], self.cube_mm, 8, 20000
+            ("tsdf", "weight", "color")[:number],
+            tuple(kinds[:number]),
+            ((1), (1), (3))[:number],
+            self.cube_mm,
+            8,
+            20000,
         )
 
     def add(
@@ -41,7 +46,7 @@ class Volume:
         pose: RigidTransform,
         color: NDArray[np.uint8] | None = None,
     ) -> None:
-        """A view: `depth_mm` (H, W), NaN where nothing; K (3, 3); `pose` volume's frame -> camera; colours (H, W, 3)."""
+        """A view: `depth_mm` (H, W), NaN where nothing; K (3, 3); `pose` volume -> camera; colours (H, W, 3)."""
         o3d = self._o3d
         picture = o3d.t.geometry.Image(np.ascontiguousarray(np.nan_to_num(depth_mm, nan=0.0), np.float32))
         k, to_camera = o3d.core.Tensor(np.array(matrix)), o3d.core.Tensor(pose.as_matrix())

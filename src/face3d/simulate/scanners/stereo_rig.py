@@ -78,8 +78,9 @@ def shoot(
     landmarks: Mapping[str, ArrayLike] | None = None,
 ) -> StereoPair:
     """A pair of pictures of `vertices` (V, 3), `faces` (F, 3), mm, canonical head frame, seen from `baseline_degrees`
-    apart, from in front of the face or `azimuth_degrees` to the subject's left of it. The skin is evaluated at each pixel, so pores and freckles are as sharp as the pictures; light is diffuse,
-    from two lamps; camera noise has a standard deviation of 2 grey levels."""
+    apart, from in front of the face or `azimuth_degrees` to the subject's left of it. The skin is evaluated at each
+    pixel, so pores and freckles are as sharp as the pictures; light is diffuse, from two lamps; camera noise has a
+    standard deviation of 2 grey levels."""
     v, f = np.asarray(vertices, np.float64), np.asarray(faces, np.int64)
     painted = np.asarray(skin_vertices, np.float64)
     aim = np.array([0.0, np.median(v[:, 1]), v[:, 2].max() - 40.0])
