@@ -34,7 +34,7 @@ _REACH = 0.5
 
 
 @dataclass(frozen=True)
-class _Seen:
+class Corners:
     """What one camera saw of the board in one view: corner numbers (n,), pixels (n, 2)."""
 
     camera: str
@@ -53,7 +53,7 @@ def calibrate(folder: str | Path, board: Board) -> Calibration:
     pictures = camera_folders(Path(folder))
     pods = pods_of(list(pictures))
     sizes: dict[str, tuple[int, int]] = {}
-    seen: list[_Seen] = []
+    seen: list[Corners] = []
     for camera, files in pictures.items():
         for view, file in files.items():
             picture = read_picture(file)
@@ -65,7 +65,7 @@ def calibrate(folder: str | Path, board: Board) -> Calibration:
                 )
             found = board.find(picture)
             if found is not None:
-                seen.append(_Seen(camera, view, *found))
+                seen.append(Corners(camera, view, *found))
     return solve(seen, sizes, board, pods, {c: len(f) for c, f in pictures.items()})
 
 
@@ -101,7 +101,7 @@ def pods_of(cameras: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def solve(
-    seen: Sequence[_Seen],
+    seen: Sequence[Corners],
     sizes: Mapping[str, tuple[int, int]],
     board: Board,
     pods: tuple[tuple[str, str], ...],
@@ -156,7 +156,7 @@ def solve(
     return Calibration(made, pods, total, len({s.view for s in used}), str(board), tuple(notes))
 
 
-def _alone(own: Sequence[_Seen], size: tuple[int, int], board: Board) -> tuple[Floats, dict[str, RigidTransform]]:
+def _alone(own: Sequence[Corners], size: tuple[int, int], board: Board) -> tuple[Floats, dict[str, RigidTransform]]:
     """One camera: its lens (fx, fy, cx, cy, k1, k2, p1, p2), and by view the pose board -> camera."""
     cv2 = require("cv2")
     corners = board.points()
@@ -190,7 +190,7 @@ def _chained(poses: Mapping[str, Mapping[str, RigidTransform]], names: list[str]
 
 
 def _bundle(
-    seen: Sequence[_Seen],
+    seen: Sequence[Corners],
     lenses: Mapping[str, Floats],
     cameras: Mapping[str, RigidTransform],
     poses: Mapping[str, Mapping[str, RigidTransform]],

@@ -58,7 +58,7 @@ class PodView(Value):
 @dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction(Value):
     """`scan` mm, colours a vertex, +y up and +z towards the first pod, with `values["sd_mm"]` the standard deviation of
-    each vertex by its best view, as least squares has it; `pose` rig -> scan; `cube_mm` edge of the cubes that the
+    each vertex by its best view, of camera noise alone (a lower bound); `pose` rig -> scan; `cube_mm` edge of the cubes that the
     surface was made in; `pods_apart_mm` median distance of the pods' surfaces where they overlap (NaN for one pod, or
     without overlap); `notes`."""
 
