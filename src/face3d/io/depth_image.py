@@ -49,6 +49,11 @@ class Intrinsics:
                     "in pixels of this very picture size"
                 )
 
+    @property
+    def matrix(self) -> Floats:
+        """Calibration matrix K (3, 3)."""
+        return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
+
     def rays(self) -> Floats:
         """Direction (H, W, 3) of each pixel's line of sight with z = 1: times depth it is the point seen."""
         u, v = np.meshgrid(np.arange(self.width, dtype=np.float64), np.arange(self.height, dtype=np.float64))

@@ -191,7 +191,7 @@ def _blur(image: Picture) -> Picture:
 
 
 def _grey(picture: NDArray[np.uint8]) -> Picture:
-    """Mean of the channels (its noise is the least), less mid grey: then squares keep their digits in single precision."""
+    """Mean of the channels (its noise is the least); less mid grey, for squares keep their digits then."""
     grey = picture.astype(np.float32)
     grey = grey.mean(axis=2, dtype=np.float32) if grey.ndim == 3 else grey
     return np.ascontiguousarray(grey - np.float32(128))

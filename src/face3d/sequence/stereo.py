@@ -58,9 +58,9 @@ class PodView(Value):
 @dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction(Value):
     """`scan` mm, colours a vertex, +y up and +z towards the first pod, with `values["sd_mm"]` the standard deviation of
-    each vertex by its best view, of camera noise alone (a lower bound); `pose` rig -> scan; `cube_mm` edge of the cubes that the
-    surface was made in; `pods_apart_mm` median distance of the pods' surfaces where they overlap (NaN for one pod, or
-    without overlap); `notes`."""
+    each vertex by its best view, of camera noise alone (a lower bound); `pose` rig -> scan; `cube_mm` edge of the cubes
+    that the surface was made in; `pods_apart_mm` median distance of the pods' surfaces where they overlap
+    (NaN for one pod, or without overlap); `notes`."""
 
     scan: FaceScan
     pose: RigidTransform
