@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from sequence.turning import half, turning
 
 from face3d.errors import ScanError
 from face3d.geometry.mesh import vertex_normals
@@ -13,6 +12,7 @@ from face3d.io.depth_image import DepthFrame, Intrinsics
 from face3d.sequence.depth import UPRIGHT, cleaned, mesh_of, noise_mm, steadied
 from face3d.sequence.fusion import fuse
 from face3d.simulate.scanners import KINECT_V1
+from sequence.turning import half, turning
 
 SMALL = half(KINECT_V1)
 

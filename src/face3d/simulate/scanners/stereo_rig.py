@@ -87,26 +87,34 @@ def shoot(
     # The camera on the subject's right has the smaller x in the cameras' frames: it is the rig's left one.
     turns = (azimuth_degrees - baseline_degrees / 2, azimuth_degrees + baseline_degrees / 2)
     motions = [facing(distance_mm, aim, azimuth=turn) for turn in turns]
-    normals = vertex_normals(v, f)
     pictures, truth = [], None
     for motion in motions:
-        view = look(motion.apply(v), f, optics)
+        picture, view = photograph(v, f, motion, optics, rng, skin=skin, skin_vertices=painted)
         truth = view if truth is None else truth
-        pictures.append(_picture(view, f, normals, painted, skin, rng))
+        pictures.append(picture)
     assert truth is not None
     marks = {k: np.asarray(p, np.float64) for k, p in (landmarks or {}).items()}
     return StereoPair(pictures[0], pictures[1], optics, motions[0], motions[1], truth, marks)
 
 
-def _picture(
-    view: View, faces: NDArray[np.int64], normals: Floats, painted: Floats, skin: Skin, rng: np.random.Generator
-) -> NDArray[np.uint8]:
+def photograph(
+    vertices: Floats,
+    faces: NDArray[np.int64],
+    motion: RigidTransform,
+    optics: Pinhole,
+    rng: np.random.Generator,
+    *,
+    skin: Skin,
+    skin_vertices: Floats,
+) -> tuple[NDArray[np.uint8], View]:
+    """One picture (H, W, 3) of a face, `motion` head frame -> camera, as `shoot` takes two; and what its pixels see."""
+    normals, view = vertex_normals(vertices, faces), look(motion.apply(vertices), faces, optics)
     hit = view.face >= 0
     corners, weights = faces[view.face[hit]], view.weights[hit]
-    material = np.einsum("nk,nkd->nd", weights, painted[corners])
+    material = np.einsum("nk,nkd->nd", weights, skin_vertices[corners])
     normal = np.einsum("nk,nkd->nd", weights, normals[corners])
     lamps = np.array([[0.55, 0.45, 0.7], [-0.6, 0.3, 0.74]])
     light = 0.35 + 0.45 * np.clip(normal @ (lamps / np.linalg.norm(lamps, axis=1, keepdims=True)).T, 0, 1).sum(axis=1)
     picture = np.full((*view.face.shape, 3), 25.0)
     picture[hit] = skin.colors(material, rng, noise=0.0) * np.minimum(light, 1.1)[:, None]
-    return np.clip(np.rint(picture + rng.normal(0.0, 2.0, picture.shape)), 0, 255).astype(np.uint8)
+    return np.clip(np.rint(picture + rng.normal(0.0, 2.0, picture.shape)), 0, 255).astype(np.uint8), view
