@@ -49,7 +49,7 @@ def fits(folder: Path, subjects: int, repeats: int) -> Iterator[tuple]:
     for k in range(subjects):
         file = folder / f"still_{k:03d}.pkl"
         if not file.exists():
-            patient, _ = patient_of(SEED, 3 * k + k % 3)
+            patient, _ = patient_of(SEED, 4 * k + k % 4)
             rng = np.random.default_rng([SEED, k])
             names = ["rest", *(f"again{i}" for i in range(repeats))]
             face = patient.vertices("rest")

@@ -132,7 +132,8 @@ class Solver:
         self.relief = np.zeros(len(base))
         self.shape = base
         self.unit_sd, self.sd = np.zeros(0), np.zeros(0)
-        self.pose = _robustly_laid_on(marks.points, marks.on(base), marks.sd**-2)
+        self.marks_at_start = marks.on(base)
+        self.pose = _robustly_laid_on(marks.points, self.marks_at_start, marks.sd**-2)
         self.mark_columns = mark_moves(t, rest is not None)[marks.index]
 
     def run(self) -> None:
@@ -273,9 +274,10 @@ class Solver:
         return SkinTone(np.where(shown, self.surfels.relief_fields[1].at(near, apart), np.nan), tone)
 
     def _add_marks(self, matrix: Floats, gradient: Floats, kernel: float, use: Ints) -> None:
-        seen = self.pose.apply(self.marks.points)
-        apart = self.marks.on(self.shape) - seen
-        sd = self.marks.sd
+        seen, here = self.pose.apply(self.marks.points), self.marks.on(self.shape)
+        apart = here - seen
+        # A detector that sees half of a raised brow is off by as much more as the brow is raised.
+        sd = np.hypot(self.marks.sd, self.marks.growing * np.linalg.norm(here - self.marks_at_start, axis=1))
         root = 1.0 / sd / (1.0 + ((apart / (kernel * sd[:, None])) ** 2).sum(axis=1))
         count = len(use)
         rows = np.zeros((len(sd), 3, count + 6), np.float32)
