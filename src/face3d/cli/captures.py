@@ -75,3 +75,56 @@ def reconstruct(
         print(f"{out / 'reconstruction.ply'}: {facts['vertices']:,} vertices, standard deviation {facts['sd_mm']}")
         print("\n".join(made.notes), end="\n" if made.notes else "")
     return 0
+
+
+def fuse(
+    folder: Annotated[Path, typer.Argument(metavar="DEPTH", help="A recording: depth/, perhaps color/, camera.json.")],
+    out: RequiredOut,
+    unit: Annotated[str, typer.Option(help="Millimetres in a step of depth, where camera.json does not say.")] = "auto",
+    json: Json = False,
+) -> int:
+    """Make one scan at rest of a depth camera's recording of a head that turns slowly.
+
+    Writes rest.ply and fuse.json (which frames were used, and why others were not) into --out. The face looks into the
+    camera first, then turns to each side by up to 30 degrees within some seconds, without moving a muscle.
+    """
+    from face3d.io.depth_image import read_depth_images
+    from face3d.sequence.fusion import fuse as fused
+
+    check_writable(out)
+    frames, lost = read_depth_images(folder, unit)
+    made = fused(frames, str(folder), lost)
+    made.write(out)
+    facts = made.facts()
+    if json:
+        print_json(facts)
+    else:
+        print(f"{out / 'rest.ply'}: {len(made.scan.vertices):,} vertices of {made.used} frames", end="; ")
+        print(f"the head turned by {made.turn_degrees:.0f} degrees, {len(made.left_out)} frames left out")
+    return 0
+
+
+def video(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A video of one face: MP4, AVI, MOV.")],
+    out: RequiredOut,
+    fps: Annotated[float | None, typer.Option(help="Frames a second, where the file's own number is wrong.")] = None,
+    json: Json = False,
+) -> int:
+    """Estimate eye closure, blinks, smile and brow of both sides from a plain video. Not millimetres, not a 3D measure.
+
+    Writes video.csv (a row a frame) and summary.json into --out. The face looks into the camera, at rest in the first
+    half second; frames that are blurred, too small or turned too far are left out, and the table says why.
+    """
+    from face3d.sequence.video import measure_video
+
+    check_writable(out)
+    found = measure_video(file, fps)
+    found.write(out)
+    summary = found.summary()
+    if json:
+        print_json(summary)
+    else:
+        print(f"{out / 'video.csv'}: {summary['frames_used']} of {summary['frames']} frames used")
+        print("\n".join(f"  {name}: {summary[name]}" for name in ("smile", "brow", "eyes")))
+        print(summary["kind"])
+    return 0

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from face3d.errors import ScanError
+from face3d.io.depth_frames import DEPTH_SUFFIXES, camera_of, color_of, depth_folder, read_depth_picture
+from face3d.io.frame_numbers import in_order, listed, one_of
 from face3d.scan import Floats
 from face3d.values import Value, locked
 
 #: A lens that sees more than this to one side is no pinhole: what is given as a focal length is something else.
 _WIDEST_DEGREES = 85.0
+#: Frames a second where a recording does not say: nothing that uses whole pictures depends on it.
+_ANY_FPS = 30.0
 
 
 @dataclass(frozen=True)
@@ -92,3 +97,35 @@ class DepthFrame(Value):
                     f"when exporting (it must be ({depth.shape[0]}, {depth.shape[1]}, 3))"
                 )
             object.__setattr__(self, "color", color)
+
+
+def read_depth_images(path: str | Path, units: str | float = "auto") -> tuple[list[DepthFrame], dict[str, str]]:
+    """All pictures of a depth recording in their order (its folder as docs/sequences.md shows it), and name -> why of
+    those that cannot be read. `units` millimetres of a step, where the camera's file does not say.
+
+    Raises `ScanError` when there is no such recording or its intrinsics cannot be right.
+    """
+    folder = depth_folder(Path(path))
+    if folder is None:
+        raise ScanError(
+            f"{path}: is no recording of a depth camera; give a folder that holds depth/ with numbered 16-bit PNGs "
+            "and camera.json"
+        )
+    camera = camera_of(folder, units)
+    at = Intrinsics(camera.fx, camera.fy, camera.cx, camera.cy, camera.width, camera.height)
+    files = one_of(folder.pictures, listed(folder.pictures, DEPTH_SUFFIXES), "numbered depth pictures")
+    frames, lost = [], {}
+    for file in in_order(folder.pictures, files, _ANY_FPS, None).paths:
+        if file is None:
+            continue
+        try:
+            steps = read_depth_picture(file, camera)
+        except ScanError as error:
+            lost[file.name] = str(error)
+            continue
+        depth = np.where(steps > 0, steps * np.float32(camera.unit.factor), np.float32(np.nan)).astype(np.float32)
+        color = None if folder.colors is None else color_of(folder.colors, file, depth.shape)
+        frames.append(DepthFrame(depth, at, color, len(frames) / _ANY_FPS, file.name))
+    if len({f.color is None for f in frames}) > 1:  # of some frames only: a surface is coloured whole or not at all
+        frames = [replace(f, color=None) for f in frames]
+    return frames, lost

@@ -87,9 +87,9 @@ class Fused(Value):
         write_bytes(place / "fuse.json", (json.dumps(self.facts(), indent=1) + "\n").encode())
 
 
-def fuse(frames: Iterable[DepthFrame], name: str = "fused") -> Fused:
+def fuse(frames: Iterable[DepthFrame], name: str = "fused", lost: Mapping[str, str] | None = None) -> Fused:
     """One surface of a head at rest that turns slowly before a depth camera. `frames` in their order, the first
-    from the front, the camera held upright.
+    from the front, the camera held upright; `lost` name -> why of those that could not be read.
 
     Raises `ScanError` when fewer than five frames can be laid on each other.
     """
@@ -98,7 +98,7 @@ def fuse(frames: Iterable[DepthFrame], name: str = "fused") -> Fused:
         raise ScanError(
             f"{name}: {len(kept)} depth frames; at least {_LEAST_FRAMES} are needed, some seconds of a turn"
         )
-    left_out: dict[str, str] = {}
+    left_out = dict(lost or {})
     ready: list[DepthFrame] = []
     for frame in kept:
         try:

@@ -74,7 +74,7 @@ class VideoMeasures(Value):
     blinks: Mapping[str, Floats]
 
     def summary(self) -> dict[str, object]:
-        """Peaks a side, their ratio (weaker to stronger side, None where nothing moved), blinks, and what was left out."""
+        """Peaks a side, weaker over stronger (None where nothing moved), blinks, and what was left out."""
         used = self.frames[self.frames["used"]]
         seconds = len(used) / self.fps
         out: dict[str, object] = {
