@@ -45,7 +45,7 @@ _MOST_YAW, _MOST_PITCH, _MOST_ROLL = 20.0, 20.0, 35.0
 #: Pixels between the outer eye corners: MediaPipe works on 256 for the whole face.
 _LEAST_WIDTH_PX = 50.0
 #: Spread of the Laplacian over the spread of grey in the face, at one size: motion or focus blur lies below. Ours.
-_LEAST_SHARPNESS = 0.08
+_LEAST_SHARPNESS = 0.06
 _SHARPNESS_WIDTH = 96
 #: The face is at rest so long at first, seconds.
 _REST_S = 0.5
