@@ -18,7 +18,7 @@ from scipy.sparse import coo_matrix
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import ScanError
-from face3d.geometry.mesh import vertex_normals
+from face3d.geometry.mesh import rim_edges, vertex_normals
 from face3d.geometry.rays import RayScene
 from face3d.io.depth_image import DepthFrame
 from face3d.io.write import write_bytes, write_scan
@@ -33,9 +33,11 @@ _BELOW_TOP_MM, _BEHIND_FACE_MM, _HEAD_MM = 120.0, 90.0, 140.0
 #: mm), are not believed.
 _LEAST_OVERLAP, _FARTHEST_SD, _FARTHEST_MM = 0.4, 3.0, 1.5
 #: ICP: rounds, how far points are paired at first and at last (mm), how much deviates in Tukey's weights.
-_ROUNDS, _PAIR_MM = 15, (15.0, 4.0)
+_ROUNDS, _PAIR_MM = 12, (15.0, 5.0)
 _TUKEY = 4.685
-_SAMPLE = 5_000
+_SAMPLE = 8_000
+#: Times that all frames are laid on all: noise of a young model draws a frame towards its guess, an old one's does not.
+_PASSES = 3
 #: The model is renewed after so many frames: a slow turn shows little new in between.
 _RENEW = 3
 #: Cubes are a little larger than a pixel on the skin.
@@ -114,7 +116,8 @@ def fuse(frames: Iterable[DepthFrame], name: str = "fused", lost: Mapping[str, s
     limit = max(_FARTHEST_SD * noise, _FARTHEST_MM)
 
     volume, laid = _first_pass(ready, middle, cube, limit, left_out)
-    volume, laid = _again(ready, laid, _Model(volume), middle, limit, left_out)
+    for _ in range(_PASSES):
+        volume, laid = _again(ready, laid, _Model(volume), middle, limit, left_out)
     if len(laid) < _LEAST_FRAMES:
         worst = next(iter(left_out.values()), "")
         raise ScanError(f"{name}: {len(laid)} of {len(kept)} frames could be laid on each other ({worst}); turn slower")
@@ -209,6 +212,7 @@ class _Model:
         self.cube_mm = volume.cube_mm
         v, self._faces = smoothed(scan.vertices, scan.faces), scan.faces
         self._normals = vertex_normals(v, self._faces)
+        self._rim = rim_edges(v, self._faces).any(axis=1)
         self._scene = RayScene(v, self._faces, threads=1)
 
     def lay(self, frame: DepthFrame, guess: RigidTransform) -> _Laid:
@@ -223,6 +227,8 @@ class _Model:
             p = pose.inv().apply(points)  # in the model's frame
             found = self._scene.closest(p)
             near = np.linalg.norm(p - found.points, axis=1) < reach
+            # What lies beyond the model's rim has nothing to lie on.
+            near &= ~self._rim[found.faces]
             overlap = float(near.mean())
             if near.sum() < 100:
                 return _Laid(pose, overlap, float("nan"))
@@ -241,7 +247,7 @@ class _Model:
         return _Laid(pose, overlap, residual)
 
 
-def smoothed(v: Floats, faces: Ints, rounds: int = 3) -> Floats:
+def smoothed(v: Floats, faces: Ints, rounds: int = 8) -> Floats:
     """Each vertex among its neighbours, some times over."""
     ends = np.vstack([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     ends = np.vstack([ends, ends[:, ::-1]])

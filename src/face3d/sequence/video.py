@@ -157,14 +157,15 @@ def _rate(file: Path, fps: float | None) -> float:
     cv2 = require("cv2")
     if not file.is_file():
         raise ScanError(f"{file}: there is no such file")
-    level = cv2.getLogLevel()
-    cv2.setLogLevel(0)  # what it says of a broken file is said below, in one line
+    log = cv2.utils.logging
+    level = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)  # what it says of a broken file is said below, in one line
     try:
         video = cv2.VideoCapture(str(file))
         opened, said = video.isOpened(), float(video.get(cv2.CAP_PROP_FPS))
         video.release()
     finally:
-        cv2.setLogLevel(level)
+        log.setLogLevel(level)
     if not opened:
         raise ScanError(f"{file}: is no video that can be read; convert it to MP4 (H.264) or AVI (MJPG)")
     rate = said if fps is None else fps
