@@ -55,9 +55,7 @@ def main() -> None:
     width, height, focal = round(1500 * given.scale), round(2000 * given.scale), 3750.0 * given.scale
     optics = Pinhole(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
     print(f"{width} x {height} pixels, seeds {given.seed} to {given.seed + given.people - 1}")
-    print(
-        f"{'face':<6}{'calibration':<12}{'matching':<12}{'median':>8}{'p95':>8}{'coverage':>10}{'pods':>8}{'s':>7}"
-    )
+    print(f"{'face':<6}{'calibration':<12}{'matching':<12}{'median':>8}{'p95':>8}{'coverage':>10}{'pods':>8}{'s':>7}")
     board: Calibration | None = None
     for seed in range(given.seed, given.seed + given.people):
         rng = np.random.default_rng(seed)
