@@ -2,8 +2,9 @@
 
     python benchmarks/depth.py [--people N] [--seed S] [--frames N] [--camera kinect | realsense | truedepth]
 
-The head turns by up to 25 degrees to either side and back (a slow sine), nods and shifts a little. The error is the distance of
-the face to the true surface where the first frame saw it; single frames are what the camera gave, without the wall. The surface is also laid on the truth rigidly, which leaves its shape.
+The head turns by up to 25 degrees to either side and back (a slow sine), nods and shifts a little. The error is the
+distance of the face to the true surface where the first frame saw it; single frames are what the camera gave, without
+the wall. The surface is also laid on the truth rigidly, which leaves its shape.
 """
 
 from __future__ import annotations

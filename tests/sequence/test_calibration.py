@@ -158,3 +158,12 @@ def test_a_calibration_that_no_rig_has_is_refused(tmp_path):
     file.write_text("{")
     with pytest.raises(SchemaError, match="calibrate"):
         read_calibration(file)
+
+
+def test_the_schema_is_that_of_the_code():
+    import pathlib
+
+    from face3d.io.calibration import CalibrationFile
+
+    schema = pathlib.Path(__file__).parents[2] / "data_schemas" / "calibration.schema.json"
+    assert json.loads(schema.read_text("utf-8")) == CalibrationFile.model_json_schema(), "run tools/export_schemas.py"

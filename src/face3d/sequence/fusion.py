@@ -121,8 +121,10 @@ def fuse(frames: Iterable[DepthFrame], name: str = "fused", lost: Mapping[str, s
     if len(laid) < _LEAST_FRAMES:
         worst = next(iter(left_out.values()), "")
         raise ScanError(f"{name}: {len(laid)} of {len(kept)} frames could be laid on each other ({worst}); turn slower")
-    scan = volume.surface(name, min(_VIEWS, len(laid))).moved(UPRIGHT)
-    turns = [np.degrees(at.pose.rotation.magnitude()) for at in laid.values()]
+    # All frames moved a little when they were laid on all: the scan goes where the first one saw it.
+    first = laid[min(laid)].pose
+    scan = volume.surface(name, min(_VIEWS, len(laid))).moved(UPRIGHT * first)
+    turns = [np.degrees((at.pose * first.inv()).rotation.magnitude()) for at in laid.values()]
     residual = np.array([at.residual_mm for at in laid.values()])
     return Fused(scan, len(laid), left_out, float(max(turns)), residual, noise, cube)
 
