@@ -92,7 +92,7 @@ def test_a_turning_head_becomes_one_surface_better_than_any_frame():
     joined = np.median(laid(fused.scan.vertices, v, faces, poses[0]))
     assert fused.used >= 14 and not np.isnan(fused.residual_mm).any()
     assert single > 0.9 and joined < 0.5  # half the camera's pixels and half a second of its frames
-    # Where the first frame saw it, as well as one noisy frame can be laid on a face: the shape is better than its place.
+    # Where the first frame saw it, as well as one noisy frame can be laid on a face.
     assert np.median(error(fused.scan.vertices, v, faces, poses[0])) < 1.6
     true = max(np.degrees((pose * poses[0].inv()).rotation.magnitude()) for pose in poses)
     assert abs(fused.turn_degrees - true) < 2.0
