@@ -30,8 +30,8 @@ _LOOK_AT = 900
 _MISS_MM = 15.0
 #: About the face's middle this is shown, mm; before and behind its points skin is looked for.
 _REACH_MM, _BEFORE_MM, _BEHIND_MM = 150.0, 40.0, 110.0
-#: The points end at hairline, jaw and before the ears: the outline is drawn that much larger, for ears and neck.
-_OUTLINE = 1.35
+#: The points end at hairline, jaw and before the ears: the outline is drawn that much larger, for temples and neck.
+_OUTLINE = 1.6
 #: Without a face, what the cameras look at is searched that far before and behind, mm.
 _WIDE_MM = 200.0
 #: A depth whose standard deviation, as least squares has it, is beyond this says nothing, mm.
