@@ -5,11 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from made_frames import CAMERA, write_depth
 from PIL import Image
 
 import face3d
 from face3d.errors import ScanError, SchemaError
+from face3d.io.depth_camera import read_camera
 from face3d.simulate.head import HeadModel
 from face3d.simulate.scanners import scan_depth_camera
 
@@ -123,6 +126,27 @@ def test_intrinsics_that_do_not_fit_are_refused(tmp_path: Path, changes: dict, s
     with pytest.raises(ScanError, match=said) as refused:
         face3d.read_sequence(folder, fps=30)
     assert "\n" not in str(refused.value)
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.just(10**400),
+    lambda inner: st.lists(inner, max_size=9) | st.dictionaries(st.sampled_from(["width", "height", "fx"]), inner),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.dictionaries(st.sampled_from([*CAMERA, "K", "coeffs", "depth_scale", "intrinsicMatrixReferenceDimensions"]), ANY)
+)
+def test_any_intrinsics_are_a_camera_or_one_line(tmp_path_factory, changes: dict) -> None:
+    file = tmp_path_factory.mktemp("any") / "camera.json"
+    file.write_text(json.dumps({**CAMERA, **changes}))
+    try:
+        camera = read_camera(file)
+        assert camera.fx > 0 and camera.unit.factor > 0
+    except ScanError as error:
+        assert str(file) in str(error) and "\n" not in str(error)
 
 
 def test_what_is_not_said_is_asked_for(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from made_frames import dome, mdd, pc2, shapes
 
@@ -235,6 +235,33 @@ def test_frames_of_arkit(tmp_path: Path, form: str) -> None:
     for k, frame in enumerate(sequence):
         np.testing.assert_allclose(frame.scan.vertices, SHAPES[k], atol=1e-3)
         np.testing.assert_array_equal(frame.scan.faces, faces)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4) | st.just(10**400),
+    lambda inner: (
+        st.lists(inner, max_size=6)
+        | st.dictionaries(
+            st.sampled_from(["vertices", "frames", "timestamp", "timestamps", "faces", "fps", "x"]), inner
+        )
+    ),
+    max_leaves=25,
+)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(JSON, st.booleans())
+def test_any_json_is_frames_or_one_line(tmp_path_factory, value: object, inside: bool) -> None:
+    file = tmp_path_factory.mktemp("any") / "x.json"
+    file.write_text(
+        json.dumps({"vertices": [ARKIT[0]["vertices"]], "faces": [0, 1, 2], "timestamps": value})
+        if inside
+        else json.dumps(value)
+    )
+    try:
+        list(face3d.read_sequence(file, None if inside else 60, base=dome()))
+    except Face3DError as error:
+        assert "\n" not in str(error) and len(str(error)) < 1500
 
 
 def test_damaged_frames_of_arkit_are_lost(tmp_path: Path) -> None:

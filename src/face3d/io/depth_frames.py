@@ -102,7 +102,7 @@ def rays_of(camera: Camera) -> Floats:
     u, v = np.arange(camera.width), np.arange(camera.height)
     x = np.broadcast_to((u - camera.cx) / camera.fx, (camera.height, camera.width))
     y = np.broadcast_to(-((v - camera.cy) / camera.fy)[:, None], (camera.height, camera.width))
-    return np.stack([x, y], axis=-1)
+    return np.stack([x, y], axis=-1).astype(np.float64)
 
 
 def read_depth_picture(file: Path, camera: Camera) -> NDArray[np.uint16]:

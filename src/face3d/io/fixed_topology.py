@@ -123,7 +123,8 @@ def _scan(where: str, got: Raw, base: Base, faces: Ints, unit: Unit) -> FaceScan
 def _usable(where: str, got: NDArray[Any], base: Base) -> NDArray[np.float64] | str:
     if got.shape != (base.count, 3):
         return f"{where}: has {len(got)} vertices; the recording's mesh has {base.count}"
-    points = np.array(got, np.float64)  # float32 of a file becomes ours: nobody else holds it
+    with np.errstate(invalid="ignore"):  # a signalling NaN is NaN
+        points = np.array(got, np.float64)  # float32 of a file becomes ours: nobody else holds it
     if not np.isfinite(points).all(axis=1).any():
         return f"{where}: none of its {base.count} vertices has coordinates"
     if (points[0] == points[-1]).all() and (points == points[0]).all():  # as some trackers write what they lost
