@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from face3d.measuring.examination import measure as measure
     from face3d.scan import FaceScan as FaceScan
     from face3d.sequence.track import track as track
+    from face3d.sequence.calibration import calibrate as calibrate
+    from face3d.sequence.fusion import fuse as fuse
+    from face3d.sequence.stereo import reconstruct as reconstruct
+    from face3d.sequence.video import measure_video as measure_video
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
 
@@ -69,6 +73,10 @@ _PUBLIC = {
     "Grade": "face3d.grading.grades",
     "explain": "face3d.grading.examination",
     "track": "face3d.sequence.track",
+    "calibrate": "face3d.sequence.calibration",
+    "reconstruct": "face3d.sequence.stereo",
+    "fuse": "face3d.sequence.fusion",
+    "measure_video": "face3d.sequence.video",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]

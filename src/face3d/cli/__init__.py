@@ -15,6 +15,7 @@ from typing import Annotated
 import typer
 
 import face3d
+from face3d.cli.captures import calibrate, fuse, reconstruct, video
 from face3d.cli.common import refuse
 from face3d.cli.people import evaluate, norms, simulate, study, train
 from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info, validate
@@ -74,6 +75,10 @@ for _command in (
     simulate,
     train,
     evaluate,
+    calibrate,
+    reconstruct,
+    fuse,
+    video,
     doctor,
 ):
     app.command()(_command)
