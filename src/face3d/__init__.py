@@ -34,10 +34,10 @@ if TYPE_CHECKING:
     from face3d.measuring.exam_measures import Measures as Measures
     from face3d.measuring.examination import measure as measure
     from face3d.scan import FaceScan as FaceScan
-    from face3d.sequence.track import track as track
     from face3d.sequence.calibration import calibrate as calibrate
     from face3d.sequence.fusion import fuse as fuse
     from face3d.sequence.stereo import reconstruct as reconstruct
+    from face3d.sequence.track import track as track
     from face3d.sequence.video import measure_video as measure_video
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
