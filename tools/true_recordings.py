@@ -6,7 +6,7 @@ added as noise: of each vertex, of smooth fields over the face, and of fields th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,8 +83,8 @@ class Noise:
     slow: float = 0.10
 
 
-def tracked_of(made: Recording, noise: Noise | None = None, rng: np.random.Generator | None = None) -> Tracked:
-    """The template carried along by the person's face: exact without `noise`."""
+def tracked_of(made: Recording) -> Tracked:
+    """The template carried along by the person's face, exactly."""
     template, _, near = carrier()
     head, patient = made.patient.model, made.patient
     rest_left, rest_right = expression_intensities(patient, "rest")
@@ -98,19 +98,18 @@ def tracked_of(made: Recording, noise: Noise | None = None, rng: np.random.Gener
     fields = np.concatenate([head.left[used], head.right[used]]).reshape(2 * len(used), -1)
     doing = np.concatenate([made.left[:, used], made.right[:, used]], axis=1)
 
-    def shaped(weights: Floats) -> Floats:
-        return settle_lids(eyes, neutral, neutral + (weights @ fields).reshape(-1, 3), centers)
+    def shapes(weights: Floats) -> Iterator[Floats]:
+        for start in range(0, len(weights), 64):
+            for moved in (weights[start : start + 64] @ fields).reshape(-1, *neutral.shape):
+                yield settle_lids(eyes, neutral, neutral + moved, centers)
 
-    still = shaped(np.concatenate([rest_left[used], rest_right[used]]))
+    still = next(shapes(np.concatenate([rest_left[used], rest_right[used]])[None]))
     marks = head.landmark_points(still)
     frame = refined_frame(head_frame(marks), marks, (1.0, 0.0, 0.0), (0.0, 0.0, 0.0))
     out = np.empty((len(doing), len(near), 3), np.float32)
-    for k, weights in enumerate(doing):
-        out[k] = frame.apply(shaped(weights)[near])
+    for k, shape in enumerate(shapes(doing)):
+        out[k] = frame.apply(shape[near])
     rest = frame.apply(still[near])
-    if noise is not None:
-        assert rng is not None
-        _disturb(out, template, made.fps, noise, rng)
     n = len(out)
     none = np.full(n, np.nan)
     return Tracked(
@@ -128,8 +127,9 @@ def tracked_of(made: Recording, noise: Noise | None = None, rng: np.random.Gener
     )
 
 
-def _disturb(out: np.ndarray, template: FaceTemplate, fps: float, noise: Noise, rng: np.random.Generator) -> None:
-    """Adds the noise. Fields are mixtures of the template's smoothest functions, of variance 1 in the mean."""
+def disturbed(exact: Tracked, rng: np.random.Generator, noise: Noise | None = None) -> Tracked:
+    """The same with noise. Fields are mixtures of the template's smoothest functions, of variance 1 in the mean."""
+    noise, template, fps, out = noise or Noise(), exact.template, exact.fps, exact.vertices_mm.copy()
     modes = np.concatenate([template.even[:, :20], template.odd[:, :20]], axis=1)
     modes = modes / np.sqrt((modes**2).sum(axis=1).mean())
     keep = np.exp(-1.0 / fps)
@@ -139,6 +139,13 @@ def _disturb(out: np.ndarray, template: FaceTemplate, fps: float, noise: Noise, 
         fast = rng.standard_normal(slow.shape).astype(np.float32)
         out[k] += modes @ (noise.smooth * fast + noise.slow * slow)
         out[k] += noise.vertex * rng.standard_normal(out[k].shape, np.float32)
+    return replace(exact, vertices_mm=out)
+
+
+def every(tracked: Tracked, step: int) -> Tracked:
+    """The same at a lower rate: every `step`-th frame."""
+    per_frame = ("times_s", "vertices_mm", "valid", "lost", "residual_mm", "drift_mm")
+    return replace(tracked, fps=tracked.fps / step, **{n: getattr(tracked, n)[::step] for n in per_frame})
 
 
 def without(tracked: Tracked, lost: Sequence[int], reason: str = "nothing was recorded") -> Tracked:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from face3d.grading.examination import explain as explain
     from face3d.grading.examination import grade as grade
     from face3d.grading.grades import Grade as Grade
+    from face3d.grading.recorded import kinematics as kinematics
     from face3d.io import read_scan as read_scan
     from face3d.io import write_scan as write_scan
     from face3d.io.exam import read_exam as read_exam
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from face3d.measuring.exam_measures import Measures as Measures
     from face3d.measuring.examination import measure as measure
     from face3d.scan import FaceScan as FaceScan
+    from face3d.sequence.kinematics import Kinematics as Kinematics
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
 
@@ -57,6 +59,8 @@ _PUBLIC = {
     "grade": "face3d.grading.examination",
     "Grade": "face3d.grading.grades",
     "explain": "face3d.grading.examination",
+    "kinematics": "face3d.grading.recorded",
+    "Kinematics": "face3d.sequence.kinematics",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]

@@ -112,11 +112,14 @@ def smoothed(values: Floats, fps: float, cutoff_hz: float) -> Floats:
 
 
 def rate_of_change(values: Floats, fps: float) -> Floats:
-    """Derivative (T, ...) by central differences, per second; NaN beside what is unknown."""
+    """Derivative (T, ...), per second, by central differences over five frames, at the ends over fewer; NaN beside what
+    is unknown. (Over three frames, at 30 a second, a quick smile would lose a twentieth of its speed.)"""
     v = np.asarray(values, np.float64)
     out = np.full(v.shape, np.nan)
     out[1:-1] = (v[2:] - v[:-2]) * (fps / 2)
     out[0], out[-1] = (v[1] - v[0]) * fps, (v[-1] - v[-2]) * fps
+    wide = (8 * (v[3:-1] - v[1:-3]) - (v[4:] - v[:-4])) * (fps / 12)
+    out[2:-2] = np.where(np.isfinite(wide), wide, out[2:-2])
     return out
 
 

@@ -86,8 +86,10 @@ LEAST_SEEN = 0.5
 
 def trajectories_of(tracked: Tracked) -> Trajectories:
     """The landmarks and the regions' mean places of a tracked recording. A place is NaN in a frame that is lost."""
+    from scipy.sparse import csr_matrix
+
     places = places_of(tracked.template)
-    weights = np.array(list(places.values()))
+    weights = csr_matrix(np.array(list(places.values())))
     moved = tracked.vertices_mm
     points = np.full((len(tracked), len(places), 3), np.nan)
     for k in np.flatnonzero(~tracked.lost):

@@ -1,8 +1,9 @@
 """When a movement begins, arrives, leaves and ends, how late one side is, and how smoothly it goes.
 
 A course that starts softly has no first frame: thresholds find it late, by an amount that grows with its slowness and
-its noise. Its begin is taken from the smoothest course (minimum jerk, Flash & Hogan 1985, J Neurosci 5:1688) through
-the times at which it passes a tenth to half of its way; the other three borders in the same manner from their halves.
+its noise. Its begin is that of the smoothest course (minimum jerk, Flash & Hogan 1985, J Neurosci 5:1688) that fits the
+first half of its way; the other three borders in the same manner by their halves, so that onset and offset may be of
+any skew.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import numpy as np
 
 from face3d.scan import Floats
 
-#: Shares of the way by which a border is found, from near the border to the middle. Below a tenth, noise decides.
+#: Shares of the way at whose crossings the fit of a border starts.
 LEVELS = (0.10, 0.18, 0.26, 0.34, 0.42, 0.50)
+#: Share of the way up to which a flank is fitted; s beyond its border that are fitted too, where it should lie still.
+HALF, BEYOND_S = 0.55, 0.15
+STEPS = 5
 #: Share of the greatest excursion from which on a course is on its plateau.
 PLATEAU = 0.90
 
@@ -55,21 +59,41 @@ def course_of(times: Floats, values: Floats) -> Course:
     # The plateau's first and last moment: a tremble on it must not be taken for its border.
     up = np.flatnonzero(values >= PLATEAU * size)
     first, last = int(up[0]), int(up[-1])
-    rise, fall = slice(None, first + 1), slice(last, None)
-    back = values[rise][::-1], times[rise][::-1]
-    on = values[fall], times[fall]
-    begin, _ = _ends(back[1], back[0], size)
-    _, arrived = _ends(back[1], back[0], size)
-    end, leaves = _ends(on[1], on[0], size)
+    begin, arrived = _ends(times[: first + 1][::-1], values[: first + 1][::-1], times, values, size)
+    end, leaves = _ends(times[last:], values[last:], times, values, size)
     return Course(begin, arrived, leaves, end, size)
 
 
-def _ends(times: Floats, falling: Floats, size: float) -> tuple[float, float]:
-    """Where a flank reaches 0 and where it reaches `size`; `falling` from the plateau on outward, `times` beside it."""
-    lower = [_crossing(times, falling, level * size) for level in LEVELS]
-    upper = [_crossing(times, falling, (1 - level) * size) for level in LEVELS]
-    middle = 1 - _TIMES
-    return _intercept(_TIMES, lower), _intercept(middle, upper, at=1.0)
+def _ends(flank: Floats, falling: Floats, times: Floats, values: Floats, size: float) -> tuple[float, float]:
+    """Where a flank reaches 0 and where it reaches `size`; `falling` from the plateau on outward, at the times `flank`;
+    the whole course beside it."""
+    lower = np.array([_crossing(flank, falling, level * size) for level in LEVELS])
+    upper = np.array([_crossing(flank, falling, (1 - level) * size) for level in LEVELS])
+    return _border(lower, times, values, size), _border(upper, times, size - values, size)
+
+
+def _border(crossings: Floats, times: Floats, values: Floats, size: float) -> float:
+    """Where a course leaves 0, which it passes at `LEVELS` of `size` at the given times; NaN in a gap."""
+    if not np.isfinite(crossings).all():
+        return math.nan
+    length, at = (float(x) for x in np.polyfit(_TIMES, crossings, 1))
+    start = at
+    middle, out = crossings[-1], math.copysign(1.0, crossings[-1] - crossings[0])
+    for _ in range(STEPS):
+        # From a little beyond the border to a little over half of the way; either may lie earlier.
+        low, high = sorted((at - out * BEYOND_S, middle + out * (HALF - 0.5) * abs(length)))
+        inside = (times >= low) & (times <= high) & np.isfinite(values)
+        x = np.clip((times[inside] - at) / length, 0.0, 1.0)
+        off = values[inside] - size * x**3 * (10 - 15 * x + 6 * x**2)
+        slope = -size * 30 * x**2 * (1 - x) ** 2 / length
+        design = np.column_stack([slope, slope * x])
+        if np.linalg.matrix_rank(design) < 2:
+            break
+        step = np.linalg.lstsq(design, off, rcond=None)[0]
+        at, length = at + float(step[0]), length + float(step[1])
+        if abs(at - start) > BEYOND_S or length * out <= 0:
+            return start  # not a course of this kind: the crossings alone
+    return at
 
 
 def _crossing(times: Floats, falling: Floats, level: float) -> float:
@@ -80,15 +104,6 @@ def _crossing(times: Floats, falling: Floats, level: float) -> float:
     k = int(below[0])
     share = (falling[k - 1] - level) / (falling[k - 1] - falling[k])
     return float(times[k - 1] + share * (times[k] - times[k - 1]))
-
-
-def _intercept(way: Floats, crossings: list[float], at: float = 0.0) -> float:
-    """Where the line through (share of time, crossing) stands at `at`."""
-    c = np.array(crossings)
-    if not np.isfinite(c).all():
-        return math.nan
-    slope, start = np.polyfit(way, c, 1)
-    return float(start + slope * at)
 
 
 #: Of the spectral arc length: highest frequency, least amplitude and zero padding as its authors have them.
