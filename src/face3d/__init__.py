@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from face3d.measuring.examination import measure as measure
     from face3d.scan import FaceScan as FaceScan
     from face3d.sequence.kinematics import Kinematics as Kinematics
+    from face3d.sequence.track import track as track
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
 
@@ -61,6 +62,7 @@ _PUBLIC = {
     "explain": "face3d.grading.examination",
     "kinematics": "face3d.grading.recorded",
     "Kinematics": "face3d.sequence.kinematics",
+    "track": "face3d.sequence.track",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]
