@@ -171,7 +171,8 @@ def blinks(errors: dict[str, list[float]], made: Recording, exact: Tracked, k: K
 def report(errors: dict[str, list[float]], title: str) -> None:
     print(f"\n{title}")
     n, hit, false = (sum(errors[f"blinks {x}"]) for x in ("true", "hit", "false"))
-    print(f"movements found {np.mean(errors['found']):.3f} of {len(errors['found'])}, too many {sum(errors['too many']):g}")
+    found = f"{np.mean(errors['found']):.3f} of {len(errors['found'])}"
+    print(f"movements found {found}, too many {sum(errors['too many']):g}")
     print(f"blinks {n:g}, F1 {2 * hit / max(n + hit + false, 1):.3f} (missed {n - hit:g}, false {false:g})")
     print(f"{'error':<48}{'n':>6}{'bias':>9}{'median |e|':>12}{'95 % |e|':>10}{'most':>9}")
     for name, values in errors.items():
@@ -179,7 +180,8 @@ def report(errors: dict[str, list[float]], title: str) -> None:
         if name in ("found", "too many") or name.startswith("blinks") or not len(e):
             continue
         size = np.abs(e)
-        print(f"{name:<48}{len(e):>6}{e.mean():>9.3f}{np.median(size):>12.3f}{np.quantile(size, 0.95):>10.3f}{size.max():>9.3f}")
+        row = f"{e.mean():>9.3f}{np.median(size):>12.3f}{np.quantile(size, 0.95):>10.3f}{size.max():>9.3f}"
+        print(f"{name:<48}{len(e):>6}{row}")
     borders = np.concatenate([v for name, v in errors.items() if name.startswith("border")])
     print(f"borders within 0.1 s: {np.mean(np.abs(borders) <= 0.1):.3f} (unknown {np.isnan(borders).sum()})")
 

@@ -17,7 +17,6 @@ from face3d.sequence.tracked import Tracked
 from face3d.simulate.lids import settle_lids
 from face3d.simulate.motion import Motion, Timing, draw_timing, move
 from face3d.simulate.patients import Patient, expression_intensities
-from face3d.template.template import FaceTemplate
 from true_examples import carrier
 
 

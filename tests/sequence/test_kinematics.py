@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from planted import NAMES, planted, smile
 
 from face3d.errors import ScanError
 from face3d.sequence.kinematics import kinematics
 from face3d.sequence.points import Trajectories
-from planted import NAMES, planted, smile
 
 
 @pytest.mark.parametrize("fps", [30, 60, 120])

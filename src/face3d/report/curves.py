@@ -38,7 +38,7 @@ def eyes_over_time(k: Kinematics) -> Markup | None:
 
 
 def movement_over_time(k: Kinematics) -> Markup:
-    """How far both sides' points are from rest over the whole recording (root mean square), and each movement's span."""
+    """How far both sides' points are from rest over the whole recording (root mean square), and when they move."""
     courses = {s: _away(k, s) for s in SIDES}
     top = max((float(np.nanmax(c)) for c in courses.values() if np.isfinite(c).any()), default=1.0)
     chart = _chart(k.times_s, 0.0, top, "distance from rest, mm", wide=True)

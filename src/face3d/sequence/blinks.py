@@ -47,8 +47,9 @@ class Blink:
 @dataclass(frozen=True, eq=False, repr=False)
 class Lids(Value):
     """Both eyes over time (T,): `opening_mm` side -> distance of the lids' edges, `without_blinks` the same as if
-    nobody blinked, `aspect_ratio` opening over width from corner to corner (not that of six lid points), `blinking` (T,) bool; `blinks` what was found; `watched_s` side -> seconds in which a blink would have been seen;
-    `cutoff_hz` of the openings; `reason` why a side is not measured."""
+    nobody blinked, `aspect_ratio` opening over width from corner to corner (not that of six lid points), `blinking`
+    (T,) bool; `blinks` what was found; `watched_s` side -> seconds in which a blink would have been seen; `cutoff_hz`
+    of the openings; `reason` side -> why it is not measured."""
 
     opening_mm: Mapping[str, Floats]
     without_blinks: Mapping[str, Floats]

@@ -18,22 +18,29 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
         "excursion": Definition("mm", "length of the median way from rest while the movement is held"),
         "peak": Definition("mm", "greatest distance from rest in the movement"),
         "range": Definition("mm", "extent of the movement along its own principal direction"),
-        "path": Definition("mm", "length of the way from begin to arrival, tremble and noise below the cut-off included"),
+        "path": Definition(
+            "mm", "length of the way from begin to arrival, tremble and noise below the cut-off included"
+        ),
         "peak_velocity": Definition("mm/s", "greatest speed from begin to arrival"),
         "return_velocity": Definition("mm/s", "greatest speed from leaving the apex to rest"),
-        "time_to_peak": Definition("s", "from begin to arrival at the apex, by the smoothest course (Flash & Hogan 1985)"),
+        "time_to_peak": Definition(
+            "s", "from begin to arrival at the apex, by the smoothest course (Flash & Hogan 1985)"
+        ),
         "time_to_peak_velocity": Definition("s", "from begin to the greatest speed"),
         "hold": Definition("s", "from arrival to leaving the apex"),
         "release": Definition("s", "from leaving the apex to rest"),
         "onset_lag": Definition("s", "begin of the left side less that of the right: + left is later"),
         "arrival_lag": Definition("s", "arrival of the left side less that of the right: + left is later"),
         "smoothness": Definition(
-            "1", "spectral arc length of the speed from begin to arrival: -1.4 one bell, lower is less smooth",
+            "1",
+            "spectral arc length of the speed from begin to arrival: -1.4 one bell, lower is less smooth",
             "Balasubramanian 2015",
         ),
         "fissure_height": Definition("mm", "opening of the eye while the movement is held, blinks apart"),
         "closure": Definition("1", "share of the opening at rest that is closed while the movement is held"),
-        "symmetric": Definition("mm", "part of the movement at its apex that both sides share, RMS over a region’s points"),
+        "symmetric": Definition(
+            "mm", "part of the movement at its apex that both sides share, RMS over a region’s points"
+        ),
         "asymmetric": Definition("mm", "part of it that differs: half of left less mirrored right, RMS"),
         "unasked": Definition(
             "1", "movement of a region that was not asked for, as a share of its own full movement in this recording"
@@ -47,7 +54,9 @@ DEFINITIONS: Mapping[str, Definition] = MappingProxyType(
         "blink_completeness": Definition("1", "share of the opening before a blink that closes, mean over blinks"),
         "blinks_complete": Definition("1", "share of blinks that close by 90 % or more"),
         "blink_speed": Definition("mm/s", "greatest closing speed of the lids, mean over blinks", "Evinger 1991"),
-        "fatigue": Definition("%", "change of a measure from one repeat to the next, of its mean: slope of a straight line"),
+        "fatigue": Definition(
+            "%", "change of a measure from one repeat to the next, of its mean: slope of a straight line"
+        ),
     }
 )
 

@@ -24,6 +24,8 @@ BRIDGED_S = 0.1
 #: Frames' times may be off an even clock by this share of a frame before they are laid on one.
 UNEVEN = 0.25
 ORDER = 2
+#: An even clock may have so many times more instants than there are frames: more is no recording, but a wrong unit.
+MOST_GAPS = 20
 #: Frames that a filter needs.
 LEAST_FRAMES = 8
 
@@ -64,7 +66,12 @@ def clock_of(times_s: Floats, name: str) -> tuple[Clock, bool]:
     # A median step is as exact as the clock that wrote the times; over the whole recording it is known better.
     whole = np.round(steps / step)
     step = float((times[-1] - times[0]) / whole.sum())
-    count = int(round((times[-1] - times[0]) / step)) + 1
+    count = round(float(times[-1] - times[0]) / step) + 1
+    if count > MOST_GAPS * len(times):
+        raise ScanError(
+            f"{name}: {len(times)} frames lie over {times[-1] - times[0]:.6g} s, where {count} would have room at "
+            f"their usual rate; limit {MOST_GAPS} times as many. Are the times in seconds? Give --fps"
+        )
     clock = Clock(float(times[0]), 1.0 / step, count)
     even = count == len(times) and bool((np.abs(times - clock.times) < UNEVEN * step).all())
     return clock, even

@@ -10,17 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.landmarks import SIDES, code_of
+from face3d.landmarks import SIDES
 from face3d.scan import Floats
 from face3d.sequence.blinks import Lids, lids_of
 from face3d.sequence.definitions import Reading
 from face3d.sequence.filtering import BRIDGED_S, MOVEMENT_HZ, Clock, clock_of, cutoff, laid_on, smoothed, stretches
-from face3d.sequence.points import PointsOverTime, Trajectories, trajectories_of
+from face3d.sequence.points import PointsOverTime, trajectories_of
 from face3d.sequence.readings import blink_readings, movement_readings
 from face3d.sequence.repeats import fatigue_readings
 from face3d.sequence.segmentation import Segment, at_rest, segments
@@ -175,9 +175,7 @@ def kinematics(
     )
 
 
-def _notes(
-    seen: PointsOverTime, clock: Clock, even: bool, raw: Floats, lost: np.ndarray
-) -> Sequence[str]:
+def _notes(seen: PointsOverTime, clock: Clock, even: bool, raw: Floats, lost: np.ndarray) -> Sequence[str]:
     """What a reader should know of the frames."""
     said = []
     if not even:

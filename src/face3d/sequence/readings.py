@@ -9,7 +9,7 @@ import numpy as np
 
 from face3d.landmarks import SIDES, code_of
 from face3d.scan import Floats
-from face3d.sequence.blinks import LEAST_FPS_FOR_SPEED, COMPLETE, Lids
+from face3d.sequence.blinks import COMPLETE, LEAST_FPS_FOR_SPEED, Lids
 from face3d.sequence.definitions import Reading, reading
 from face3d.sequence.filtering import BRIDGED_S, Clock, rate_of_change
 from face3d.sequence.segmentation import Segment

@@ -166,7 +166,8 @@ def _segment(
     return Segment(first, last, *borders, sides, height, lead, apex)
 
 
-#: The whole begins with the first side and ends with the last; it has arrived when both have, and leaves with the first.
+#: The whole begins with the first side and ends with the last; it has arrived when both have, and leaves with the
+#: first.
 _PICKS = (("begin", min), ("arrived", max), ("leaves", min), ("end", max))
 
 

@@ -54,6 +54,16 @@ def track(
     return Tracking(sequence, rest, anchor_every)
 
 
+@dataclass(frozen=True)
+class Resume:
+    """Where tracking stands after `done` frames: see `Tracking.after`."""
+
+    done: int
+    state: State | None
+    gap: int
+    usual: float
+
+
 class Tracking:
     """A recording being tracked; see `track`. Iterating again tracks again."""
 
@@ -62,6 +72,10 @@ class Tracking:
         self._given = rest
         #: Index of each frame that was fitted anew -> mm by which tracking was off there, of the last iteration.
         self.drift: dict[int, float] = {}
+        #: What it takes to go on after the frame that was yielded last; None while a frame is being fitted anew.
+        self.resume: Resume | None = None
+        #: Number of the frame that was still being fitted anew at the end, and by how much tracking was off there.
+        self.left: tuple[int, float] | None = None
 
     @cached_property
     def rest(self) -> Rest:
@@ -70,13 +84,21 @@ class Tracking:
             return rest_of(self.sequence, self._given)
 
     def __iter__(self) -> Iterator[TrackedFrame]:
+        return self.after(None)
+
+    def after(self, resume: Resume | None) -> Iterator[TrackedFrame]:
+        """The frames that follow those after which `resume` was taken."""
         run = _Run(self)
+        if resume is not None:
+            run.state, run.gap, run.usual = resume.state, resume.gap, resume.usual
+        start = 0 if resume is None else resume.done
         try:
-            for index, frame in enumerate(self.sequence):
+            for index, frame in enumerate(self.sequence.read(start), start):
                 with one_blas_thread():
                     found = run.frame(index, frame)
+                self.resume = Resume(index + 1, run.state, run.gap, run.usual) if run.pending is None else None
                 yield found
-            run.last()
+            self.left = run.last()
         finally:
             run.anchors.close()
 
@@ -154,10 +176,10 @@ class _Run:
             frame.number, frame.time_s, found.vertices, found.valid, found.to_head, found.residual, **came
         )
 
-    def last(self) -> None:
-        """Waits for what is still being fitted."""
-        if self.pending is not None:
-            self._anchored(self.pending)
+    def last(self) -> tuple[int, float] | None:
+        """What is still being fitted: waits for it; the frame's number, and by how much tracking was off there."""
+        off = None if self.pending is None else self._anchored(self.pending)
+        return None if off is None or self.pending is None else (self.pending.number, off)
 
     def _followed(self, scan: FaceScan) -> tuple[Followed | None, str]:
         """The face sought where it was, or why not."""

@@ -115,7 +115,7 @@ def _one(
 def _course(
     region: str, side: str, index: Mapping[str, int], away: Floats, lids: Lids, opening: Mapping[str, float]
 ) -> Floats | None:
-    """(T, 3) mm a region's way, (T, 1) of an eye: by how much it is closed, blinks apart; None where it has no point."""
+    """(T, 3) mm a region's way, (T, 1) of an eye: by how much it is closed, blinks apart; None without a point."""
     if region == "eye":
         return (opening[side] - lids.without_blinks[side])[:, None] if math.isfinite(opening[side]) else None
     point = next((f"{p}_{side}" for p in STANDS_FOR[region] if f"{p}_{side}" in index), None)
