@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from face3d.cli.common import Json, Out, Units, check_writable
+from face3d.cli.common import Base, Fps, Json, Out, Units, check_writable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Mapping
 
+    from face3d.io.markers import Markers
     from face3d.io.sequence import Sequence
-    from face3d.sequence.track import Tracking
+    from face3d.report.sequence_result import SequenceResult
+    from face3d.sequence.kinematics import Kinematics
+    from face3d.sequence.tracked import Tracked
 
 #: Where what is tracked is kept until all of it is.
 PARTS = ".tracking"
@@ -21,11 +24,15 @@ PARTS = ".tracking"
 
 def sequence(
     frames: Annotated[
-        Path, typer.Argument(metavar="FRAMES", help="Folder of numbered meshes or depth pictures, or an archive.")
+        Path,
+        typer.Argument(
+            metavar="FRAMES", help="Folder of numbered meshes or depth pictures, an archive, a point cache, or markers."
+        ),
     ],
     out: Out = None,
-    fps: Annotated[float | None, typer.Option(help="Frames a second, where the files don't say it.")] = None,
+    fps: Fps = None,
     units: Units = "auto",
+    base: Base = None,
     rest: Annotated[
         Path | None, typer.Option(help="Scan of the same person's face at rest; else the first frame is taken for it.")
     ] = None,
@@ -40,41 +47,78 @@ def sequence(
     Without --out nothing is written, only the summary is printed. With it, a run that was stopped goes on where it was
     when it is started again.
     """
-    from face3d.cli.progress import counted
     from face3d.errors import SchemaError
     from face3d.exam import EXPRESSIONS
+    from face3d.io.sequence import Sequence
     from face3d.report.folder import REPORT, Thing, free_for
 
     if expression is not None and expression not in EXPRESSIONS:
         raise SchemaError(f"--expression {expression}: not known; known are {', '.join(EXPRESSIONS)}")
     if out is not None:
         check_writable(out)
-    recording = _read(frames, fps, units, follow)
+    recording = _read(frames, fps, units, base, follow)
     if out is not None:
         free_for(out, Thing("sequence", recording.name))
-    total = None if recording.times_s is None else len(recording)
-    with counted(total) as step:
+    if isinstance(recording, Sequence):
+        result = _tracked(recording, rest, units, expression, out, _said(frames, fps, units, rest))
+    else:
         from face3d.grading.recorded import kinematics
-        from face3d.io import read_scan
-        from face3d.report.sequence_result import sequence_result
-        from face3d.sequence.track import track
 
-        tracking = track(recording, None if rest is None else read_scan(rest, units))
-        if out is None:
-            tracked = tracking.collect()
-            result = sequence_result(kinematics(tracked, expression), tracked)
-        else:
-            result = _written(out, tracking, _said(frames, fps, units, rest), expression, step)
+        result = _kept(kinematics(recording, expression), out)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")
     return 0
 
 
-def _read(frames: Path, fps: float | None, units: str, follow: bool) -> Sequence:
+def _read(frames: Path, fps: float | None, units: str, base: Path | None, follow: bool) -> Sequence | Markers:
+    """Raises `ScanError` for what holds no positions."""
+    from face3d.errors import ScanError
+    from face3d.io.markers import Markers
+    from face3d.io.recordings import read_recording
+    from face3d.io.sequence import Sequence
     from face3d.io.sequence_read import read_sequence
 
-    return read_sequence(frames, fps, units, follow=follow)
+    if follow:
+        return read_sequence(frames, fps, units, base=base, follow=True)
+    found = read_recording(frames, fps, units, base)
+    if not isinstance(found, Sequence | Markers):
+        raise ScanError(f"{frames}: holds coefficients, no positions in millimetres; give the recorded surfaces")
+    return found
+
+
+def _tracked(
+    recording: Sequence, rest: Path | None, units: str, expression: str | None, out: Path | None, of: dict[str, object]
+) -> SequenceResult:
+    import shutil
+
+    from face3d.cli.progress import counted
+    from face3d.grading.recorded import kinematics
+    from face3d.io import read_scan
+    from face3d.report.sequence_outputs import left_behind
+    from face3d.sequence.stored import stored_tracking
+    from face3d.sequence.track import track
+
+    tracking = track(recording, None if rest is None else read_scan(rest, units))
+    if out is None:
+        tracked = tracking.collect()
+        return _kept(kinematics(tracked, expression), None, tracked)
+    left_behind(out)
+    with counted(None if recording.times_s is None else len(recording)) as step:
+        tracked, stored = stored_tracking(out / PARTS, tracking, of, step)
+    result = _kept(kinematics(tracked, expression), out, tracked, stored)
+    shutil.rmtree(out / PARTS)
+    return result
+
+
+def _kept(
+    k: Kinematics, out: Path | None, tracked: Tracked | None = None, stored: Mapping[str, Any] | None = None
+) -> SequenceResult:
+    """The result; written, where a folder was given."""
+    from face3d.report.sequence_outputs import write_sequence
+    from face3d.report.sequence_result import sequence_result
+
+    return sequence_result(k, tracked) if out is None else write_sequence(k, out, tracked, stored)
 
 
 def _said(frames: Path, fps: float | None, units: str, rest: Path | None) -> dict[str, object]:
@@ -83,17 +127,3 @@ def _said(frames: Path, fps: float | None, units: str, rest: Path | None) -> dic
 
     at_rest = None if rest is None else (str(rest.resolve()), rest.stat().st_size, rest.stat().st_mtime_ns)
     return {"face3d": face3d.__version__, "frames": str(frames.resolve()), "fps": fps, "units": units, "rest": at_rest}
-
-
-def _written(out: Path, tracking: Tracking, of: dict[str, object], expression: str | None, step: Callable[[int], None]):
-    import shutil
-
-    from face3d.grading.recorded import kinematics
-    from face3d.report.sequence_outputs import left_behind, write_sequence
-    from face3d.sequence.stored import stored_tracking
-
-    left_behind(out)
-    tracked, stored = stored_tracking(out / PARTS, tracking, of, step)
-    result = write_sequence(kinematics(tracked, expression), out, tracked, stored)
-    shutil.rmtree(out / PARTS)
-    return result

@@ -7,18 +7,20 @@ from typing import TYPE_CHECKING
 from face3d.scan import Floats
 
 if TYPE_CHECKING:
+    from face3d.io.markers import Markers
     from face3d.sequence.kinematics import Kinematics
     from face3d.sequence.points import PointsOverTime
     from face3d.sequence.tracked import Tracked
 
 
-def kinematics(recording: Tracked | PointsOverTime, expression: str | None = None) -> Kinematics:
+def kinematics(recording: Tracked | Markers | PointsOverTime, expression: str | None = None) -> Kinematics:
     """What a recording says about movement in time: displacement, velocity, timing, symmetry, blinks, synkinesis, per
     frame and per movement.
 
-    `recording` a tracked sequence, or points by name over time (markers). `expression`: all that is recorded is this
+    `recording` a tracked sequence, markers, or points by name over time in the head frame. `expression`: all that is recorded is this
     one, once or repeatedly; without it the movements of a tracked recording are named by what they show at their apex,
-    those of points stay unnamed. Raises `ScanError` when time does not run forward or there are too few frames.
+    those of points stay unnamed. Raises `ScanError` when time does not run forward or there are too few frames,
+    `LandmarkError` where markers tell no head frame.
     """
     from face3d.sequence.kinematics import kinematics as measured
 

@@ -57,7 +57,6 @@ class _Row:
 
 def sequence_page(result: SequenceResult, k: Kinematics) -> str:
     """The report as HTML."""
-    moved = {m.number: m for m in k.movements}
     return rendered(
         "sequence.html",
         {},
@@ -67,10 +66,16 @@ def sequence_page(result: SequenceResult, k: Kinematics) -> str:
         colors=COLORS,
         whole=movement_over_time(k),
         eyes=eyes_over_time(k),
-        movements=[_shown(m, one_movement(k, moved[m.number])) for m in result.movements],
+        movements=shown_movements(result, k),
         blinks=_rows(result.readings, {("eye", name): words for name, words in _BLINKS.items()}),
         fatigue=[r for r in result.readings if r.measure == "fatigue" and r.value is not None],
     )
+
+
+def shown_movements(result: SequenceResult, k: Kinematics) -> list[dict[str, Any]]:
+    """Each movement as the macro `movement` of movements.html draws it."""
+    moved = {m.number: m for m in k.movements}
+    return [_shown(m, one_movement(k, moved[m.number])) for m in result.movements]
 
 
 def _shown(m: MovementPart, drawing: Markup) -> dict[str, Any]:

@@ -15,15 +15,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from face3d.io.markers import Markers
 from face3d.landmarks import SIDES
 from face3d.scan import Floats
 from face3d.sequence.blinks import Lids, lids_of
 from face3d.sequence.definitions import Reading
 from face3d.sequence.filtering import BRIDGED_S, MOVEMENT_HZ, Clock, clock_of, cutoff, laid_on, smoothed, stretches
+from face3d.sequence.markers import in_head
 from face3d.sequence.points import PointsOverTime, trajectories_of
 from face3d.sequence.readings import blink_readings, movement_readings
 from face3d.sequence.repeats import fatigue_readings
-from face3d.sequence.segmentation import Segment, at_rest, segments
+from face3d.sequence.segmentation import Segment, quiet, segments
 from face3d.sequence.symmetry import part_readings, parts_over_time
 from face3d.sequence.tracked import Tracked
 from face3d.sequence.unasked import unasked_readings
@@ -121,13 +123,16 @@ class Kinematics(Value):
 
 
 def kinematics(
-    recording: Tracked | PointsOverTime, expression: str | None = None, naming: Naming | None = None
+    recording: Tracked | Markers | PointsOverTime, expression: str | None = None, naming: Naming | None = None
 ) -> Kinematics:
     """What a recording says about movement in time.
 
     `expression`: all that is recorded is this one, once or repeatedly. `naming`: else, names the movements of a tracked
-    recording by their apexes. Raises `ScanError` when time does not run forward or there are too few frames.
+    recording by their apexes. Markers are taken to the head frame first (`markers.in_head`). Raises `ScanError` when
+    time does not run forward or there are too few frames, `LandmarkError` where markers tell no head frame.
     """
+    if isinstance(recording, Markers):
+        recording = in_head(recording)
     seen = trajectories_of(recording) if isinstance(recording, Tracked) else recording
     clock, even = clock_of(seen.times_s, seen.name)
     raw = laid_on(clock, seen.times_s, seen.points)
@@ -139,14 +144,19 @@ def kinematics(
     index = {n: k for k, n in enumerate(seen.names)}
     lids = lids_of(clock, *_eyes(clock, seen, index, rest))
     names = tuple(seen.names)
-    # Twice: rest as known from elsewhere finds the movements, and between them is this recording's own rest.
-    found, opening = _found(clock, names, smooth - rest, lids, hz, np.ones(clock.count, bool))
-    still = at_rest(1.0, smooth - rest, names) & _between(found, clock.count)
-    if still.sum() >= FIRST_S * clock.fps:
+    # Rest as known from elsewhere is off by what tracking is off by there: this recording's own rest is found from it,
+    # and once more between the movements that it shows.
+    still = quiet(smooth - rest, names)
+    found, opening = (), {}
+    for _ in range(2):
+        if still.sum() < FIRST_S * clock.fps:
+            break
         own = _median(smooth[still])
         rest = np.where(np.isfinite(own), own, rest)
         found, opening = _found(clock, names, smooth - rest, lids, hz, still)
-    else:
+        still = quiet(smooth - rest, names) & _between(found, clock.count)
+    if not opening:
+        found, opening = _found(clock, names, smooth - rest, lids, hz, np.ones(clock.count, bool))
         notes.append("the face is hardly ever at rest in it: ways are from rest as given")
     away = smooth - rest
     movements = _named(recording, seen, clock, found, expression, naming)

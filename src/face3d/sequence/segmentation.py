@@ -35,6 +35,9 @@ TELLING = 0.3
 #: A side whose movement is smaller than this share of the other's, or than `LEAST_MM`, has no say in when the whole
 #: movement begins and ends.
 SAY = 0.25
+#: A face is at rest for at least this share of a recording; a template is laid on rest by other means than it is
+#: tracked, and some point of it lies up to so many mm off then; noise lets the farthest point vary by so much.
+AT_REST, REST_OFF_MM, REST_SPREAD_MM = 0.2, 3.0, 0.5
 #: What blinks move, and eyes in expression by the way: lids speak through the opening between them.
 LIDS = ("ps", "pi", "en", "ex", "upper_lid", "lower_lid", "eye")
 
@@ -85,10 +88,15 @@ def segments(
     return tuple(found)
 
 
-def at_rest(activity_limit: float, away: Floats, names: tuple[str, ...]) -> np.ndarray:
-    """(T,) bool: no skin is farther from rest than `activity_limit` mm."""
+def quiet(away: Floats, names: tuple[str, ...]) -> np.ndarray:
+    """(T,) bool: frames that show rest. `away` (T, M, 3) from where rest is thought to be, mm: a fifth of the frames are
+    as near to it as can be; if that is near enough, those hardly farther count. None where the face is never near."""
     skin = np.array([code_of(n) not in LIDS for n in names])
-    return _greatest(np.linalg.norm(away[:, skin], axis=2)) < activity_limit
+    activity = _greatest(np.linalg.norm(away[:, skin], axis=2))
+    known = activity[np.isfinite(activity)]
+    if not len(known) or (near := float(np.quantile(known, AT_REST))) > REST_OFF_MM:
+        return np.zeros(len(away), bool)
+    return activity <= near + REST_SPREAD_MM
 
 
 def _greatest(lengths: Floats) -> Floats:
