@@ -81,7 +81,7 @@ def lids_of(clock: Clock, opening: Mapping[str, Floats], width: Mapping[str, Flo
     dips = {s: _dips(smooth[s], base[s], max(LEAST_SHARE * usual[s], LEAST_SD * noise[s]), usual[s]) for s in SIDES}
     blinks = tuple(_blink(frames, dips, smooth, base, usual, clock) for frames in _both(dips))
     within = {s: _within(base[s] - smooth[s], dips[s]) for s in SIDES}
-    kept = {s: _bridged(smooth[s], within[s]) for s in SIDES}
+    kept = {s: bridged(smooth[s], within[s]) for s in SIDES}
     watched = {s: float((base[s] >= LEAST_OPEN * usual[s]).sum()) / clock.fps for s in SIDES}
     missing = {s: "lids were not seen" for s in SIDES if not np.isfinite(smooth[s]).any()}
     shut = {s: "the eye is not open" for s in SIDES if s not in missing and not watched[s]}
@@ -156,8 +156,8 @@ def _within(depth: Floats, dips: list[tuple[int, int]]) -> np.ndarray:
     return out
 
 
-def _bridged(opening: Floats, blinking: np.ndarray) -> Floats:
-    """The opening with straight lines over blinks."""
+def bridged(opening: Floats, blinking: np.ndarray) -> Floats:
+    """A course (T,) of the eye with straight lines over blinks."""
     keep = np.isfinite(opening) & ~blinking
     out, at = opening.copy(), np.arange(len(opening))
     inside = blinking & np.isfinite(opening)

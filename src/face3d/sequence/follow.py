@@ -6,7 +6,7 @@ before: errors of one frame are not handed on, so nothing adds up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve

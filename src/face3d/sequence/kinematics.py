@@ -18,7 +18,7 @@ import numpy as np
 from face3d.io.markers import Markers
 from face3d.landmarks import SIDES
 from face3d.scan import Floats
-from face3d.sequence.blinks import Lids, lids_of
+from face3d.sequence.blinks import Lids, bridged, lids_of
 from face3d.sequence.definitions import Reading
 from face3d.sequence.filtering import BRIDGED_S, MOVEMENT_HZ, Clock, clock_of, cutoff, laid_on, smoothed, stretches
 from face3d.sequence.markers import in_head
@@ -40,6 +40,8 @@ Naming = Callable[[Floats, Floats], Sequence[tuple[str, float]]]
 FIRST_S = 0.25
 #: s: a lid is down in 0.1 s; longer gaps in what it does hide blinks.
 LIDS_BRIDGED_S = 0.035
+#: s on either side of a blink that the movement's filter spreads it to.
+FOOT_S = 0.06
 #: Frames on either side of an apex whose median stands for it when it is named.
 AROUND_APEX = 3
 
@@ -153,10 +155,10 @@ def kinematics(
             break
         own = _median(smooth[still])
         rest = np.where(np.isfinite(own), own, rest)
-        found, opening = _found(clock, names, smooth - rest, lids, hz, still)
+        found, opening = _found(clock, names, smooth, rest, lids, hz, still)
         still = quiet(smooth - rest, names) & _between(found, clock.count)
     if not opening:
-        found, opening = _found(clock, names, smooth - rest, lids, hz, np.ones(clock.count, bool))
+        found, opening = _found(clock, names, smooth, rest, lids, hz, np.ones(clock.count, bool))
         notes.append("the face is hardly ever at rest in it: ways are from rest as given")
     away = smooth - rest
     movements = _named(recording, seen, clock, found, expression, naming)
@@ -242,7 +244,7 @@ def _eyes(
 
 
 def _found(
-    clock: Clock, names: tuple[str, ...], away: Floats, lids: Lids, hz: float, still: np.ndarray
+    clock: Clock, names: tuple[str, ...], points: Floats, rest: Floats, lids: Lids, hz: float, still: np.ndarray
 ) -> tuple[tuple[Segment, ...], dict[str, float]]:
     """The movements, and each eye's opening at rest (mm), from the frames `still` (T,)."""
     kept = {s: smoothed(lids.without_blinks[s], clock.fps, hz) for s in SIDES}
@@ -251,7 +253,22 @@ def _found(
         known = kept[side][still & np.isfinite(kept[side])]
         opening[side] = float(np.median(known)) if len(known) else math.nan
     closing = {s: opening[s] - kept[s] for s in SIDES}
-    return segments(clock, names, away, closing, lids.blinking), opening
+    courses = {s: _lid_course(s, names, points - rest, rest, lids, clock.fps) for s in SIDES}
+    known = {s: closing[s] if courses[s] is None else courses[s] for s in SIDES}
+    return segments(clock, names, rest, points - rest, closing, known, lids.blinking), opening
+
+
+def _lid_course(side: str, names: tuple[str, ...], away: Floats, rest: Floats, lids: Lids, fps: float) -> Floats | None:
+    """(T,) mm by which the skin of both lids, as a whole, has come together, blinks apart: what an eye's closing is
+    timed by, since two points on the lids' edges are of more noise. None where regions are not known (markers)."""
+    index = {n: k for k, n in enumerate(names)}
+    if not {f"{n}_{side}" for n in ("upper_lid", "lower_lid", "ps", "pi")} <= index.keys():
+        return None
+    upper, lower, top, low = (index[f"{n}_{side}"] for n in ("upper_lid", "lower_lid", "ps", "pi"))
+    way = rest[top] - rest[low]
+    course = (away[:, lower] - away[:, upper]) @ (way / np.linalg.norm(way))
+    spread = 2 * round(FOOT_S * fps) + 1
+    return bridged(course, np.convolve(lids.blinking, np.ones(spread), "same") > 0)
 
 
 def _between(found: Sequence[Segment], count: int) -> np.ndarray:

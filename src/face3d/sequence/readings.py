@@ -17,8 +17,8 @@ from face3d.sequence.timing import PLATEAU, Course, course_of, spectral_arc_leng
 
 #: mm: of smaller movements noise decides when they begin; a point's own noise is some 0.2 mm.
 LEAST_FOR_TIMING = 2.0
-#: The same of a whole side's movement along its pattern, whose noise is less.
-LEAST_FOR_LAG = 1.5
+#: The same of a whole side's movement along its pattern: of 2 mm its begin is known to some 50 ms, of 5 to 10.
+LEAST_FOR_LAG = 2.0
 
 
 def movement_readings(

@@ -32,6 +32,8 @@ SHORTEST_S, PAUSE_S = 0.2, 0.1
 AROUND_S = 0.7
 #: Points that go less far than this share of the farthest tell little of a movement's course.
 TELLING = 0.3
+#: mm off the midline from which on a point tells when its own side moves.
+ASIDE_MM = 15.0
 #: A side whose movement is smaller than this share of the other's, or than `LEAST_MM`, has no say in when the whole
 #: movement begins and ends.
 SAY = 0.25
@@ -66,17 +68,22 @@ class Segment(Value):
 def segments(
     clock: Clock,
     names: tuple[str, ...],
+    rest: Floats,
     away: Floats,
     closing: Mapping[str, Floats],
+    lids: Mapping[str, Floats],
     blinking: np.ndarray,
 ) -> tuple[Segment, ...]:
-    """The movements in `away` (T, M, 3) mm, the points' ways from rest; `closing` side -> (T,) mm by which the eye is
-    less open than at rest, blinks apart; `blinking` (T,) bool. Filtered; NaN where unknown."""
+    """The movements in `away` (T, M, 3) mm, the points' ways from `rest` (M, 3); `closing` side -> (T,) mm by which the
+    eye is less open than at rest, blinks apart, `lids` the same of whatever it is timed by; `blinking` (T,) bool.
+    Filtered; NaN where unknown."""
     skin = np.array([code_of(n) not in LIDS for n in names])
     length = np.linalg.norm(away[:, skin], axis=2)
     eyes = np.stack([np.abs(closing[s]) for s in SIDES], axis=1)
     activity = _greatest(np.concatenate([length, eyes], axis=1))
     limit = max(LEAST_MM, _quiet(activity))
+    # Beside the midline either side is dragged along by the other.
+    aside = np.abs(rest[:, 0]) >= ASIDE_MM
     found = []
     active = _split(activity, limit, clock.fps)
     for k, (start, stop) in enumerate(active):
@@ -84,7 +91,8 @@ def segments(
         around = round(AROUND_S * clock.fps)
         first = max(start - around, 0 if k == 0 else (active[k - 1][1] + start) // 2)
         last = min(stop + around, clock.count if k + 1 == len(active) else (stop + active[k + 1][0]) // 2)
-        found.append(_segment(clock, names, skin, away, closing, blinking, activity, (first, start, stop, last)))
+        frames = (first, start, stop, last)
+        found.append(_segment(clock, names, skin, aside, away, closing, lids, blinking, activity, frames))
     return tuple(found)
 
 
@@ -143,8 +151,10 @@ def _segment(
     clock: Clock,
     names: tuple[str, ...],
     skin: np.ndarray,
+    aside: np.ndarray,
     away: Floats,
     closing: Mapping[str, Floats],
+    lids: Mapping[str, Floats],
     blinking: np.ndarray,
     activity: Floats,
     frames: tuple[int, int, int, int],
@@ -152,15 +162,16 @@ def _segment(
     first, start, stop, last = frames
     high = np.flatnonzero(activity[start:stop] >= PLATEAU * np.nanmax(activity[start:stop])) + start
     pattern = _known_median(away[high])
-    lids = {s: abs(float(np.nan_to_num(_known_median(closing[s][high])))) for s in SIDES}
+    closed = max(abs(float(np.nan_to_num(_known_median(closing[s][high])))) for s in SIDES)
     size = np.where(skin, np.nan_to_num(np.linalg.norm(pattern, axis=1)), 0.0)
-    lead = "lids" if max(lids.values()) > size.max() else "skin"
+    lead = "lids" if closed > size.max() else "skin"
     times, height, sides = clock.times, {}, {}
     for side in SIDES:
         if lead == "lids":
-            height[side] = closing[side]
+            height[side] = lids[side]
         else:
-            own = size * np.array([n.endswith(f"_{side}") for n in names])
+            mine = np.array([n.endswith(f"_{side}") for n in names])
+            own = size * (mine & aside if (mine & aside).any() else mine)
             used = np.flatnonzero((own >= TELLING * own.max()) & (own > 0))
             height[side] = _along(away[:, used], pattern[used])
         inside = slice(first, last)
