@@ -187,3 +187,15 @@ def test_tables_and_pickles() -> None:
     assert not again.away_mm.flags.writeable
     with pytest.raises(KeyError):
         k.value("excursion", "nowhere", "left")
+
+
+def test_a_gap_while_it_is_held_leaves_one_movement() -> None:
+    whole = planted([smile()], 4.5, 60, noise=0.05)
+    points = whole.points.copy()
+    points[100:130] = np.nan  # half a second of the hold
+    k = kinematics(replace(whole, points=points))
+    assert len(k.movements) == 1
+    s = k.movements[0].segment
+    assert [s.begin, s.arrived, s.leaves, s.end] == pytest.approx([1.0, 1.5, 2.5, 3.1], abs=0.05)
+    points[95:142] = np.nan  # nearly all of it: what happened there nobody knows
+    assert len(kinematics(replace(whole, points=points)).movements) == 2

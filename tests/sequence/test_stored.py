@@ -93,3 +93,6 @@ def test_what_is_no_tracked_recording_is_refused(tmp_path: Path) -> None:
     file.write_bytes(b"PK\x03\x04 and no more")
     with pytest.raises(ScanError, match=r"tracked\.npz: cannot be read"):
         read_tracked(file)
+    np.savez(file, vertices=np.zeros((2, 3)))
+    with pytest.raises(ScanError, match=r"tracked\.npz: is no tracked recording: it lacks "):
+        read_tracked(file)

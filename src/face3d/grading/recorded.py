@@ -17,10 +17,10 @@ def kinematics(recording: Tracked | Markers | PointsOverTime, expression: str | 
     """What a recording says about movement in time: displacement, velocity, timing, symmetry, blinks, synkinesis, per
     frame and per movement.
 
-    `recording` a tracked sequence, markers, or points by name over time in the head frame. `expression`: all that is recorded is this
-    one, once or repeatedly; without it the movements of a tracked recording are named by what they show at their apex,
-    those of points stay unnamed. Raises `ScanError` when time does not run forward or there are too few frames,
-    `LandmarkError` where markers tell no head frame.
+    `recording` a tracked sequence, markers, or points by name over time in the head frame. `expression`: all that is
+    recorded is this one, once or repeatedly; without it the movements of a tracked recording are named by what they
+    show at their apex, those of points stay unnamed. Raises `ScanError` when time does not run forward or there are too
+    few frames, `LandmarkError` where markers tell no head frame.
     """
     from face3d.sequence.kinematics import kinematics as measured
 

@@ -28,6 +28,9 @@ LEAST_SD = 6.0
 VALLEY = 0.3
 #: s: what is over sooner is no expression; what pauses for less is one.
 SHORTEST_S, PAUSE_S = 0.2, 0.1
+#: s: where nothing was recorded for so long between two frames in movement, it is one: nobody comes to rest and begins
+#: anew within less (quickest posed expressions release in 0.4 s and take 0.35 s).
+HIDDEN_S = 0.6
 #: s on either side of a movement in which its borders are looked for.
 AROUND_S = 0.7
 #: Points that go less far than this share of the farthest tell little of a movement's course.
@@ -97,8 +100,8 @@ def segments(
 
 
 def quiet(away: Floats, names: tuple[str, ...]) -> np.ndarray:
-    """(T,) bool: frames that show rest. `away` (T, M, 3) from where rest is thought to be, mm: a fifth of the frames are
-    as near to it as can be; if that is near enough, those hardly farther count. None where the face is never near."""
+    """(T,) bool: frames that show rest. `away` (T, M, 3) mm from where rest is thought to be: a fifth of the frames are
+    as near to it as can be; if that is near enough, those hardly farther count, and else none."""
     skin = np.array([code_of(n) not in LIDS for n in names])
     activity = _greatest(np.linalg.norm(away[:, skin], axis=2))
     known = activity[np.isfinite(activity)]
@@ -127,6 +130,7 @@ def _quiet(activity: Floats) -> float:
 def _split(activity: Floats, limit: float, fps: float) -> list[tuple[int, int]]:
     """[start, stop) of each movement: above the limit, pauses bridged, long ones split in their valleys."""
     merged: list[tuple[int, int]] = []
+    activity = _over_gaps(activity, round(HIDDEN_S * fps))
     for start, stop in stretches(np.nan_to_num(activity) > limit):
         if merged and start - merged[-1][1] < PAUSE_S * fps:
             merged[-1] = merged[-1][0], stop
@@ -134,6 +138,15 @@ def _split(activity: Floats, limit: float, fps: float) -> list[tuple[int, int]]:
             merged.append((start, stop))
     parts = [part for start, stop in merged for part in _at_valleys(activity, start, stop)]
     return [(a, b) for a, b in parts if b - a >= SHORTEST_S * fps]
+
+
+def _over_gaps(activity: Floats, longest: int) -> Floats:
+    """The same with straight lines over gaps of up to `longest` frames."""
+    out, known = activity.copy(), np.flatnonzero(np.isfinite(activity))
+    for start, stop in stretches(~np.isfinite(activity)):
+        if stop - start <= longest and start > 0 and stop < len(activity):
+            out[start:stop] = np.interp(np.arange(start, stop), known, activity[known])
+    return out
 
 
 def _at_valleys(activity: Floats, start: int, stop: int) -> list[tuple[int, int]]:

@@ -11,6 +11,7 @@ import io
 import json
 import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -108,15 +109,18 @@ def tracked_from(stored: Mapping[str, np.ndarray], file: str = "tracked.npz") ->
 
 def read_tracked(path: str | os.PathLike[str]) -> Tracked:
     """A recording that `face3d sequence` tracked, from its tracked.npz. Raises `ScanError` when it cannot be read."""
-    return tracked_from(read_arrays(Path(path)), str(path))
+    stored = read_arrays(Path(path))
+    if missing := {"facts", "steps", "rest_mm", "reasons", "valid", *_PER_FRAME} - stored.keys():
+        raise ScanError(f"{path}: is no tracked recording: it lacks {', '.join(sorted(missing))}")
+    return tracked_from(stored, str(path))
 
 
 def read_arrays(file: Path) -> dict[str, np.ndarray]:
     """The arrays of a file. Raises `ScanError` when it cannot be read."""
     try:
-        with np.load(file, allow_pickle=False) as data:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as data:
             return {name: data[name] for name in data.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, AttributeError, zipfile.BadZipFile, zlib.error) as error:
         raise ScanError(f"{file}: cannot be read ({error}); is it a tracked.npz that face3d wrote?") from error
 
 
