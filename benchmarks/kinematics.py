@@ -1,9 +1,9 @@
 """Kinematics against the truth: movements found, their borders, excursion, timing, lag between the sides, blinks.
 
-    python benchmarks/kinematics.py [--people 2] [--seed 7100] [--cutoffs]
+    python benchmarks/kinematics.py [--people 2] [--seed 7100] [--grades 1 3 5]
 
 Simulated people of every grade make the nine expressions of the protocol in one recording; the template is carried
-along exactly and disturbed as tracking disturbs it (tools/true_recordings.py). `--cutoffs`: other filters instead.
+along exactly and disturbed as tracking disturbs it (tools/true_recordings.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from face3d.exam import EXPRESSIONS
 from face3d.landmarks import SIDES
 from face3d.scan import Floats
-from face3d.sequence import filtering
+from face3d.sequence.filtering import rate_of_change
 from face3d.sequence.kinematics import Kinematics, kinematics
 from face3d.sequence.points import Trajectories, trajectories_of
 from face3d.sequence.segmentation import LEAST_MM, SAY
@@ -84,7 +84,7 @@ def true_blinks(made: Recording, exact: Tracked) -> list[tuple[float, dict[str, 
             level = np.interp(times, times[[0, -1]], opening[[0, -1]])
             lowest = int(opening.argmin())
             complete[s] = 1 - opening[lowest] / max(level[lowest], 1e-3)
-            speed[s] = float(-np.gradient(opening, times).min())
+            speed[s] = float(-rate_of_change(opening, made.fps).min())
             dip = min(opening[0], opening[-1]) - opening[lowest]
             visible |= dip >= VISIBLE * full and level[lowest] >= 0.5 * full
         if visible:
@@ -92,9 +92,7 @@ def true_blinks(made: Recording, exact: Tracked) -> list[tuple[float, dict[str, 
     return out
 
 
-def score(
-    errors: dict[str, list[float]], grade: int, made: Recording, exact: Tracked, k: Kinematics, truth: Kinematics
-) -> None:
+def score(errors: dict[str, list[float]], made: Recording, exact: Tracked, k: Kinematics, truth: Kinematics) -> None:
     fps = k.fps
     pairs = matched(k, made.made)
     true_pairs = dict(zip([id(m) for m, _ in pairs], [n for _, n in matched(truth, made.made)], strict=True))
@@ -195,25 +193,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--people", type=int, default=2)
     parser.add_argument("--seed", type=int, default=7100)
-    parser.add_argument("--cutoffs", action="store_true")
     parser.add_argument("--grades", type=int, nargs="+", default=[1, 2, 3, 4, 5, 6])
     a = parser.parse_args()
-    cutoffs = (4.0, 6.0, 8.0, 10.0, 12.0, 15.0) if a.cutoffs else (filtering.MOVEMENT_HZ,)
-    total: dict[tuple[int, float], dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    from face3d.sequence import kinematics as module
-
+    total: dict[int, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for grade, made, exact in sessions(a.people, a.seed, a.grades):
         truth = kinematics(exact)
         for step in (1, 2):
-            slow = every(exact, step)
-            noisy = trajectories_of(disturbed(slow, np.random.default_rng([a.seed, grade, step])))
-            for hz in cutoffs:
-                module.MOVEMENT_HZ = hz
-                score(total[60 // step, hz], grade, made, exact, kinematics(noisy), truth)
-                module.MOVEMENT_HZ = filtering.MOVEMENT_HZ
+            noisy = disturbed(every(exact, step), np.random.default_rng([a.seed, grade, step]))
+            score(total[60 // step], made, exact, kinematics(trajectories_of(noisy)), truth)
         print(f"grade {grade}: {len(exact) / exact.fps:.0f} s", file=sys.stderr, flush=True)
-    for (fps, hz), errors in sorted(total.items()):
-        report(errors, f"{fps} frames a second, cut-off {hz:g} Hz")
+    for fps, errors in sorted(total.items()):
+        report(errors, f"{fps} frames a second")
 
 
 if __name__ == "__main__":
