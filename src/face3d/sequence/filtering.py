@@ -15,7 +15,8 @@ from face3d.errors import ScanError
 from face3d.scan import Floats
 
 #: Hz, chosen on one simulated person (grade IV) with noise of tracking, against the truth without a filter.
-#: Expressions: of 4, 6, 8, 10, 12 and 15 Hz, 8 has the peak least off (at most 0.26 mm at 60 frames a second; 6: 0.32, 10: 0.31) and
+#: Expressions: of 4, 6, 8, 10, 12 and 15 Hz, 8 has the peak least off (at most 0.26 mm at 60 frames a second; 6: 0.32,
+#: 10: 0.31) and
 #: the greatest speed by -4 % (6: -11 %, 10: +4 %, 15: +23 %). Blinks fall in 0.1 s and need more: at 18 their closing
 #: speed is 1 % off, at 12 10 %, at 8 25 %.
 MOVEMENT_HZ, BLINK_HZ = 8.0, 18.0

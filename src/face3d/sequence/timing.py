@@ -20,6 +20,9 @@ LEVELS = (0.10, 0.18, 0.26, 0.34, 0.42, 0.50)
 #: Share of the way up to which a flank is fitted; s beyond its border that are fitted too, where it lies still, at a
 #: level of its own: what tracking is off by wanders by a tenth of a millimetre within seconds.
 HALF, BEYOND_S = 0.55, 0.25
+#: How firmly that level is held at 0, in samples' worth: free, it trades against a begin that is ever earlier. And s by
+#: which the fit may differ from the crossings: more, and the course is of another kind.
+HELD, MOST_S = 1.0, 0.12
 STEPS = 5
 #: Share of the greatest excursion from which on a course is on its plateau.
 PLATEAU = 0.90
@@ -90,9 +93,10 @@ def _border(crossings: Floats, times: Floats, values: Floats, size: float) -> fl
         design = np.column_stack([slope, slope * x, np.ones(len(x))])
         if np.linalg.matrix_rank(design) < 3:
             break
-        step = np.linalg.lstsq(design, off, rcond=None)[0]
+        held = np.vstack([design, [0.0, 0.0, HELD]])
+        step = np.linalg.lstsq(held, np.append(off, -HELD * level), rcond=None)[0]
         at, length, level = at + float(step[0]), length + float(step[1]), level + float(step[2])
-        if abs(at - start) > BEYOND_S or length * out <= 0:
+        if abs(at - start) > MOST_S or length * out <= 0:
             return start  # not a course of this kind: the crossings alone
     return at
 
