@@ -15,6 +15,7 @@ followed by + has vertex colours.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 from face3d.errors import Face3DError
 from face3d.geometry.distance import mirror_distance

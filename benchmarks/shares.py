@@ -14,11 +14,15 @@ the resting face droops, the healthy side pulls the mouth over, lids fall a litt
 from __future__ import annotations
 
 import argparse
+import sys
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.measuring.exam_measures import Measures, measure_vertices

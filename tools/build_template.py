@@ -21,6 +21,7 @@ from face3d.geometry.rays import RayScene
 from face3d.landmarking.detect import POINTS, detect_landmarks
 from face3d.scan import FaceScan, Floats, Ints
 from face3d.simulate.head import HeadModel, reflected
+from face3d.simulate.lifelike import lifelike
 
 DATA = Path(__file__).parents[1] / "src/face3d/data"
 STEP = 0.005  # mm, rounding of displacements
@@ -29,6 +30,9 @@ MODES = 200  # smooth modes, even and odd each; their half wavelength ends near 
 OUTSIDE = ("ear", "eyeball", "mouth_inside", "neck", "scalp")
 BELOW_CHIN, ABOVE_HAIR, BEHIND = 10.0, -6.0, -72.0  # mm: rim of the template against gn, tr and the eyes
 STILL = ("eyeLook", "neck-platysma")  # movements that do not show on the skin of the face
+#: Of people's movements what the artists lack: a raised brow takes the forehead along (each author's own brow, so for
+#: both), a snarl lifts the cheek beside the nose; see `face3d.simulate.lifelike`.
+WIDE = {"a": ("foreheadUp", "snarlWide"), "b": ("foreheadUp",)}
 HEADS = 16  # heads on which the landmarker is asked where its points lie
 
 
@@ -152,6 +156,10 @@ def main() -> None:
     moves = np.concatenate([head.left[:, chosen], other.left[:, chosen]])
     seen = np.array([not any(k in u for k in STILL) for u in names])
     names, moves = [u for u, s in zip(names, seen, strict=True) if s], moves[seen]
+    for author, wide in WIDE.items():
+        model = lifelike(HeadModel.load(author, "fine"))
+        names += [f"w:{author}-{u}" for u in wide]
+        moves = np.concatenate([moves, model.left[[model.units.index(u) for u in wide]][:, chosen]])
     jaw = np.array(["jaw" in u or "mouthClose" in u or "mouth-open" in u for u in names])
     lap, area = stiffness(x, faces, opposite, moves[~jaw])
     even_roots, even = smooth_modes(lap, area, opposite, True)

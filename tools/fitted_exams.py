@@ -73,7 +73,7 @@ def truth(seed: int | None, exam: SeenExam) -> dict[str, Any]:
     """What is true of an exam's subject, by the rules as they stand now."""
     if seed is None:
         raise SystemExit("examples need the seed of the subjects that were seen")
-    known = truth_of(patient_of(seed, exam.subject)[0])
+    known = truth_of(patient_of(seed, exam.subject, exam.facts["among"])[0])
     assert known.scales.sunnybrook is not None
     if abs(known.severity - exam.facts["severity"]) > 1e-3:
         raise SystemExit(f"subject {exam.subject} of seed {seed} is another one than was seen; see the exams anew")

@@ -4,8 +4,10 @@
 
 Simulated people of movement sets a, b and of muscles in the protocol's expressions, and people of the Vitruvian head
 in whole expressions and single movements (where it is there); landmarks found automatically on scans, their way from
-rest against the true way of the same places. Each domain counts alike: of each the 68th percentile of the error over
-1.88, which is the SD an axis if errors are Gaussian in three directions. Writes src/face3d/data/mark_noise.json.
+rest against the true way of the same places. What a way is uncertain by has two parts: one that is always there, and
+one that grows with the way (a detector may see half of a raised brow). Each domain counts alike: of each the 68th
+percentile of the error over 1.88, which is the SD an axis if errors are Gaussian in three directions. Writes
+src/face3d/data/mark_noise.json.
 """
 
 from __future__ import annotations
@@ -30,10 +32,14 @@ FILE = Path(__file__).parents[1] / "src/face3d/data/mark_noise.json"
 QUANTILE, OF_LENGTH, UNKNOWN = 0.68, 1.88, 99.0
 #: Single movements of the Vitruvian head a person.
 SINGLES = 8
+#: mm: ways up to the first tell what is uncertain without one, ways from the second on what grows with them; of fewer
+#: than so many nothing is said.
+SHORT, LONG, LEAST = 1.5, 4.0, 6
 
 
-def errors(person: Person) -> tuple[list[str], Floats]:
-    """Names of landmarks, and (E, L, 3) by how much the way of each, then of each dense point, is off; NaN unknown."""
+def errors(person: Person) -> tuple[list[str], Floats, Floats]:
+    """Names of landmarks, and (E, L) by how many mm the way of each, then of each dense point, is off (NaN unknown),
+    and how long it truly is."""
     seen = see_scan(person.rest_scan.scan, at_rest=True)
     rest = fit_rest(seen).fit
     t = rest.template
@@ -55,12 +61,36 @@ def errors(person: Person) -> tuple[list[str], Floats]:
         return np.where(known[:, None], scan.pose.inv().apply(np.where(known[:, None], points, 0.0)), np.nan)
 
     before = placed(found(seen.found.landmarks, seen.found.dense), person.rest_scan)
-    off = []
+    off, long = [], []
     for shape, scan in person.expressions.values():
         here = see_scan(scan.scan).found
         way = placed(found(here.landmarks, here.dense), scan) - before
-        off.append(way - (true(shape) - true(person.rest)))
-    return names, np.array(off)
+        truly = true(shape) - true(person.rest)
+        off.append(np.linalg.norm(way - truly, axis=1))
+        long.append(np.linalg.norm(truly, axis=1))
+    return names, np.array(off), np.array(long)
+
+
+def parts(off: Floats, long: Floats) -> tuple[Floats, Floats]:
+    """(L,) what ways of a domain are uncertain by, mm an axis, and what grows with them, mm an axis and mm of way; NaN
+    where too few of them are short, or long."""
+    always, growing = np.full((2, off.shape[1]), np.nan)
+    for k in range(off.shape[1]):
+        known = np.isfinite(off[:, k])
+        short, far = known & (long[:, k] < SHORT), known & (long[:, k] > LONG)
+        if short.sum() >= LEAST:
+            always[k] = np.quantile(off[short, k], QUANTILE) / OF_LENGTH
+        if far.sum() >= LEAST and np.isfinite(always[k]):
+            beyond = np.sqrt(np.maximum(off[far, k] ** 2 - (OF_LENGTH * always[k]) ** 2, 0.0))
+            growing[k] = np.quantile(beyond / long[far, k], QUANTILE) / OF_LENGTH
+    return always, growing
+
+
+def _mean(domains: Floats) -> Floats:
+    """(L,) over the domains that know, NaN where none does."""
+    known = np.isfinite(domains)
+    total = np.where(known, domains, 0.0).sum(axis=0)
+    return np.where(known.any(axis=0), total / np.maximum(known.sum(axis=0), 1), np.nan)
 
 
 def main() -> None:
@@ -78,30 +108,28 @@ def main() -> None:
     else:
         print(f"without the Vitruvian head: {HEAD} is not there")
     names: list[str] = []
-    domains: dict[str, list[Floats]] = defaultdict(list)
+    domains: dict[str, list[tuple[Floats, Floats]]] = defaultdict(list)
     for person in everybody:
-        names, off = errors(person)
-        domains[person.domain].append(np.linalg.norm(off, axis=2))
+        names, off, long = errors(person)
+        domains[person.domain].append((off, long))
         print(person.name, flush=True)
-    sds = []
-    for lengths in (np.concatenate(parts) for parts in domains.values()):
-        known = np.isfinite(lengths).any(axis=0)
-        sds.append(np.full(lengths.shape[1], np.nan))
-        sds[-1][known] = np.nanquantile(lengths[:, known], QUANTILE, axis=0) / OF_LENGTH
-    each = np.array(sds)
-    sd = np.full(each.shape[1], UNKNOWN)
-    known = np.isfinite(each).any(axis=0)
-    sd[known] = np.nanmean(each[:, known], axis=0)
-    sides: dict[str, list[float]] = defaultdict(list)
-    for name, value in zip(names, sd[: len(names)], strict=True):
-        sides[code_of(name)].append(float(value))
+    learnt = [parts(*(np.concatenate(part) for part in zip(*of, strict=True))) for of in domains.values()]
+    always, growing = (_mean(np.array(part)) for part in zip(*learnt, strict=True))
+    # Points that hardly ever go far take what is usual.
+    growing = np.where(np.isfinite(growing), growing, np.nanmedian(growing))
+    always = np.where(np.isfinite(always), always, UNKNOWN)
+    sides: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for k, name in enumerate(names):
+        sides[code_of(name)].append((float(always[k]), float(growing[k])))
     learned = {
-        "what": "What the way of a landmark from rest is uncertain by, mm an axis",
+        "what": "What the way of a landmark from rest is uncertain by, mm an axis: always, and more for each mm of way",
         "made_by": f"tools/learn_mark_noise.py --people {a.people} --seed {a.seed}; domains {', '.join(domains)}",
         "named": {
-            code: round(float(np.mean(values)), 2) for code, values in sorted(sides.items()) if max(values) < UNKNOWN
+            code: np.mean(values, axis=0).round(2).tolist()
+            for code, values in sorted(sides.items())
+            if max(values)[0] < UNKNOWN
         },
-        "dense": [round(float(value), 2) for value in sd[len(names) :]],
+        "dense": np.stack([always, growing], axis=1)[len(names) :].round(2).tolist(),
     }
     FILE.write_text(json.dumps(learned) + "\n", encoding="utf-8")
 

@@ -3,8 +3,8 @@
     python tools/seen_exams.py --out FOLDER --subjects 240 --seed 11
 
 The slow half of measuring: what is changed in the fit, in measures or in grading is learned and tried again from here.
-Every subject is drawn from a seed of their own; of three in a row one moves as author a, one as author b, one by
-muscles of Waters' kind; grades I to VI in equal parts. Scanners are drawn: half stereophotogrammetry, the others
+Every subject is drawn from a seed of their own, of the kinds of `training_people` in turn; grades I to VI in equal
+parts. Scanners are drawn: half stereophotogrammetry, the others
 structured light, depth camera and a tracker's fixed mesh. One npz an exam; a run that was stopped goes on where it was,
 and several may run at a time, each with its own --part.
 """
@@ -28,14 +28,12 @@ from face3d.exam import EXPRESSIONS
 from face3d.geometry.elements import Surfels
 from face3d.landmarking.detect import Detection
 from face3d.scan import Floats
-from face3d.simulate import HeadModel, Patient, draw_patient, treated
-from face3d.simulate.palsy_units import with_palsy_units
+from face3d.simulate import Patient, treated
 from face3d.simulate.scanners import SCANNERS, scan_face
 from face3d.simulate.truth import truth_of
-from face3d.simulate.waters import with_waters_muscles
 from face3d.template.exam_fit import SeenScan, see_scan
+from training_people import EMBEDDED, HEAD, KINDS, person
 
-KINDS = ("a", "b", "waters")
 #: Without tight closure, closed smile and puff, which repeat what others say; enough to learn measuring from.
 SHORT = ("rest", "brow_raise", "gentle_eye_closure", "open_smile", "snarl", "lip_pucker", "lower_lip_depression")
 
@@ -52,14 +50,10 @@ class SeenExam:
     facts: Mapping[str, Any]
 
 
-def patient_of(seed: int, subject: int) -> tuple[Patient, str]:
-    """A subject, and whose movements they have."""
-    rng = np.random.default_rng([seed, subject])
-    kind = KINDS[subject % 3]
-    model = HeadModel.load("a" if kind == "waters" else kind, "fine")
-    if kind == "waters":
-        model = with_waters_muscles(model, rng)
-    return draw_patient(rng, with_palsy_units(model), grade=1 + subject // 3 % 6), kind
+def patient_of(seed: int, subject: int, among: Sequence[str] = EMBEDDED) -> tuple[Patient, str]:
+    """A subject, and of which kind they are: of those of `among` in turn."""
+    kind = among[subject % len(among)]
+    return person(np.random.default_rng([seed, subject]), kind, grade=1 + subject // len(among) % 6), kind
 
 
 def make(
@@ -71,13 +65,14 @@ def make(
     scanner: str | None = None,
     points: int = 20_000,
     treatment: str | None = None,
+    among: Sequence[str] = EMBEDDED,
 ) -> Path:
-    """Draws, treats, scans, looks at and stores one exam; a scan that cannot be used is left out and said in the
-    facts."""
+    """Draws, treats, scans, looks at and stores one exam of kinds `among`; a scan that cannot be used is left out and
+    said in the facts."""
     file = out / f"{subject:04d}_{scan}.npz"
     if file.exists():
         return file
-    patient, kind = patient_of(seed, subject)
+    patient, kind = patient_of(seed, subject, among)
     if treatment is not None:
         patient = treated(patient, treatment, np.random.default_rng([seed, subject, 0]))
     rng = np.random.default_rng([seed, subject, 1 + scan])
@@ -91,6 +86,7 @@ def make(
     assert truth.scales.sunnybrook is not None
     facts: dict[str, Any] = {
         "kind": kind,
+        "among": list(among),
         "scanner": drawn,
         "treatment": treatment,
         "side": truth.side,
@@ -190,6 +186,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=20_000)
     parser.add_argument("--scanner", choices=SCANNERS, help="the same for all")
     parser.add_argument("--short", action="store_true", help="seven expressions instead of ten")
+    parser.add_argument("--kinds", nargs="+", default=EMBEDDED, choices=KINDS)
     parser.add_argument("--part", default="0/1", help="k/n: every n-th subject from the k-th")
     a = parser.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
@@ -197,7 +194,11 @@ def main() -> None:
     expressions = SHORT if a.short else tuple(EXPRESSIONS)
     for scan in range(a.scans):
         for subject in range(a.first + part, a.first + a.subjects, parts):
-            print(make(a.out, a.seed, subject, scan, expressions, a.scanner, a.points).name, flush=True)
+            if a.kinds[subject % len(a.kinds)] == "vitruvian" and not HEAD.exists():
+                print(f"{subject}: left out: {HEAD} is not there", flush=True)
+                continue
+            made = make(a.out, a.seed, subject, scan, expressions, a.scanner, a.points, among=tuple(a.kinds))
+            print(made.name, flush=True)
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from face3d.template.template import FaceTemplate
 
 FRAMES, FPS, BUSY = 400, 60.0, 20
 RUN = {"frames": "stub"}
+_NOTHING, _NOWHERE = np.zeros(3), RigidTransform.identity()
+STILL = State(_NOTHING, _NOTHING, _NOWHERE, _NOTHING, _NOTHING, _NOWHERE)
 
 
 class Stub:
@@ -38,20 +40,26 @@ class Stub:
         self.sequence: Any = SimpleNamespace(name="stub", fps=FPS, notes=())
         self.resume: Resume | None = None
         self.left: tuple[int, float] | None = None
-        self.pause_s, self.made = pause_s, 0
+        self.pause_s, self.made, self.notes, self.state = pause_s, 0, ["said while tracking"], STILL
 
     def after(self, resume: Resume | None) -> Iterator[TrackedFrame]:
-        state = resume.state if resume is not None else State.at(np.zeros(3), RigidTransform.identity())
-        assert state is not None
+        if resume is not None:
+            self.take(resume)
         for k in range(0 if resume is None else resume.done, FRAMES):
             time.sleep(self.pause_s)
-            estimate = 0.95 * state.estimate + np.sin(k * np.array([0.3, 0.7, 1.1]))
+            before = self.state
+            estimate = 0.95 * before.estimate + np.sin(k * np.array([0.3, 0.7, 1.1]))
             turn = RigidTransform.from_rotation(Rotation.from_rotvec(0.01 * estimate))
-            state = State(estimate, turn * state.pose, estimate - state.estimate, turn)
-            self.resume = Resume(k + 1, state, 0, 0.1) if k % 100 >= BUSY else None
+            step = estimate - before.estimate
+            self.state = State(estimate, 2 * estimate, turn * before.pose, step, 2 * step, turn, 0.1)
+            self.resume = Resume(k + 1, self.state, 0, 0, 0, False, tuple(self.notes)) if k % 100 >= BUSY else None
             self.made += 1
-            yield self._frame(k, state)
+            yield self._frame(k, self.state)
         self.left = (FRAMES - 5, 0.25)
+
+    def take(self, resume: Resume) -> None:
+        assert resume.state is not None
+        self.state, self.notes = resume.state, list(resume.notes)
 
     def _frame(self, k: int, state: State) -> TrackedFrame:
         rest = self.rest.fitted.fit.vertices_mm

@@ -38,7 +38,7 @@ def test_what_is_stored_is_what_was_tracked(whole: bytes, tmp_path: Path) -> Non
     back, frames = read_tracked(tmp_path / "tracked.npz"), list(Stub().after(None))
     assert len(back) == FRAMES
     assert back.name == "stub"
-    assert back.notes == ("a stub",)
+    assert back.notes == ("a stub", "said while tracking")
     for k, frame in enumerate(frames):
         assert back.lost[k] == frame.lost
         assert np.array_equal(back.valid[k], frame.valid)

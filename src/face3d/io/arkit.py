@@ -153,7 +153,7 @@ def _json_frame(name: str, frame: Any) -> tuple[float, Floats]:
     if key is None:
         raise ScanError(f"{name}: a frame without 'vertices'; it holds {', '.join(map(str, frame))[:120]}")
     time = next((frame[k] for k in _TIMES if isinstance(frame.get(k), int | float)), math.nan)
-    return float(time), _points(name, frame[key])
+    return (float(time) if abs(time) < 1e300 else math.nan), _points(name, frame[key])
 
 
 def _points(name: str, values: Any) -> Floats:
@@ -163,7 +163,7 @@ def _points(name: str, values: Any) -> Floats:
     try:
         points = np.array(values, np.float64)
         points = points.reshape(-1, 3) if points.ndim == 1 else points
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ScanError(f"{name}: vertices that are no x, y, z of each vertex") from None
     if points.ndim != 2 or points.shape[1] != 3 or not len(points):
         raise ScanError(f"{name}: vertices of shape {points.shape}; expected (vertices, 3)")
@@ -199,7 +199,11 @@ def _document(file: Path, fps: float | None, units: str | float, base: str | Pat
     if not points:
         raise ScanError(f"{file}: none of its {len(frames)} frames holds vertices; the first: {frames[0]}")
     del data, rows
-    stamps = next((np.array(outer[k], np.float64) for k in ("timestamps", "times_s", "times") if k in outer), None)
+    stamps = next((outer[k] for k in ("timestamps", "times_s", "times") if k in outer), None)
+    try:
+        stamps = None if stamps is None else np.array(stamps, np.float64)
+    except (TypeError, ValueError, OverflowError):
+        raise ScanError(f"{file}: its time stamps are no numbers, one a frame") from None
     if stamps is None and np.isfinite(times).sum() > 0.5 * len(times):
         stamps = np.array(times)
     mesh = _own_base(file, outer, points) or needed_base(file, base, points)
@@ -217,7 +221,7 @@ def _own_base(file: Path, outer: dict[str, Any], points: int) -> Base | None:
         indices = indices[0]
     try:
         faces = np.array(indices, np.int64).reshape(-1, 3)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ScanError(f"{file}: its triangle indices are no whole numbers, three a triangle") from None
     if faces.min() < 0 or faces.max() >= points:
         raise ScanError(f"{file}: a triangle refers to vertex {faces.max()}; a frame has {points}, from 0")

@@ -6,6 +6,7 @@ and analog samples. Read by hand, and not by ezc3d, which waits for ever on a fi
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from typing import Any
@@ -112,9 +113,8 @@ def _parameter(data: bytes, at: int, end: int, processor: int) -> Any:
     kind, dimensions = struct.unpack_from("bB", data, at)
     shape = list(data[at + 2 : at + 2 + dimensions])
     at += 2 + dimensions
-    count = int(np.prod(shape)) if shape else 1
-    size = abs(kind) or 1
-    if at + count * size > end or size not in (1, 2, 4):
+    count, size = math.prod(shape), abs(kind)
+    if kind not in (-1, 1, 2, 4) or at + count * size > end:
         return None
     raw = data[at : at + count * size]
     if kind == -1:
@@ -130,9 +130,11 @@ def _numbers(raw: NDArray[np.uint8], floats: bool, processor: int) -> Floats:
     if not floats:
         return raw.view(">i2" if processor == _SGI else "<i2").astype(np.float64)
     if processor != _DEC:
-        return raw.view(">f4" if processor == _SGI else "<f4").astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is NaN
+            return raw.view(">f4" if processor == _SGI else "<f4").astype(np.float64)
     words = raw.view("<u2").reshape(-1, 2)[:, ::-1]
-    return np.ascontiguousarray(words).view("<f4").reshape((*raw.shape[:-1], -1)).astype(np.float64) / 4.0
+    with np.errstate(invalid="ignore"):
+        return np.ascontiguousarray(words).view("<f4").reshape((*raw.shape[:-1], -1)).astype(np.float64) / 4.0
 
 
 def _float(data: bytes, at: int, processor: int) -> float:
@@ -140,9 +142,8 @@ def _float(data: bytes, at: int, processor: int) -> float:
 
 
 def _one(values: Any, otherwise: float) -> float:
-    return (
-        float(values[0]) if isinstance(values, list) and values and not isinstance(values[0], str) else float(otherwise)
-    )
+    number = float(values[0]) if isinstance(values, list) and values and not isinstance(values[0], str) else math.nan
+    return number if math.isfinite(number) else float(otherwise)
 
 
 def _text(values: Any) -> str:
@@ -152,7 +153,9 @@ def _text(values: Any) -> str:
 def _trial(trial: dict[str, Any]) -> int:
     """Frames by TRIAL, which counts beyond the header's 65,535: two words each, the low one first."""
     ends = [trial.get(key) for key in ("ACTUAL_START_FIELD", "ACTUAL_END_FIELD")]
-    if not all(isinstance(e, list) and len(e) == 2 for e in ends):
+    if not all(
+        isinstance(e, list) and len(e) == 2 and math.isfinite(_one(e, math.nan) + _one(e[1:], math.nan)) for e in ends
+    ):
         return 0
     begin, end = ((int(e[0]) & 0xFFFF) + ((int(e[1]) & 0xFFFF) << 16) for e in ends if e is not None)
     return max(end - begin + 1, 0)
@@ -162,7 +165,7 @@ def _labels(point: dict[str, Any], count: int) -> tuple[str, ...]:
     """The markers' names, LABELS2 and so on behind LABELS; numbers where there are none. A subject's "Bob:" goes."""
     names: list[str] = []
     for key in ("LABELS", *(f"LABELS{i}" for i in range(2, 40))):
-        names += point.get(key) or []
+        names += [text for text in point.get(key) or [] if isinstance(text, str)]
     names = [n.rpartition(":")[2] or str(i + 1) for i, n in enumerate(names[:count])]
     names += [str(i + 1) for i in range(len(names), count)]
     return tuple(n if names.index(n) == i else f"{n}_{i + 1}" for i, n in enumerate(names))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from face3d.errors import ScanError
 from face3d.io import guard
-from face3d.io.units import MILLIMETRES, Unit
+from face3d.io.units import Unit, to_millimetres
 
 _LIMIT_BYTES = 4 << 20
 # Depth cameras for faces see 20 to 130 degrees across: focal lengths of 0.23 to 2.8 pictures. What lies beyond is in
@@ -56,9 +55,12 @@ def read_camera(file: Path, units: str | float = "auto") -> Camera:
     width, height = (_number(name, values, *keys) for keys in (("width", "w"), ("height", "h")))
     reference = values.get("intrinsicMatrixReferenceDimensions") or values.get("reference_dimensions")
     if reference is not None:  # Apple: of the full sensor; pictures of the same shape are it, scaled
-        full = [reference["width"], reference["height"]] if isinstance(reference, dict) else list(reference)
-        scale = width / float(full[0])
-        if abs(height / float(full[1]) - scale) > 0.01 * scale:
+        listed = isinstance(reference, list) and len(reference) == 2
+        sizes: dict[str, Any] = {"width": reference[0], "height": reference[1]} if listed else {}
+        sizes = reference if isinstance(reference, dict) else sizes
+        full = [_number(f"{name}: its reference dimensions", sizes, key) for key in ("width", "height")]
+        scale = width / full[0]
+        if abs(height / full[1] - scale) > 0.01 * scale:
             raise ScanError(
                 f"{file}: reference dimensions {full} and the picture's, {width:g} x {height:g}, differ in shape"
             )
@@ -73,8 +75,8 @@ def read_camera(file: Path, units: str | float = "auto") -> Camera:
         raise ScanError(f"{file}: the centre ({cx:g}, {cy:g}) lies outside of {width:g} x {height:g} pixels")
     if not (0.5 < fx / fy < 2):
         raise ScanError(f"{file}: fx {fx:g} and fy {fy:g} are not of one camera")
-    bent = [c for c in np.ravel(values.get("coeffs") or values.get("distortion") or [0.0]) if abs(float(c)) > 1e-6]
-    if bent:
+    bent = values.get("coeffs") or values.get("distortion") or [0.0]
+    if not isinstance(bent, list) or not all(isinstance(c, int | float) and abs(c) <= 1e-6 for c in bent):
         raise ScanError(f"{file}: has lens distortion, which is not undone here; write the depth pictures undistorted")
     return Camera(int(width), int(height), fx, fy, cx, cy, _unit(file, values, units), file.name)
 
@@ -104,7 +106,7 @@ def _focal(name: str, values: dict[str, Any]) -> tuple[float, float, float, floa
         return fx, fy, cx, cy
     try:
         k = np.array(matrix, np.float64).reshape(3, 3)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ScanError(f"{name}: its matrix is no 3 x 3 of numbers") from None
     k = k.T if k[0, 2] == 0 and k[2, 0] != 0 else k
     if not np.isfinite(k).all() or k[2].tolist() != [0, 0, 1]:
@@ -114,7 +116,7 @@ def _focal(name: str, values: dict[str, Any]) -> tuple[float, float, float, floa
 
 def _number(name: str, values: dict[str, Any], *keys: str) -> float:
     value = next((values[k] for k in keys if k in values), None)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1e9:
         raise ScanError(
             f"{name}: {keys[0]} is {value!r}; expected pixels above 0"
             if value is not None
@@ -125,8 +127,7 @@ def _number(name: str, values: dict[str, Any], *keys: str) -> float:
 
 def _unit(file: Path, values: dict[str, Any], units: str | float) -> Unit:
     if units != "auto":
-        factor = MILLIMETRES.get(str(units))
-        factor = float(units) if factor is None else factor
+        factor = to_millimetres(str(file), np.zeros((1, 3)), units).factor
         return Unit(factor, f"{factor:g} mm in a step of the depth pictures: as given")
     for key in ("depth_unit_mm", "depth_scale", "depth_units"):
         if key in values:

@@ -72,14 +72,16 @@ def read_depth(folder: DepthFolder, fps: float | None, units: str | float, times
     """The recording of depth pictures, each as a mesh: x to the camera's right, y up, z towards it, mm."""
     camera = camera_of(folder, units)
     files = one_of(folder.pictures, listed(folder.pictures, DEPTH_SUFFIXES), "numbered depth pictures")
-    assert folder.camera is not None
+    assert folder.camera is not None  # else there were no camera
     said = camera_fields(folder.camera).get("fps")
     said = said if isinstance(said, int | float) and not isinstance(said, bool) else None
+    notes = _said_of_colors(folder, files[0], camera)
     return recorded(
         str(folder.path),
         in_order(folder.pictures, files, fps, times_s, said),
         depth_reader(folder, camera),
         camera.unit,
+        notes,
     )
 
 
@@ -100,7 +102,7 @@ def rays_of(camera: Camera) -> Floats:
     u, v = np.arange(camera.width), np.arange(camera.height)
     x = np.broadcast_to((u - camera.cx) / camera.fx, (camera.height, camera.width))
     y = np.broadcast_to(-((v - camera.cy) / camera.fy)[:, None], (camera.height, camera.width))
-    return np.stack([x, y], axis=-1)
+    return np.stack([x, y], axis=-1).astype(np.float64)
 
 
 def read_depth_picture(file: Path, camera: Camera) -> NDArray[np.uint16]:
@@ -155,6 +157,16 @@ def mesh_of(
         array.setflags(write=False)
     colors = None if color is None else color[part][used]
     return FaceScan(points, faces, colors=colors, name=name, units_note=unit.note)
+
+
+def _said_of_colors(folder: DepthFolder, first: Path, camera: Camera) -> tuple[str, ...]:
+    """Whether colours are there but can't be laid on the depth."""
+    if folder.colors is None or _color(folder.colors, first, (camera.height, camera.width)) is not None:
+        return ()
+    return (
+        f"{folder.colors.name}/ is left out: colours are those of pictures with the depth pictures' names and size, "
+        f"{camera.width} x {camera.height} (aligned to depth)",
+    )
 
 
 def _color(folder: Path, depth: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:

@@ -123,21 +123,29 @@ def _scan(where: str, got: Raw, base: Base, faces: Ints, unit: Unit) -> FaceScan
 def _usable(where: str, got: NDArray[Any], base: Base) -> NDArray[np.float64] | str:
     if got.shape != (base.count, 3):
         return f"{where}: has {len(got)} vertices; the recording's mesh has {base.count}"
-    points = np.array(got, np.float64)  # float32 of a file becomes ours: nobody else holds it
+    with np.errstate(invalid="ignore"):  # a signalling NaN is NaN
+        points = np.array(got, np.float64)  # float32 of a file becomes ours: nobody else holds it
     if not np.isfinite(points).all(axis=1).any():
         return f"{where}: none of its {base.count} vertices has coordinates"
+    if (points[0] == points[-1]).all() and (points == points[0]).all():  # as some trackers write what they lost
+        return f"{where}: all its vertices lie at {points[0].tolist()}: nothing was tracked"
     return points
 
 
 def _unit(name: str, base: Base, vertices: Callable[[int], Iterator[Raw]], units: str | float) -> Unit:
-    reason = "it has no frames"
+    """By the first frame that can be used and whose size fits a unit."""
+    reason = ""
     with closing(cast(Any, vertices(0))) as frames:
         for k, got in enumerate(frames):
-            points = str(got) if isinstance(got, Face3DError) else _usable(f"{name}: frame {k}", got, base)
+            where = f"{name}: frame {k}"
+            points = str(got) if isinstance(got, Face3DError) else _usable(where, got, base)
             if not isinstance(points, str):
-                unit = to_millimetres(name, points[np.isfinite(points).all(axis=1)], units)
-                if not isinstance(_scan(f"{name}: frame {k}", got, base, base.faces, unit), str):
-                    return unit
-                points = str(_scan(f"{name}: frame {k}", got, base, base.faces, unit))
-            reason = points if reason == "it has no frames" else reason
-    raise ScanError(f"{name}: no frame can be used; the first: {reason}")
+                try:
+                    unit = to_millimetres(name, points[np.isfinite(points).all(axis=1)], units)
+                    points = _scan(where, got, base, base.faces, unit)
+                    if not isinstance(points, str):
+                        return unit
+                except ScanError as error:
+                    points = str(error)
+            reason = reason or points
+    raise ScanError(f"{name}: no frame can be used; the first: {reason or 'it has none'}")

@@ -21,6 +21,9 @@ from face3d.io.units import Unit
 STOP = "sequence.stop"
 # A frame is to be on the screen 150 ms after it is on disk: looking for it may take a small part of that.
 _POLL_S = 0.01
+# A text that was cut between two lines may still be a mesh, a smaller one: it must have rested for longer than others,
+# which say how much belongs to them.
+_REST_S, _TEXT, _TEXT_REST_S = 0.01, (".obj", ".xyz", ".asc"), 0.08
 # A file that is not whole is looked at again as long as it grows, and this long after it stopped growing.
 _PATIENCE_S = 0.5
 # A frame whose number is not there although later ones are: this long it may still be on its way.
@@ -69,15 +72,19 @@ def _whole(
     number: int, at: float, file: Path, reader: Reader, unit: str | float | Unit, stopped: threading.Event
 ) -> Frame:
     """The frame once its file is whole: it has stopped growing and can be read, or can't long after it stopped."""
-    size, since = _size(file), time.monotonic()
-    while not stopped.wait(_POLL_S):
+    size, since = _size(file), time.monotonic() - _rested(file)
+    rest = _TEXT_REST_S if file.name.lower().endswith(_TEXT) else _REST_S
+    while not stopped.is_set():
         now = _size(file)
         if now != size:
             size, since = now, time.monotonic()
+        if time.monotonic() - since < rest:
+            stopped.wait(_POLL_S)
             continue
         frame = frame_of(number, at, file, reader, unit, None, None)
         if (not frame.lost and _size(file) == size) or time.monotonic() - since > _PATIENCE_S:
             return frame
+        stopped.wait(_POLL_S)
     return Frame(number, at, None, f"{file}: not read: nobody waits for it any more")
 
 
@@ -88,6 +95,7 @@ def _arriving(
     known: dict[int, Path] = {}
     before = None  # the number and the file that came last
     heard, listed, ended = time.monotonic(), 0.0, False
+    overtaken = 0  # numbers below have been waited for long enough
     while not stopped.is_set():
         wanted = None if before is None else before[0] + 1
         file = None if wanted is None else known.pop(wanted, None)
@@ -101,7 +109,8 @@ def _arriving(
             nearest = min(known)
             if wanted is None or nearest == wanted:
                 wanted, file = nearest, known.pop(nearest)
-            elif ended or now - heard > _LATE_S:  # others overtook it; far behind them, it is a pause
+            elif ended or wanted < overtaken or now - heard > _LATE_S:  # far behind the others, it is a pause
+                overtaken = nearest
                 wanted = nearest if nearest - wanted > MOST_MISSING else wanted
                 file = known.pop(wanted, None)
             else:
@@ -139,6 +148,14 @@ def _beside(file: Path, number: int) -> Path | None:
     name = f"{stem[: found.start()]}{number:0{len(found[0])}d}{stem[found.end() :]}{dot}{suffix}"
     other = file.with_name(name + (".gz" if file.name.endswith(".gz") else ""))
     return other if other.is_file() else None
+
+
+def _rested(file: Path) -> float:
+    """Seconds since a file was written to, by the clock of its disk; 0 for what lies in the future."""
+    try:
+        return max(time.time() - file.stat().st_mtime, 0.0)
+    except OSError:
+        return 0.0
 
 
 def _size(file: Path) -> int:

@@ -20,6 +20,7 @@ from face3d.scan import Floats
 MOST_MISSING = 100
 # A stem that is seconds since 1970, as of TUM's recordings and many a script, is a time stamp and no number.
 _STAMP = re.compile(r"\d{9,}\.\d+")
+_GAP = "\0"  # where digits stood in a name
 _TIMES = re.compile(r"(?:.*[_-])?(?:timestamps?|times)\.(?:csv|tsv|txt)", re.IGNORECASE)
 _TIMES_BYTES = 64 << 20
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -48,23 +49,30 @@ def listed(path: Path, suffixes: tuple[str, ...]) -> dict[str, list[Path]]:
     folder, pattern = (path.parent, path.name) if "*" in path.name else (path, "*")
     if not folder.is_dir():
         raise ScanError(f"{folder}: there is no such folder")
-    stems: dict[tuple[str, str], list[tuple[list[str], Path]]] = defaultdict(list)
+    alike: dict[tuple[str, str], list[tuple[list[str], Path]]] = defaultdict(list)
     for file in folder.glob(pattern):
         name = file.name.lower().removesuffix(".gz")
         if name.startswith(".") or not name.endswith(suffixes):
             continue
-        stem = name[: name.rindex(".")]
-        found = [] if _STAMP.fullmatch(stem) else re.findall(r"\d+", stem)
-        key = "#" if _STAMP.fullmatch(stem) else re.sub(r"\d+", "#", stem)
-        if key.count("#"):
-            stems[key, name[name.rindex(".") :]].append((found, file))
+        stem, _, suffix = name.rpartition(".")
+        digits = [stem] if _STAMP.fullmatch(stem) else re.findall(r"\d+", stem)
+        if digits:
+            key = _GAP if _STAMP.fullmatch(stem) else re.sub(r"\d+", _GAP, stem)
+            alike[key, suffix].append((digits, file))
     groups: dict[str, list[Path]] = defaultdict(list)
-    for (key, suffix), files in stems.items():
-        differing = [i for i in range(key.count("#")) if len({f[i] for f, _ in files if f}) > 1] or [-1]
-        for found, file in files:
-            own = iter(f if i != differing[-1] % max(len(found), 1) else "*" for i, f in enumerate(found or ["*"]))
-            groups[re.sub("#", lambda _: next(own, "*"), key) + suffix].append(file)  # noqa: B023
+    for (key, suffix), files in alike.items():
+        at = _differing([digits for digits, _ in files])
+        for digits, file in files:
+            shown = [*digits[:at], "*", *digits[at + 1 :], ""]
+            text = "".join(part + number for part, number in zip(key.split(_GAP), shown, strict=True))
+            groups[f"{text}.{suffix}"].append(file)
     return groups
+
+
+def _differing(names: list[list[str]]) -> int:
+    """Which run of digits is the frame's number: the last one that differs between names, else the last."""
+    count = len(names[0])
+    return next((i for i in range(count - 1, -1, -1) if len({digits[i] for digits in names}) > 1), count - 1)
 
 
 def one_of(path: Path, groups: dict[str, list[Path]], what: str) -> list[Path]:
@@ -88,9 +96,10 @@ def in_order(
         stamps = np.array([float(_stem(f)) for f in ordered])
         return Files(tuple(ordered), clock(name, len(ordered), fps, stamps if times is None else times))
     numbered: dict[int, Path] = {}
-    digits = _varying(files)
-    for file in files:
-        number = digits(file)
+    names = [re.findall(r"\d+", _stem(file)) for file in files]
+    at = _differing(names)
+    for file, digits in zip(files, names, strict=True):
+        number = int(digits[at][:18])
         if number in numbered:
             raise ScanError(
                 f"{path}: {numbered[number].name} and {file.name} are both frame {number}; take one of them out"
@@ -119,13 +128,6 @@ def _stem(file: Path) -> str:
     return name[: name.rindex(".")]
 
 
-def _varying(files: list[Path]):
-    """The function that finds a file's number: the last run of digits that differs between the files."""
-    found = [re.findall(r"\d+", _stem(f)) for f in files]
-    at = next((i for i in range(len(found[0]) - 1, -1, -1) if len({int(f[i]) for f in found}) > 1), len(found[0]) - 1)
-    return lambda file: int(re.findall(r"\d+", _stem(file))[at][:18])
-
-
 def _stamps(folder: Path, numbers: np.ndarray, every: np.ndarray) -> Floats | None:
     """The time of each frame of `every`, seconds, from the folder's file of time stamps; None where there is none."""
     found = sorted(f for f in folder.iterdir() if _TIMES.fullmatch(f.name))
@@ -134,12 +136,13 @@ def _stamps(folder: Path, numbers: np.ndarray, every: np.ndarray) -> Floats | No
     file = found[0]
     text = guard.read_bytes(file, _TIMES_BYTES).decode("utf-8", "replace")
     rows = [re.split(r"[,;\t ]+", line.strip()) for line in text.splitlines() if line.strip() and line[0] != "#"]
-    head = [word.lower() for word in rows[0]] if rows and not _number(rows[0][0]) else []
+    head = [word.lower() for word in rows[0]] if rows and _number(rows[0][0]) is None else []
     rows = rows[1:] if head else rows
     if not rows:
         raise ScanError(f"{file}: holds no time stamps; a line a frame: its number and seconds")
     column = next((i for i, word in enumerate(head) if "time" in word or "stamp" in word), min(len(rows[0]), 2) - 1)
-    unit = next((f for u, f in _UNITS.items() if head and re.search(rf"[_\[( ]{u}[\])]?$", head[column])), 1.0)
+    said = head[column] if column < len(head) else ""
+    unit = next((f for u, f in _UNITS.items() if re.search(rf"[_\[( ]{u}[\])]?$", said)), 1.0)
     seconds = [_number(row[column]) if column < len(row) else None for row in rows]
     times = np.array([np.nan if s is None else s * unit for s in seconds])
     if column == 0:
@@ -149,13 +152,19 @@ def _stamps(folder: Path, numbers: np.ndarray, every: np.ndarray) -> Floats | No
             )
         known = dict(zip(numbers.tolist(), times.tolist(), strict=True))
     else:
-        known = {number_of(row[0]): time for row, time in zip(rows, times.tolist(), strict=True)}
+        known = {_count(row[0]): time for row, time in zip(rows, times.tolist(), strict=True)}
     there = np.array([known.get(n, np.nan) for n in numbers.tolist()])
     fine = np.isfinite(there)
     if not fine.any():
         raise ScanError(f"{file}: none of its numbers is one of the frames {numbers[0]} to {numbers[-1]}")
     out = np.interp(every, numbers[fine], there[fine])
     return np.where(np.isin(every, numbers[~fine]), np.nan, out)
+
+
+def _count(word: str) -> int | None:
+    """A frame's number, as such or at the end of its file's name."""
+    value = _number(word)
+    return number_of(Path(word).stem) if value is None else int(value) if abs(value) < 2**62 else None
 
 
 def _number(word: str) -> float | None:

@@ -5,7 +5,6 @@ Coefficients are a tracker's opinion, 0 to 1, not millimetres: they are never mi
 
 from __future__ import annotations
 
-import csv
 import os
 import re
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from face3d.errors import ScanError, SchemaError
 from face3d.io import guard
+from face3d.io.marker_tables import table_rows
 from face3d.io.sequence_clock import clock, rate
 from face3d.landmarks import SIDES
 from face3d.scan import Floats
@@ -74,8 +74,7 @@ def read_live_link(path: str | os.PathLike[str], fps: float | None = None) -> Co
     """
     file = Path(path)
     name = str(file)
-    rows = list(csv.reader(guard.read_bytes(file).decode("utf-8-sig", "replace").splitlines()))
-    rows = [row for row in rows if any(row)]
+    rows = [row for row in table_rows(name, guard.read_bytes(file)) if any(row)]
     head = [word.strip() for word in rows[0]] if rows else []
     if len(head) < 3 or [h.lower() for h in head[:2]] != ["timecode", "blendshapecount"]:
         raise ScanError(

@@ -16,6 +16,7 @@ _AXIS = re.compile(r"(.+?)[ _.:\-]*\(?([xyz])\)?(?:\s*[\[(](\w+)[\])])?", re.IGN
 _TIME = re.compile(r"(?:time|timestamp|t)(?:[ _]*[\[(]?(ms|s|us)[\])]?)?", re.IGNORECASE)
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, None: 1.0}
 _MOST_COLUMNS = 30_000
+_MOST_BYTES = 64 << 20  # 108 markers at 100 frames a second for three minutes; once split, ten times as large
 _LEADING = 2  # columns of frame and sub-frame before Vicon's coordinates
 _VICON_HEAD = 5  # rows before them: a title, the rate, names, axes, units
 
@@ -34,17 +35,26 @@ class Table:
 
 def read_marker_table(name: str, data: bytes) -> Table:
     """A table of markers. Raises `ScanError` when it is none, or a row holds no numbers."""
-    text = data.decode("utf-8-sig", "replace")
-    first = text.split("\n", 1)[0]
-    joint = max(",;\t", key=lambda c: text[: 1 << 16].count(c))
-    rows = [row for row in csv.reader(text.splitlines(), delimiter=joint) if any(word.strip() for word in row)]
+    every = table_rows(name, data)
+    rows = [row for row in every if any(word.strip() for word in row)]
     if len(rows) < 2 or max(len(row) for row in rows[:8]) > _MOST_COLUMNS:
-        raise ScanError(f"{name}: no table of markers; it begins {first[:60]!r}")
+        raise ScanError(f"{name}: no table of markers; it begins {data[:60]!r}")
     columns = _by_axis(rows[0])
     # Of a table of trajectories empty rows count: the header has five, and one ends it.
-    return (
-        _plain(name, rows, columns) if columns else _vicon(name, list(csv.reader(text.splitlines(), delimiter=joint)))
-    )
+    return _plain(name, rows, columns) if columns else _vicon(name, every)
+
+
+def table_rows(name: str, data: bytes) -> list[list[str]]:
+    """The rows of a table of text, empty ones too, whatever of comma, semicolon and tab joins its cells. Raises
+    `ScanError` for what is no table or larger than a take can be."""
+    if len(data) > _MOST_BYTES:
+        raise ScanError(f"{name}: {len(data)} bytes; tables of at most {_MOST_BYTES} are read: export C3D, or split it")
+    text = data.decode("utf-8-sig", "replace")
+    joint = max(",;\t", key=lambda c: text[: 1 << 16].count(c))
+    try:
+        return list(csv.reader(text.splitlines(), delimiter=joint))
+    except csv.Error as error:
+        raise ScanError(f"{name}: no table ({error})") from None
 
 
 def _by_axis(head: list[str]) -> dict[str, dict[str, int]]:

@@ -74,7 +74,7 @@ class Markers(Value):
     @property
     def seen(self) -> NDArray[np.bool_]:
         """(T, M) where a marker was seen."""
-        return np.isfinite(self.points).all(axis=-1)
+        return np.asarray(np.isfinite(self.points).all(axis=-1))
 
     def point(self, name: str) -> Floats:
         """(T, 3) mm, the way of a marker, or of a landmark code. Raises `ScanError` when there is none."""
@@ -122,7 +122,7 @@ def read_markers(
 
 def _middle(points: Floats) -> Floats:
     """The markers of the frame in which most are seen."""
-    seen = np.isfinite(points).all(axis=-1)
+    seen = np.asarray(np.isfinite(points).all(axis=-1))
     best = int(np.argmax(seen.sum(axis=1)))
     return points[best][seen[best]]
 

@@ -56,7 +56,7 @@ def clock(
     if fps is not None:
         return _steady(numbers, rate(name, fps), _differs(fps, times))
     if times is not None:
-        return _stamped(name, numbers, np.asarray(times, np.float64))
+        return _stamped(name, numbers, np.asarray(times, np.float64), said)
     if said is not None:
         return _steady(numbers, rate(name, said), ())
     raise SchemaError(f"{name}: the files do not say how many frames a second there are; give it: fps=60 (--fps 60)")
@@ -83,7 +83,7 @@ def _differs(fps: float, times: ArrayLike | None) -> tuple[str, ...]:
     return (f"{fps:g} frames a second, as given; the recording's own times say {own:.4g}",)
 
 
-def _stamped(name: str, numbers: Ints, times: Floats) -> Clock:
+def _stamped(name: str, numbers: Ints, times: Floats, said: float | None) -> Clock:
     if times.shape != numbers.shape:
         raise SchemaError(f"{name}: {times.size} times for {len(numbers)} frames; each frame needs one, or give fps=")
     kept = _rising(times)
@@ -100,7 +100,10 @@ def _stamped(name: str, numbers: Ints, times: Floats) -> Clock:
     filled = np.interp(np.arange(len(times)), kept, times[kept]) if lost else times
     notes = (f"{len(lost)} frames have no usable time and are lost",) if lost else ()
     steps = np.diff(times[kept])
-    return Clock(numbers, filled - filled[kept[0]], float(1 / np.median(steps)) if len(steps) else 1.0, lost, notes)
+    fps = float(1 / np.median(steps)) if len(steps) else rate(name, 1.0 if said is None else said)
+    if said is not None and abs(said - fps) < 0.01 * fps:
+        fps = float(said)  # the same, without the rounding of the stamps
+    return Clock(numbers, filled - filled[kept[0]], fps, lost, notes)
 
 
 def _rising(times: Floats) -> Ints:

@@ -25,10 +25,10 @@ FOREIGN = {
     ".bag": "is a recording of RealSense; write its depth pictures as 16-bit PNG, with intrinsics, by open3d's "
     "RSBagReader (save_frames) or pyrealsense2",
     ".mkv": "is a recording of Azure Kinect; open3d's azure_kinect_mkv_reader writes depth/, color/ and intrinsic.json",
-    ".xef": "is a closed recording of Kinect v2; export its depth frames as 16-bit PNG from Kinect Studio's tools",
+    ".xef": "is a closed recording of Kinect v2; convert it to numbered 16-bit PNG of depth",
     ".oni": "is a recording of OpenNI; convert it to numbered 16-bit PNG of depth",
     ".r3d": "is a recording of Record3D; export it there as a sequence of PLY",
-    ".abc": "is Alembic; export it as PointCache2 or MDD with its OBJ (Blender: Export > PointCache), or numbered OBJ",
+    ".abc": "is Alembic; export it as PointCache2 or MDD with its OBJ, or as numbered OBJ",
     ".fbx": "is FBX; export it as PointCache2 or MDD with its OBJ, or numbered OBJ",
     ".usd": "is USD; export it as numbered OBJ or PLY",
     ".usdc": "is USD; export it as numbered OBJ or PLY",

@@ -70,7 +70,7 @@ def read_arrays(file: Path, fps: float | None, units: str | float, base: str | P
     mesh = _base(file, others, base, found.points)
     if not len(mesh.faces):
         notes.append("no triangles: its frames are point clouds; give the mesh that they belong to as base=FILE")
-    times = next((others[key] for key in _TIMES if key in others), None)
+    times = next((np.ravel(others[key]) for key in _TIMES if key in others), None)
     said = float(others["fps"]) if "fps" in others and others["fps"].size == 1 else None
     if times is not None and len(times) == found.declared:
         times = times[: found.whole]
@@ -152,10 +152,16 @@ def _members(file: Path) -> tuple[str, dict[str, NDArray[Any]]]:
                     if left < 0:
                         raise ScanError(f"{file}: {other!r} unpacks to {entries[other].file_size} bytes; too many")
                     raw = archive.read(entries[other])
-                    others[other] = read_array(f"{file}: {other}", raw)
+                    others[other] = _numbers(f"{file}: {other}", read_array(f"{file}: {other}", raw))
     except DAMAGE as error:
         raise ScanError(f"{file}: a damaged .npz file ({error})") from None
     return entry.filename, others
+
+
+def _numbers(where: str, array: NDArray[Any]) -> NDArray[Any]:
+    if array.dtype.kind not in "fiu":
+        raise ScanError(f"{where}: holds {array.dtype}; numbers are needed")
+    return array
 
 
 def _base(file: Path, others: dict[str, NDArray[Any]], base: str | Path | FaceScan | None, points: int) -> Base:

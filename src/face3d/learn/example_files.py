@@ -59,7 +59,7 @@ def write_example(path: Path, example: Example) -> None:
     notes = {"labels": asdict(example.labels), "facts": dict(example.facts), "measures": dict(example.measures)}
     notes["rules"] = dict(example.rules)
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, notes=np.array(json.dumps(notes)), **arrays)
+    np.savez_compressed(buffer, notes=np.array(json.dumps(notes, default=dict)), **arrays)  # facts hold mappings
     write_bytes(path, buffer.getvalue())
 
 

@@ -1,7 +1,7 @@
 """Tracking that can be stopped at any moment: what is done is stored in parts, and the next run goes on after them.
 
-A part is written aside and renamed, so that it is there whole or not at all. After each part tracking starts again from
-what was stored, also in a run that nobody stopped: so both end with the same bytes.
+A part is written aside and renamed, so that it is there whole or not at all. After each part tracking goes on from what
+was stored, also in a run that nobody stopped: so both end with the same bytes.
 """
 
 from __future__ import annotations
@@ -43,18 +43,22 @@ def stored_tracking(
     parts, resume, ended = _done(folder)
     rest = tracking.rest
     frame = rest.fitted.fit
+    coming = iter(()) if ended else tracking.after(resume)
     while not ended:
-        frames, ended = _part(tracking.after(resume), tracking, lambda n, before=resume: step(n + _count(before)))
+        frames, ended = _part(coming, tracking, lambda n, before=resume: step(n + _count(before)))
         if not frames:
             break
-        part = packed(frames, frame.vertices_mm) | _arrays(None if ended else tracking.resume)
+        said = {"said": np.frombuffer(json.dumps(list(tracking.notes)).encode(), np.uint8)}
+        part = packed(frames, frame.vertices_mm) | _arrays(None if ended else tracking.resume) | said
         _write(folder / f"{len(parts):06d}.npz", as_npz(part))
         parts.append(part)
         resume = _resume(part)
+        if resume is not None:
+            tracking.take(resume)
     facts = {
         "name": tracking.sequence.name,
         "fps": tracking.sequence.fps,
-        "notes": [*tracking.sequence.notes, *rest.notes],
+        "notes": [*tracking.sequence.notes, *rest.notes, *_notes(parts[-1] if parts else {})],
         "movement": frame.template.movement,
     }
     whole = joined(parts, facts, frame.vertices_mm)
@@ -70,7 +74,6 @@ def _part(
         kept.append(frame)
         step(len(kept))
         if len(kept) >= PART and tracking.resume is not None:
-            frames.close()  # type: ignore[attr-defined]
             return kept, False
     # What was still being fitted anew at the end has no later frame to come in with.
     if tracking.left is not None and kept and not kept[-1].anchored:
@@ -108,10 +111,13 @@ def _arrays(resume: Resume | None) -> dict[str, np.ndarray]:
     out = {
         "resume_done": np.array(resume.done),
         "resume_gap": np.array(resume.gap),
-        "resume_usual": np.array(resume.usual),
+        "resume_missed": np.array(resume.missed),
+        "resume_trusted": np.array(resume.trusted),
+        "resume_by_material": np.array(resume.by_material),
     }
     if (s := resume.state) is not None:
-        out |= {"resume_estimate": s.estimate, "resume_step": s.step}
+        out |= {"resume_estimate": s.estimate, "resume_step": s.step, "resume_noise": np.array(s.noise)}
+        out |= {"resume_moved": s.moved, "resume_moving": s.moving}
         out |= {"resume_pose": s.pose.as_matrix(), "resume_turn": s.turn.as_matrix()}
     return out
 
@@ -122,8 +128,15 @@ def _resume(part: Mapping[str, np.ndarray]) -> Resume | None:
     state = None
     if "resume_pose" in part:
         pose, turn = (RigidTransform.from_matrix(part[f"resume_{n}"]) for n in ("pose", "turn"))
-        state = State(part["resume_estimate"], pose, part["resume_step"], turn)
-    return Resume(int(part["resume_done"]), state, int(part["resume_gap"]), float(part["resume_usual"]))
+        estimate, moved, step, moving = (part[f"resume_{n}"] for n in ("estimate", "moved", "step", "moving"))
+        state = State(estimate, moved, pose, step, moving, turn, float(part["resume_noise"]))
+    done, gap, missed, trusted = (int(part[f"resume_{n}"]) for n in ("done", "gap", "missed", "trusted"))
+    return Resume(done, state, gap, missed, trusted, bool(part["resume_by_material"]), tuple(_notes(part)))
+
+
+def _notes(part: Mapping[str, np.ndarray]) -> list[str]:
+    """What tracking had said by the end of a part."""
+    return json.loads(part["said"].tobytes()) if "said" in part else []
 
 
 def _write(file: Path, data: bytes) -> None:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.spatial import KDTree
 from scipy.spatial.transform import RigidTransform
 
 from face3d.geometry.elements import Surfels, grid_cells
-from face3d.geometry.mesh import doubled_areas
+from face3d.geometry.mesh import at_corners, doubled_areas, lengths
 from face3d.geometry.skin_tone import vertex_tone
 from face3d.scan import FaceScan, Floats
 from face3d.values import Value
 
 #: mm: edge of a cell, and how far around the face a frame is looked at.
-CELL, MARGIN = 3.0, 15.0
+CELL, MARGIN = 2.5, 15.0
 #: A cell whose triangles face apart (length of the summed normal over their area) is a fold or an edge.
 COHERENT = 0.6
 #: A mesh whose triangles are larger than the cells is filled; below this number of vertices that costs little.
@@ -33,6 +33,10 @@ class FrameSurface(Value):
     pose: RigidTransform
     tone: Floats | None = None
 
+    def turned(self) -> FrameSurface:
+        """The same with its outside where its inside was."""
+        return replace(self, normals=-self.normals)
+
     @classmethod
     def of(cls, scan: FaceScan, pose: RigidTransform, low: Floats, high: Floats) -> FrameSurface | None:
         """What of a scan lies within the box from `low` to `high` (3,) mm; None where there is hardly anything.
@@ -44,21 +48,19 @@ class FrameSurface(Value):
         inside = ((v > low - MARGIN) & (v < high + MARGIN)).all(axis=1)
         if inside.sum() < 300:
             return None
-        if not len(scan.faces) or inside.sum() < COARSE:
-            used = scan.replace(vertices=v) if len(scan.faces) else scan.replace(vertices=v[inside])
-            rough = Surfels.of(used, CELL)
-            return cls(rough.points, rough.normals, rough.tree, pose, rough.tone)
         number = np.cumsum(inside) - 1
-        some = scan.faces[inside[scan.faces].all(axis=1)]
-        faces, v = number[some], v[inside]
+        faces, v = number[scan.faces[inside[scan.faces].all(axis=1)]], v[inside]
+        if not len(faces) or len(v) < COARSE:
+            colors = None if scan.colors is None else scan.colors[inside]
+            rough = Surfels.of(FaceScan(v, faces, colors=colors, name=scan.name), CELL)
+            return cls(rough.points, rough.normals, rough.tree, pose, rough.tone)
         cell, count = grid_cells(v, CELL)
-        doubled = doubled_areas(v, faces)
-        at = cell[faces[:, 0]]
-        total = np.bincount(at, np.sqrt(np.einsum("fi,fi->f", doubled, doubled)), count)
-        normal = np.stack([np.bincount(at, doubled[:, k], count) for k in range(3)], axis=1)
+        around = at_corners(faces, doubled_areas(v, faces), len(v))
+        total = np.bincount(cell, lengths(around), count)
+        normal = np.stack([np.bincount(cell, around[:, k], count) for k in range(3)], axis=1)
         many = np.bincount(cell, minlength=count)
         points = np.stack([np.bincount(cell, v[:, k], count) for k in range(3)], axis=1) / many[:, None]
-        length = np.sqrt(np.einsum("ni,ni->n", normal, normal))
+        length = lengths(normal)
         good = length > np.maximum(COHERENT * total, 1e-9)
         points, normal = points[good], normal[good] / length[good, None]
         if len(points) < 300:

@@ -169,8 +169,9 @@ def see_scan(scan: FaceScan, at_rest: bool = False) -> SeenScan:
 
 #: Movement units in exams. Relative to rest, two authors' units follow what one author's alone cannot (18 training
 #: exams: the median error of a corner's excursion in smiles that the second author modelled falls from 3.2 to 0.5 mm);
-#: without a rest scan they would take the shape of the face for movement, so single scans are fitted with fewer.
-UNITS = "ab"
+#: without a rest scan they would take the shape of the face for movement, so single scans are fitted with fewer. Skin
+#: that slides over the forehead leaves little trace, so how far a raise reaches up is the prior's to say.
+UNITS = "abw"
 
 
 def fit_rest(seen: SeenScan) -> Fitted:

@@ -23,19 +23,21 @@ from face3d.values import Value, locked
 LANDMARK_SD, DENSE_SD, DENSE_COUNT = 2.5, 3.0, 40
 
 
-#: What the displacement of a landmark from rest is uncertain by, mm an axis, by name, and of each dense point, as
-#: `tools/learn_mark_noise.py` measured it; dense points' errors go together, so each counts as one of DENSE_TOGETHER.
-#: Those that are uncertain by more than DENSE_MOST say nothing beside the rest.
+#: What the displacement of a landmark from rest is uncertain by, mm an axis, and by how much more for each mm of it, by
+#: name and of each dense point, is learned (`tools/learn_mark_noise.py`); dense points' errors go together, so each
+#: counts as one of DENSE_TOGETHER. Those that are uncertain by more than DENSE_MOST say nothing beside the rest.
 DENSE_TOGETHER, DENSE_MOST = 4.0, 0.9
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Marks(Value):
-    """Landmarks on the scan: `points` (L, 3) mm, `sd` (L,) mm, each the `index`-th (L,) of the template's `places`."""
+    """Landmarks on the scan: `points` (L, 3) mm, `sd` (L,) mm, `growing` (L,) more of it for each mm that they moved,
+    each the `index`-th (L,) of the template's `places`."""
 
     points: Floats
     index: Ints
     sd: Floats
+    growing: Floats
     template: FaceTemplate
 
     @classmethod
@@ -55,16 +57,18 @@ class Marks(Value):
         trust = np.clip([(confidence or {}).get(k, 1.0) for k in known], 0.25, 1.0)
         points = [np.asarray(landmarks[k], np.float64) for k in known]
         index = [names.index(k) for k in known]
-        named, spread = _noise() if moved else ({}, template.dense_spread)
-        sd = list(np.array([named.get(code_of(k), LANDMARK_SD) for k in known]) / trust)
+        named, of_dense = _noise() if moved else ({}, np.stack([template.dense_spread] * 2, axis=1) * [1.0, 0.0])
+        of_named = np.array([named.get(code_of(k), (LANDMARK_SD, 0.0)) for k in known]).reshape(-1, 2)
+        noise = list(of_named / trust[:, None])
         if dense is not None:
             every = np.asarray(dense, np.float64)
             use = np.flatnonzero(np.isfinite(template.dense_spread) & np.isfinite(every).all(axis=1))
             if moved:
-                use = use[spread[use] <= DENSE_MOST]
-                sd += list(spread[use] * DENSE_TOGETHER)
+                use = use[of_dense[use, 0] <= DENSE_MOST]
+                noise += list(of_dense[use] * DENSE_TOGETHER)
             else:
-                sd += list(np.hypot(spread[use], DENSE_SD) * np.sqrt(max(len(use), 1) / DENSE_COUNT))
+                spread = np.hypot(of_dense[use], DENSE_SD) * np.sqrt(max(len(use), 1) / DENSE_COUNT)
+                noise += list(spread * [1.0, 0.0])
             points += list(every[use])
             index += list(len(names) + use)
         if len(points) < 4 or np.linalg.svd(np.array(points) - np.mean(points, axis=0))[1][1] < 5.0:
@@ -72,7 +76,8 @@ class Marks(Value):
                 f"{name}: {len(points)} landmarks that the template knows, not on one line; at least 4 are needed to "
                 f"lay it on the scan (give some of {', '.join(sorted(template.landmarks))})"
             )
-        return cls(np.array(points), np.array(index, np.int64), np.array(sd, np.float64), template)
+        sd, growing = np.array(noise, np.float64).T
+        return cls(np.array(points), np.array(index, np.int64), sd, growing, template)
 
     def on(self, vertices: Floats) -> Floats:
         """(L, 3) where they are on the template's vertices (N, 3)."""
@@ -96,6 +101,6 @@ def mark_moves(t: FaceTemplate, moving: bool) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _noise() -> tuple[Mapping[str, float], Floats]:
+def _noise() -> tuple[Mapping[str, tuple[float, float]], Floats]:
     data = json.loads(files("face3d").joinpath("data/mark_noise.json").read_text(encoding="utf-8"))
     return data["named"], locked(data["dense"])

@@ -132,7 +132,8 @@ class Solver:
         self.relief = np.zeros(len(base))
         self.shape = base
         self.unit_sd, self.sd = np.zeros(0), np.zeros(0)
-        self.pose = _robustly_laid_on(marks.points, marks.on(base), marks.sd**-2)
+        self.marks_at_start = marks.on(base)
+        self.pose = _robustly_laid_on(marks.points, self.marks_at_start, marks.sd**-2)
         self.mark_columns = mark_moves(t, rest is not None)[marks.index]
 
     def run(self) -> None:
@@ -218,12 +219,12 @@ class Solver:
 
     def _fields(self, fine: bool) -> Iterator[Trace]:
         """What of the skin shows where it slides."""
-        shaded = _shaded(self.t)
+        skin = shaded(self.t)
         if self.surfels.tone_fields is not None:
             same = None if self.rest is None else self.rest.tone
-            yield Trace(self.surfels.tone_fields[fine], shaded, same, TONE_SELF, _alike(self.t))
+            yield Trace(self.surfels.tone_fields[fine], skin, same, TONE_SELF, _alike(self.t))
         if self.rest is not None:
-            yield Trace(self.surfels.relief_fields[fine], shaded * _firm(self.t), self.rest.relief, RELIEF_SELF, None)
+            yield Trace(self.surfels.relief_fields[fine], skin * _firm(self.t), self.rest.relief, RELIEF_SELF, None)
 
     def _add_tone(
         self,
@@ -266,16 +267,17 @@ class Solver:
         """What the scan's skin shows at the template's vertices, NaN where it does not show; `weight` and `near` of
         `pairs` there."""
         apart = self.pose.inv().apply(shape) - self.surfels.points[near]
-        shown = (weight > 0.3) & (_shaded(self.t) > 0)
+        shown = (weight > 0.3) & (shaded(self.t) > 0)
         tone = None
         if self.surfels.tone_fields is not None:
             tone = np.where(shown, self.surfels.tone_fields[1].at(near, apart), np.nan)
         return SkinTone(np.where(shown, self.surfels.relief_fields[1].at(near, apart), np.nan), tone)
 
     def _add_marks(self, matrix: Floats, gradient: Floats, kernel: float, use: Ints) -> None:
-        seen = self.pose.apply(self.marks.points)
-        apart = self.marks.on(self.shape) - seen
-        sd = self.marks.sd
+        seen, here = self.pose.apply(self.marks.points), self.marks.on(self.shape)
+        apart = here - seen
+        # A detector that sees half of a raised brow is off by as much more as the brow is raised.
+        sd = np.hypot(self.marks.sd, self.marks.growing * np.linalg.norm(here - self.marks_at_start, axis=1))
         root = 1.0 / sd / (1.0 + ((apart / (kernel * sd[:, None])) ** 2).sum(axis=1))
         count = len(use)
         rows = np.zeros((len(sd), 3, count + 6), np.float32)
@@ -328,7 +330,7 @@ def _add(matrix: Floats, gradient: Floats, rows: np.ndarray, off: Floats, root: 
 
 
 @lru_cache(maxsize=3)
-def _shaded(t: FaceTemplate) -> Floats:
+def shaded(t: FaceTemplate) -> Floats:
     """(N,) 1 where tone is skin's own: away from lids, and from the edges of lips, nostrils and the template."""
     lids = sum(t.regions[f"{part}_{side}"] for part in ("upper_lid", "lower_lid") for side in ("left", "right"))
     far = KDTree(t.vertices[t.rim]).query(t.vertices)[0] > TONE_RIM

@@ -22,8 +22,9 @@ from face3d.errors import WeightsError
 from face3d.scan import Floats, Ints
 from face3d.values import Value, locked
 
-#: What is fitted: "a" the ARKit-named movement units, "b" those of an independent author, "ab" both.
-MOVEMENTS = ("a", "b", "ab")
+#: What is fitted: "a" the ARKit-named movement units, "b" those of an independent author, "w" what either lacks of
+#: people's: a forehead that rises with its brow, a cheek that rises beside the nose.
+MOVEMENTS = ("a", "b", "ab", "abw")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -72,8 +73,8 @@ class FaceTemplate(Value):
 
     @classmethod
     def load(cls, movement: str = "a") -> FaceTemplate:
-        """The embedded template with the movement units of one author ("a", "b") or of both. The same object each
-        time. Raises `WeightsError` when the file is missing or damaged."""
+        """The embedded template with the movement units of one author ("a", "b"), of both ("ab"), or of both and
+        what they lack ("abw"). The same object each time. Raises `WeightsError` when the file is missing or damaged."""
         return _load(movement)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -136,7 +137,7 @@ class FaceTemplate(Value):
         return sp.csr_matrix((1.0 / count[ends[0]], ends), (n, n))
 
 
-@lru_cache(maxsize=3)
+@lru_cache(maxsize=4)
 def _load(movement: str) -> FaceTemplate:
     if movement not in MOVEMENTS:
         raise ValueError(f"movement is {movement!r}; expected one of {', '.join(MOVEMENTS)}")

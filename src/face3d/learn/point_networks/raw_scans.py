@@ -127,7 +127,8 @@ def _still(expression: str, at: Floats) -> np.ndarray:
 
 
 def _in_frame(scan: Any, frame: RigidTransform) -> tuple[Floats, Floats]:
-    surface = np.hstack([frame.apply(scan.surfels.points), frame.rotation.apply(scan.surfels.normals)])
+    facing = scan.surfels.normals @ frame.rotation.as_matrix().T
+    surface = np.hstack([frame.apply(scan.surfels.points), facing])
     found = scan.found.landmarks
     marks = np.array([frame.apply(found[name]) if name in found else np.full(3, np.nan) for name in MARKS])
     return surface, marks

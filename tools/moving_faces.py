@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 from expression_sets import vitruvian
 from face3d.scan import FaceScan, Floats, Ints
@@ -26,7 +22,7 @@ TURNS, SHIFT_MM, TURN_S = (20.0, 8.0, 5.0), 20.0, 5.0
 @dataclass(frozen=True, eq=False, repr=False)
 class MovingFace:
     """`scans` of a recording at `fps`; `shapes` (T, V, 3) float32 mm, the true surface with `faces` in the head frame,
-    its first at rest; `poses` head frame -> scan coordinates. `single`: frames that a single fit is asked for too."""
+    its first at rest; `poses` head frame -> scan coordinates."""
 
     name: str
     fps: float
@@ -104,7 +100,7 @@ def _before(scanner: str, shape: Floats, pose: RigidTransform) -> RigidTransform
 
 
 def blended(seed: int, expression: str, frames: int = 24, fps: float = 30.0, hold: int = 4) -> MovingFace:
-    """Somebody of the Vitruvian head who goes from rest to a whole expression, each frame with its own triangulation."""
+    """Somebody of the Vitruvian head who goes from rest to a whole expression, each frame in a mesh of its own."""
     rng, head = np.random.default_rng(seed), vitruvian()
     face = head.person(rng)
     way = minimum_jerk(np.r_[0.0, np.arange(frames) / (frames - 1), np.ones(hold)])

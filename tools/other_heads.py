@@ -75,7 +75,11 @@ def as_head(scan: FaceScan, opposite: Ints) -> HeadModel:
 
 def with_muscles(name: str, rng: np.random.Generator) -> HeadModel:
     """The face with one person's muscles, once subdivided."""
-    head = with_waters_muscles(other_head(name), rng)
+    return subdivided(with_waters_muscles(other_head(name), rng))
+
+
+def subdivided(head: HeadModel) -> HeadModel:
+    """A head model with four times the triangles."""
     finer = loop_subdivision(head.faces, len(head.vertices), head.opposite)
     left = finer.apply(head.left)
     return replace(
