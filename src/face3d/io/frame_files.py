@@ -70,7 +70,13 @@ def settled(scan: FaceScan, units: str | float | Unit) -> Unit:
 
 
 def frame_of(
-    number: int, time_s: float, path: Path | None, reader: Reader, unit: Unit, like: FaceScan | None, reason: str | None
+    number: int,
+    time_s: float,
+    path: Path | None,
+    reader: Reader,
+    unit: str | float | Unit,
+    like: FaceScan | None,
+    reason: str | None,
 ) -> Frame:
     """One frame, read now; lost for `reason`, if it can't be read, or its triangles are not those of `like`."""
     if reason is None and path is not None:

@@ -53,7 +53,7 @@ class Board:
     def points(self) -> Floats:
         """Inner corners (N, 3) mm in the board's plane z = 0, row by row."""
         x, y = np.meshgrid(np.arange(1, self.columns), np.arange(1, self.rows))
-        return np.column_stack([x.ravel(), y.ravel(), np.zeros(x.size)]) * self.square_mm
+        return np.asarray(np.column_stack([x.ravel(), y.ravel(), np.zeros(x.size)]) * self.square_mm, np.float64)
 
     def find(self, picture: NDArray[np.uint8]) -> tuple[Ints, Floats] | None:
         """Which corners (n,) a picture (H, W, 3) shows, and their pixels (n, 2); None where there are too few."""

@@ -223,8 +223,9 @@ def _bundle(
         whole[free] = some
         lens = whole[: start[0]].reshape(-1, 8)
         camera, place = whole[start[0] : start[1]].reshape(-1, 6), whole[start[1] :].reshape(-1, 6)
-        at = Rotation.from_rotvec(place[:, :3])[when].apply(corners) + place[when, 3:]
-        at = Rotation.from_rotvec(camera[:, :3])[which].apply(at) + camera[which, 3:]
+        # scipy's types know no index that is an array.
+        at = Rotation.from_rotvec(place[:, :3])[when].apply(corners) + place[when, 3:]  # type: ignore[arg-type]
+        at = Rotation.from_rotvec(camera[:, :3])[which].apply(at) + camera[which, 3:]  # type: ignore[arg-type]
         return (_projected(at, lens[which]) - pixels).ravel()
 
     pattern = lil_matrix((2 * len(which), len(x)), dtype=np.int8)

@@ -214,7 +214,7 @@ class _Model:
         self.cube_mm = volume.cube_mm
         v, self._faces = smoothed(scan.vertices, scan.faces), scan.faces
         self._normals = vertex_normals(v, self._faces)
-        self._rim = rim_edges(v, self._faces).any(axis=1)
+        self._rim = np.asarray(rim_edges(v, self._faces).any(axis=1))
         self._scene = RayScene(v, self._faces, threads=1)
 
     def lay(self, frame: DepthFrame, guess: RigidTransform) -> _Laid:

@@ -139,7 +139,7 @@ def kinematics(
     clock, even = clock_of(seen.times_s, seen.name)
     raw = laid_on(clock, seen.times_s, seen.points)
     hz = cutoff(MOVEMENT_HZ, clock.fps)
-    lost = ~np.isfinite(laid_on(clock, seen.times_s, seen.points, 0.0)).any(axis=(1, 2))
+    lost = np.asarray(~np.isfinite(laid_on(clock, seen.times_s, seen.points, 0.0)).any(axis=(1, 2)))
     notes = list(_notes(seen, clock, even, raw, lost))
     smooth = smoothed(raw, clock.fps, hz)
     rest = _first_rest(seen, smooth, clock)
@@ -253,9 +253,12 @@ def _found(
         known = kept[side][still & np.isfinite(kept[side])]
         opening[side] = float(np.median(known)) if len(known) else math.nan
     closing = {s: opening[s] - kept[s] for s in SIDES}
-    courses = {s: _lid_course(s, names, points - rest, rest, lids, clock.fps) for s in SIDES}
-    known = {s: closing[s] if courses[s] is None else courses[s] for s in SIDES}
-    return segments(clock, names, rest, points - rest, closing, known, lids.blinking), opening
+    timed = dict(closing)
+    for side in SIDES:
+        course = _lid_course(side, names, points - rest, rest, lids, clock.fps)
+        if course is not None:
+            timed[side] = course
+    return segments(clock, names, rest, points - rest, closing, timed, lids.blinking), opening
 
 
 def _lid_course(side: str, names: tuple[str, ...], away: Floats, rest: Floats, lids: Lids, fps: float) -> Floats | None:

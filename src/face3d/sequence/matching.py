@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from face3d.extras import require
 from face3d.values import Value
 
-Picture = NDArray[np.float32]
+#: (H, W) in single precision, which numpy's types take for double once a plain number was added.
+Picture = NDArray[np.floating]
 
 #: Semi-global matching runs on pictures at most this wide, pixels: the surface is smooth, its details come after.
 _SMALL = 420

@@ -194,8 +194,9 @@ def _segment(
         c for c in sides.values() if c.size == most
     ]
     borders = [_outermost([getattr(c, b) for c in say], pick) for b, pick in _PICKS]
+    begin, arrived, leaves, end = borders
     apex = _apex(times, height, sides, borders, blinking & (lead == "skin"), (start, stop))
-    return Segment(first, last, *borders, sides, height, lead, apex)
+    return Segment(first, last, begin, arrived, leaves, end, sides, height, lead, apex)
 
 
 #: The whole begins with the first side and ends with the last; it has arrived when both have, and leaves with the

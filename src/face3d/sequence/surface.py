@@ -57,7 +57,8 @@ class FrameSurface(Value):
         cell, count = grid_cells(v, CELL)
         around = at_corners(faces, doubled_areas(v, faces), len(v))
         total = np.bincount(cell, lengths(around), count)
-        normal = np.stack([np.bincount(cell, around[:, k], count) for k in range(3)], axis=1)
+        # With weights the counts are floats, which numpy's types don't know.
+        normal = np.asarray(np.stack([np.bincount(cell, around[:, k], count) for k in range(3)], axis=1), np.float64)
         many = np.bincount(cell, minlength=count)
         points = np.stack([np.bincount(cell, v[:, k], count) for k in range(3)], axis=1) / many[:, None]
         length = lengths(normal)

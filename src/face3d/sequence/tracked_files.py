@@ -127,7 +127,7 @@ def read_arrays(file: Path) -> dict[str, np.ndarray]:
 def as_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
     """The arrays as the bytes of an .npz, the same for the same arrays."""
     out = io.BytesIO()
-    np.savez_compressed(out, **dict(arrays))
+    np.savez_compressed(out, **dict(arrays))  # type: ignore[arg-type]  # its types take any name for allow_pickle
     return out.getvalue()
 
 

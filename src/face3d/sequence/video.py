@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,11 +73,13 @@ class VideoMeasures(Value):
     frames: pd.DataFrame
     blinks: Mapping[str, Floats]
 
-    def summary(self) -> dict[str, object]:
+    def summary(self) -> dict[str, Any]:
         """Peaks a side, weaker over stronger (None where nothing moved), blinks, and what was left out."""
-        used = self.frames[self.frames["used"]]
+        used = cast("pd.DataFrame", self.frames[self.frames["used"]])
+        time = _column(used, "time_s").to_numpy()
+        rest = time <= time[0] + _REST_S
         seconds = len(used) / self.fps
-        out: dict[str, object] = {
+        out: dict[str, Any] = {
             "kind": KIND,
             "unit": "share of the distance between the outer eye corners",
             "limits": list(LIMITS),
@@ -88,13 +90,10 @@ class VideoMeasures(Value):
             "left_out": dict(Counter(self.frames.loc[~self.frames["used"], "reason"])),
         }
         for name in ("smile", "brow"):
-            sides = {side: used[f"{name}_{side}"] for side in ("left", "right")}
+            sides = {side: _column(used, f"{name}_{side}") for side in ("left", "right")}
             if name == "brow":  # a height: what counts is how far it rises over its rest
-                sides = {
-                    side: s - s[used["time_s"] <= used["time_s"].iloc[0] + _REST_S].median()
-                    for side, s in sides.items()
-                }
-            peak = {side: float(s.quantile(0.98)) for side, s in sides.items()}
+                sides = {side: s - s.where(rest).median() for side, s in sides.items()}
+            peak = {side: _quantile(s, 0.98) for side, s in sides.items()}
             strong = max(peak.values())
             out[name] = {
                 "peak": {side: round(value, 4) for side, value in peak.items()},
@@ -102,8 +101,8 @@ class VideoMeasures(Value):
             }
         out["eyes"] = {
             side: {
-                "open": round(float(used[f"eye_aspect_{side}"].quantile(0.75)), 4),
-                "narrowest": round(float(used[f"eye_aspect_{side}"].min()), 4),
+                "open": round(_quantile(_column(used, f"eye_aspect_{side}"), 0.75), 4),
+                "narrowest": round(float(_column(used, f"eye_aspect_{side}").min()), 4),
                 "blinks": len(self.blinks[side]),
                 "blinks_per_minute": round(60 * len(self.blinks[side]) / seconds, 2),
             }
@@ -150,7 +149,16 @@ def measure_video(path: str | Path, fps: float | None = None) -> VideoMeasures:
     for side, places in corners.items():
         found[f"smile_{side}"] = np.linalg.norm(places - np.nanmedian(places[rest], axis=0), axis=1)
     blinks = {side: _blinks(time, found[f"eye_aspect_{side}"].to_numpy()) for side in ("left", "right")}
-    return VideoMeasures(file.name, rate, found[list(COLUMNS)], blinks)
+    return VideoMeasures(file.name, rate, cast("pd.DataFrame", found[list(COLUMNS)]), blinks)
+
+
+# pandas' own types leave open what an index or a quantile gives.
+def _column(table: pd.DataFrame, name: str) -> pd.Series:
+    return cast("pd.Series", table[name])
+
+
+def _quantile(values: pd.Series, share: float) -> float:
+    return float(cast("float", values.quantile(share)))
 
 
 def _rate(file: Path, fps: float | None) -> float:
