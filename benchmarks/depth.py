@@ -77,7 +77,7 @@ def _errors(points: Floats, truth: RayScene, pose: RigidTransform) -> tuple[Floa
     error = np.linalg.norm(truth.closest(p).points - p, axis=1)
     for _ in range(20):
         near = truth.closest(p).points
-        turn, _ = Rotation.align_vectors(near - near.mean(axis=0), p - p.mean(axis=0))
+        turn = Rotation.align_vectors(near - near.mean(axis=0), p - p.mean(axis=0))[0]
         p = turn.apply(p - p.mean(axis=0)) + near.mean(axis=0)
     return error, np.linalg.norm(truth.closest(p).points - p, axis=1)
 

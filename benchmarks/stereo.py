@@ -116,7 +116,7 @@ def _one(
         near = truth.closest(points).points
         good = np.linalg.norm(near - points, axis=1) < 2.0
         middle, aim = points[good].mean(axis=0), near[good].mean(axis=0)
-        turn, _ = Rotation.align_vectors(near[good] - aim, points[good] - middle)
+        turn = Rotation.align_vectors(near[good] - aim, points[good] - middle)[0]
         points = turn.apply(points - middle) + aim
     found = truth.closest(points)
     error = np.linalg.norm(found.points - points, axis=1)

@@ -1,17 +1,14 @@
 """`face3d sequence` on markers, which need no tracking, and what it refuses."""
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "sequence"))
-from planted import planted, smile
-
 from face3d.cli import run
+from planted import planted, smile
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,8 @@ def test_a_cut_or_damaged_archive(tmp_path: Path) -> None:
     data[-SHAPES[0].nbytes] ^= 0x40
     file.write_bytes(data)
     frames = list(face3d.read_sequence(file, 50))
-    assert [f.lost for f in frames][:4] == [False] * 4 and frames[-1].lost and "damaged" in frames[-1].reason
+    assert [f.lost for f in frames][:4] == [False] * 4 and frames[-1].lost
+    assert "damaged" in (frames[-1].reason or "")
 
 
 def npy(array: np.ndarray) -> bytes:
@@ -272,7 +273,7 @@ def test_damaged_frames_of_arkit_are_lost(tmp_path: Path) -> None:
     (tmp_path / "take.jsonl").write_text("\n".join(lines))
     frames = list(face3d.read_sequence(tmp_path / "take.jsonl", 60, base=dome()))
     assert [f.number for f in frames if f.lost] == [1, 2, 3]
-    assert "50 vertices" in frames[3].reason
+    assert "50 vertices" in (frames[3].reason or "")
     (tmp_path / "take.json").write_text(json.dumps(ARKIT)[:-500])
     with pytest.raises(ScanError, match="jsonl"):
         face3d.read_sequence(tmp_path / "take.json", 60, base=dome())

@@ -58,8 +58,9 @@ def seen(camera: Camera, points: np.ndarray) -> np.ndarray:
 def test_a_chessboard_is_found_the_same_way_round_however_it_is_held():
     board = Board("chessboard", 8, 5, 30.0)
     picture = board_views(board, {"one": board_rig()["left"]}, 1)["one"][0]
-    ids, pixels = board.find(picture)
-    turned_ids, turned = board.find(np.ascontiguousarray(picture[::-1, ::-1]))
+    upright, around = board.find(picture), board.find(np.ascontiguousarray(picture[::-1, ::-1]))
+    assert upright is not None and around is not None
+    (ids, pixels), (turned_ids, turned) = upright, around
     assert ids.tolist() == turned_ids.tolist() == list(range(28))
     assert np.abs(turned - (np.array([399, 519]) - pixels)).max() < 0.3
 

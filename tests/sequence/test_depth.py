@@ -33,7 +33,7 @@ def laid(points: np.ndarray, v: np.ndarray, faces: np.ndarray, pose) -> np.ndarr
     scene = RayScene(v, faces, threads=1)
     for _ in range(15):
         near = scene.closest(p).points
-        turn, _ = Rotation.align_vectors(near - near.mean(axis=0), p - p.mean(axis=0))
+        turn = Rotation.align_vectors(near - near.mean(axis=0), p - p.mean(axis=0))[0]
         p = turn.apply(p - p.mean(axis=0)) + near.mean(axis=0)
     return np.linalg.norm(scene.closest(p).points - p, axis=1)
 

@@ -5,7 +5,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from planted import home, planted, smile
 
 from face3d.errors import ScanError
 from face3d.exam import Exam
@@ -13,6 +12,7 @@ from face3d.io.sequence import Sequence
 from face3d.scan import FaceScan
 from face3d.sequence import exam_sequences
 from face3d.sequence.points import Trajectories
+from planted import home, planted, smile
 
 REST = FaceScan(np.random.default_rng(0).normal(size=(50, 3)), np.empty((0, 3), int), name="rest.ply")
 

@@ -96,7 +96,7 @@ def test_small_errors_of_the_calibration_stay_small(degrees, limit):
     scene = RayScene(truth.vertices, truth.faces, threads=1)
     for _ in range(10):
         near = scene.closest(points).points
-        turn, _ = Rotation.align_vectors(near - near.mean(axis=0), points - points.mean(axis=0))
+        turn = Rotation.align_vectors(near - near.mean(axis=0), points - points.mean(axis=0))[0]
         points = turn.apply(points - points.mean(axis=0)) + near.mean(axis=0)
     assert np.median(np.linalg.norm(scene.closest(points).points - points, axis=1)) < limit
 
