@@ -23,7 +23,6 @@ from face3d.reference.questionnaires import Questionnaires
 from face3d.reference.scales import Sunnybrook
 from face3d.report.compare_result import CompareResult
 from face3d.report.exam_result import ExamResult, exam_result
-from face3d.report.movement_pictures import MOST_MM, colors_of_length
 from face3d.report.outputs import write_comparison, write_exam
 from face3d.report.reading import read_measures
 from face3d.simulate.head import HeadModel
@@ -155,14 +154,6 @@ def test_a_file_in_the_way_is_named(tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(OutputError, match="out"):
         write_exam(visit(0.5, "v"), tmp_path / "out")
-
-
-def test_colours_darken_with_length() -> None:
-    lightness = colors_of_length(np.linspace(0, MOST_MM, 16)).sum(axis=-1)
-    assert (np.diff(lightness) < 0).all()
-    assert (colors_of_length(99.0) == colors_of_length(MOST_MM)).all()
-    red, green, blue = colors_of_length(np.nan)
-    assert max(red, green, blue) - min(red, green, blue) <= 3  # grey
 
 
 def test_where_both_sides_are_affected_neither_is_the_measure_of_the_other(tmp_path: Path) -> None:

@@ -218,12 +218,19 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
 
         x = examine(read, side, step)
         if out is None:
-            result = exam_result(x.measures, read.grades, grade=x.grade, reported=read.questionnaires)
+            result = exam_result(
+                x.measures,
+                read.grades,
+                grade=x.grade,
+                reported=read.questionnaires,
+                exam=read,
+                quality=x.fitted.quality,
+            )
         else:
             from face3d.report.movement_pictures import movement_pictures
 
             drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
-            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires)
+            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires, x)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")

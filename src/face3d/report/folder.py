@@ -18,16 +18,17 @@ from face3d.errors import OutputError, ScanError
 
 RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
 MEASURES, CHANGES, THIRDS, EVALUATION = "measures.csv", "changes.csv", "thirds.csv", "evaluation.json"
+FACES = "faces.npz"
 
 #: What is written of each kind of thing. The first file says whose it is, and appears last.
 FILES: Mapping[str, tuple[str, ...]] = {
     "scan": (RESULT, REGIONS, MESH, REPORT),
-    "exam": (RESULT, MEASURES, THIRDS, REPORT),
-    "comparison": (RESULT, CHANGES),
+    "exam": (RESULT, MEASURES, THIRDS, FACES, REPORT),
+    "comparison": (RESULT, CHANGES, REPORT),
     "evaluation": (EVALUATION, REPORT),
 }
 #: Files that not every result of a kind has -> how ours begin, of this and of earlier versions.
-_BEGIN: Mapping[str, tuple[str, ...]] = {THIRDS: ("subject,visit,expression,third,", "expression,third,")}
+_BEGIN: Mapping[str, tuple[str, ...]] = {THIRDS: ("subject,visit,expression,third,", "expression,third,"), FACES: ("PK",)}
 
 
 @dataclass(frozen=True)

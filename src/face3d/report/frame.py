@@ -11,6 +11,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
+from face3d.report.viewer import Scene, program
+
 
 def spoken(name: str) -> str:
     """brow_raise -> "brow raise"."""
@@ -25,11 +27,28 @@ _FILTERS: Mapping[str, Callable[..., str]] = {
 }
 
 
-def rendered(template: str, filters: Mapping[str, Callable[..., str]], version: str, notice: str, **values: Any) -> str:
-    """A template of this folder, which extends frame.html, as one page of HTML that opens offline."""
+def rendered(
+    template: str,
+    filters: Mapping[str, Callable[..., str]],
+    version: str,
+    notice: str,
+    scene: Scene | None = None,
+    **values: Any,
+) -> str:
+    """A template of this folder, which extends frame.html, as one page of HTML that opens offline. `scene`: what its
+    rotatable view shows; without one no program runs on the page at all."""
     folder = files("face3d.report")
     loader = jinja2.FunctionLoader(lambda name: (folder / name).read_text("utf-8"))
     environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, loader=loader)
     environment.filters.update({**_FILTERS, **filters})
     css = Markup((folder / "page.css").read_text("utf-8"))
-    return environment.get_template(template).render(css=css, version=version, notice=notice, **values)
+    text, allowed = program() if scene else ("", "'none'")
+    return environment.get_template(template).render(
+        css=css,
+        version=version,
+        notice=notice,
+        scene=None if scene is None else scene.to_json(),
+        program=text,
+        allowed=Markup(allowed),
+        **values,
+    )

@@ -6,44 +6,17 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
-from face3d.geometry.colors import UNMEASURED
+from face3d.geometry.colors import MOVEMENT
 from face3d.geometry.views import Surface, looking, shaded
 from face3d.report.pictures import CENTRE, FRAME_MM, Picture
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
 from face3d.template.movement import Movement
 
-#: mm at the end of the scale, the same in every report: a full smile moves the mouth corner of healthy adults by 9 to
-#: 14 mm.
-MOST_MM = 15.0
-#: From still to MOST_MM: light to dark in one hue family that any colour vision orders (ColorBrewer YlGnBu).
-_STOPS: Floats = np.array(
-    [
-        [250, 250, 240],
-        [237, 248, 200],
-        [199, 233, 180],
-        [127, 205, 187],
-        [65, 182, 196],
-        [29, 145, 192],
-        [34, 94, 168],
-        [37, 52, 148],
-        [8, 29, 88],
-    ],
-    np.float64,
-)
 _FINE = 480
-
-
-def colors_of_length(values: ArrayLike) -> Floats:
-    """Lengths (...) in mm to colours (..., 3) 0..255; NaN is grey."""
-    v = np.asarray(values, np.float64)
-    place = np.clip(np.nan_to_num(v) / MOST_MM, 0, 1) * (len(_STOPS) - 1)
-    out = np.stack([np.interp(place, np.arange(len(_STOPS)), _STOPS[:, c]) for c in range(3)], axis=-1)
-    out[~np.isfinite(v)] = UNMEASURED
-    return out
 
 
 def movement_pictures(rest: Floats, movements: Mapping[str, Movement], anatomy: Anatomy) -> list[Picture]:
@@ -61,7 +34,7 @@ def _picture(name: str, rest: Floats, displacement: Floats, anatomy: Anatomy) ->
     view = looking((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), CENTRE, FRAME_MM[0], size)
     seen = surface.see(view)
     length = np.linalg.norm(displacement, axis=1)[:, None]
-    tint = colors_of_length(surface.interpolate(seen, length)[..., 0])
+    tint = MOVEMENT.colors(surface.interpolate(seen, length)[..., 0])
     grey = shaded(seen, view, light=(0.0, 0.25, 1.0), colors=np.full((*seen.faces.shape, 3), 255.0))
     picture: NDArray[np.float64] = tint * (1.0 - 0.6 * (1.0 - grey / 255.0))
     picture[seen.faces < 0] = 255.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from face3d.io.write import write_bytes
 from face3d.report.folder import (
     CHANGES,
     EVALUATION,
+    FACES,
     MEASURES,
     MESH,
     REGIONS,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from face3d.exam import Grades
+    from face3d.grading.examination import Examination
     from face3d.grading.grades import Grade
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
@@ -66,18 +68,20 @@ def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] 
 
 def report_of(analysis: Analysis, result: Result) -> str:
     """The report as HTML; without pictures, and saying why, where there is nothing to draw or to draw with."""
-    from face3d.report.pictures import pictures_of
+    from face3d.report.pictures import Drawn, pictures_of
     from face3d.report.scan_page import page
+    from face3d.report.scenes import scan_scene
 
     try:
-        pictures = pictures_of(analysis)
+        drawn = Drawn.of(analysis)
+        pictures = pictures_of(analysis, drawn)
     except LandmarkError as error:  # a point cloud too sparse to be drawn as a surface
         return page(result, no_pictures=str(error))
     except ModuleNotFoundError as error:
         if extra_of(error.name or "") is None:
             raise
         return page(result, no_pictures=str(missing(error.name or "")))
-    return page(result, pictures)
+    return page(result, pictures, scene=scan_scene(analysis, drawn))
 
 
 def write_exam(
@@ -87,18 +91,24 @@ def write_exam(
     pictures: Callable[[], list[Picture]] | None = None,
     grade: Grade | None = None,
     reported: Questionnaires | None = None,
+    x: Examination | None = None,
 ) -> ExamResult:
     """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
     it is not there.
 
-    `pictures` draws the movements for the report. Raises `OutputError` when the folder cannot be written, or holds the
+    `pictures` draws the movements for the report. `x`: the examination behind the measures; then the report can be
+    turned by hand, and faces.npz lies beside it for comparing visits. Raises `OutputError` when the folder cannot be written, or holds the
     result of another exam.
     """
     from face3d.measuring.smile_thirds import outcome, outcome_table
     from face3d.report.exam_page import exam_page
     from face3d.report.exam_result import exam_result
+    from face3d.report.faces import Faces
+    from face3d.report.scenes import exam_scene
 
-    result = exam_result(m, clinician, grade=grade, reported=reported)
+    exam, quality = (None, None) if x is None else (x.exam, x.fitted.quality)
+    result = exam_result(m, clinician, grade=grade, reported=reported, exam=exam, quality=quality)
+    faces = None if x is None else Faces.of(x)
     maps: list[Picture] = []
     if pictures is not None:
         try:
@@ -107,9 +117,12 @@ def write_exam(
             if extra_of(error.name or "") is None:
                 raise
     thirds = outcome(m)
-    files = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: exam_page(result, maps, thirds)}
+    page = exam_page(result, maps, thirds, None if faces is None else exam_scene(faces))
+    files: dict[str, str | bytes] = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
     if thirds:
         files[THIRDS] = _table(outcome_table(thirds), m.subject, m.visit)
+    if faces is not None:
+        files[FACES] = faces.to_bytes()
     with filled(folder, Thing("exam", examined(m.subject, m.visit))) as aside:
         _write(aside, files)
     return result
@@ -135,9 +148,9 @@ def write_evaluation(e: Evaluation, predicted: Predictions, truth: Truth, model:
         _write(aside, {EVALUATION: e.to_json(), REPORT: evaluation_page(e, predicted, truth, name, data)})
 
 
-def _write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        write_bytes(folder / name, text.encode())
+def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    for name, content in files.items():
+        write_bytes(folder / name, content.encode() if isinstance(content, str) else content)
 
 
 def _table(table: pd.DataFrame, subject: str, visit: str | None = None) -> str:
