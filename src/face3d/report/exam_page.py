@@ -82,8 +82,8 @@ _TOGETHER: Mapping[str, str] = {
 
 #: How heights and angles are to be read.
 _SIGNS = (
-    "Heights are above (+) or below (−) the line through the inner eye corners, so that a mouth corner’s is negative and "
-    "a lower one more so. Directions of a mouth corner: frontal, 0° is straight outward, 90° straight up, 180° to the "
+    "Heights are above (+) or below (−) the line through the inner eye corners, so that a mouth corner’s is negative "
+    "and a lower one more so. Directions of a mouth corner: frontal, 0° is straight outward, 90° straight up, 180° to the "
     "midline, negative downward; from above, 0° is outward, 90° straight forward, negative backward."
 )
 
@@ -141,9 +141,7 @@ def exam_page(
         maps=maps,
         thirds=[t for t in thirds if t.expression == "open_smile"],
         limit=f"{MOVEMENT.high:g}",
-        gradient="linear-gradient(to right,"
-        + ",".join(hex_of(c) for c in MOVEMENT.stops)
-        + ")",
+        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in MOVEMENT.stops) + ")",
     )
 
 
@@ -166,7 +164,7 @@ def _moves(result: ExamResult) -> list[dict[str, Any]]:
             found.setdefault(f"{spoken(m.region)}, {m.side}", {})[m.expression] = m.value
     shown = list(result.expressions)
     return [
-        {"name": name, "expressions": shown, "values": [cells.get(e) for e in shown]} for name, cells in found.items()
+        {"name": name, "expressions": shown, "cells": [cells.get(e) for e in shown]} for name, cells in found.items()
     ]
 
 

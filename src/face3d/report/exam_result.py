@@ -128,7 +128,9 @@ class ExamResult(Part):
     visit: str | None
     date: datetime.date | None = Field(None, description="of the visit, as entered")
     device: str | None = Field(None, description="the scanner, as entered")
-    rest_light: Literal["green", "amber", "red"] | None = Field(None, description="of the scan at rest, see expressions")
+    rest_light: Literal["green", "amber", "red"] | None = Field(
+        None, description="of the scan at rest, see expressions"
+    )
     rest_reasons: list[str] = Field([], description="why it is not green")
     affected_side: Literal["left", "right", "both", "none"]
     affected_side_source: Literal["given", "measured"]
@@ -260,9 +262,7 @@ def exam_result(
         region_function=dict(m.region_function),
         severity=m.severity,
         expressions={
-            name: ExpressionPart(
-                aligned_on=list(moved.stable), alignment_rms_mm=moved.rms, **fits.get(name, {})
-            )
+            name: ExpressionPart(aligned_on=list(moved.stable), alignment_rms_mm=moved.rms, **fits.get(name, {}))
             for name, moved in m.movements.items()
         },
         estimates=EstimatesPart(

@@ -28,7 +28,10 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "evaluation": (EVALUATION, REPORT),
 }
 #: Files that not every result of a kind has -> how ours begin, of this and of earlier versions.
-_BEGIN: Mapping[str, tuple[str, ...]] = {THIRDS: ("subject,visit,expression,third,", "expression,third,"), FACES: ("PK",)}
+_BEGIN: Mapping[str, tuple[str, ...]] = {
+    THIRDS: ("subject,visit,expression,third,", "expression,third,"),
+    FACES: ("PK",),
+}
 
 
 @dataclass(frozen=True)

@@ -55,9 +55,7 @@ def second(best: int, rule: int | None) -> list[tuple[str, bool]]:
     return [(f"Second opinion, by rule: {named}. They disagree by {apart} grades: trust neither before a look.", True)]
 
 
-def _head(
-    title: str, figure: str, what: str, lines: Sequence[tuple[str, bool]], faint: bool = False
-) -> dict[str, Any]:
+def _head(title: str, figure: str, what: str, lines: Sequence[tuple[str, bool]], faint: bool = False) -> dict[str, Any]:
     said = [{"text": text, "strong": strong} for text, strong in lines]
     return {"title": title, "figure": figure, "what": what, "lines": said, "faint": faint}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from face3d.report.compare_result import CompareResult
     from face3d.report.exam_result import ExamResult
     from face3d.report.pictures import Picture
+    from face3d.report.reading import Visit
 
 
 def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] = lambda name: None) -> Result:
@@ -97,8 +98,8 @@ def write_exam(
     it is not there.
 
     `pictures` draws the movements for the report. `x`: the examination behind the measures; then the report can be
-    turned by hand, and faces.npz lies beside it for comparing visits. Raises `OutputError` when the folder cannot be written, or holds the
-    result of another exam.
+    turned by hand, and faces.npz lies beside it for comparing visits. Raises `OutputError` when the folder cannot be
+    written, or holds the result of another exam.
     """
     from face3d.measuring.smile_thirds import outcome, outcome_table
     from face3d.report.exam_page import exam_page
@@ -128,14 +129,20 @@ def write_exam(
     return result
 
 
-def write_comparison(c: Comparison, folder: Path) -> CompareResult:
-    """Writes result.json and changes.csv into `folder`, made when it is not there. Raises `OutputError` when it cannot
-    be written, or holds another result."""
+def write_comparison(c: Comparison, folder: Path, visits: Sequence[Visit] = ()) -> CompareResult:
+    """Writes result.json, changes.csv and report.html into `folder`, made when it is not there. `visits`: those that
+    were compared, for their grades and their faces. Raises `OutputError` when it cannot be written, or holds another
+    result."""
+    from face3d.report.compare_page import compare_page
     from face3d.report.compare_result import compare_result
+    from face3d.report.scenes import compare_scene
 
-    result = compare_result(c)
+    result = compare_result(c, [v.result for v in visits])
+    first, last = (visits[0].faces, visits[-1].faces) if visits else (None, None)
+    scene = compare_scene(first, last, (c.baseline, c.visits[-1])) if first and last else None
+    files = {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False), REPORT: compare_page(result, scene)}
     with filled(folder, Thing("comparison", compared(c.subject, c.baseline, c.visits))) as aside:
-        _write(aside, {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False)})
+        _write(aside, files)
     return result
 
 

@@ -49,8 +49,8 @@ _ORDER = (
 def page(
     result: Result, pictures: Pictures | None = None, no_pictures: str = "not asked for", scene: Scene | None = None
 ) -> str:
-    """The report as HTML. `pictures` from `face3d.report.pictures.pictures_of`; without, `no_pictures` says why. `scene`
-    from `face3d.report.scenes.scan_scene`."""
+    """The report as HTML. `pictures` from `face3d.report.pictures.pictures_of`; without, `no_pictures` says why.
+    `scene` from `face3d.report.scenes.scan_scene`."""
     whole = _whole(result.surface_distance)
     shown = expression_of(Path(result.scan.name).stem)
     return rendered(

@@ -40,7 +40,9 @@ _SURFACE = Layer(
     "To the closest point of the mirror image: orange outside of it, blue inside. Blind to skin that slides along the "
     "surface.",
 )
-_MOVEMENT = Layer("movement", "movement from rest", MOVEMENT, "How far each place moved from rest, head motion removed.")
+_MOVEMENT = Layer(
+    "movement", "movement from rest", MOVEMENT, "How far each place moved from rest, head motion removed."
+)
 
 
 def scan_scene(analysis: Analysis, drawn: Drawn) -> Scene:
@@ -110,7 +112,7 @@ def _largest(weights: Floats) -> Ints:
 def exam_scene(faces: Faces) -> Scene:
     """Rest beside each expression, on the template, with movement and asymmetry."""
     t = faces.template
-    shown = [e for e in faces.displacements]
+    shown = list(faces.displacements)
     names = ("rest", *shown)
     states = tuple(_state(spoken(e), *_whole(faces, e), faces, e) for e in names)
     expressions = tuple(range(1, len(names))) or (0,)
@@ -138,8 +140,8 @@ def compare_scene(before: Faces, after: Faces, visits: tuple[str, str]) -> Scene
             "change",
             "change of movement",
             CHANGE,
-            f"Orange: the place moves further at {visits[1]} than at {visits[0]}; blue: less far. The same difference is "
-            "drawn on both faces, at the same anatomical places.",
+            f"Orange: the place moves further at {visits[1]} than at {visits[0]}; blue: less far. The same difference "
+            "is drawn on both faces, at the same anatomical places.",
         ),
         _MOVEMENT,
         _ASYMMETRY,
@@ -167,7 +169,11 @@ def frames_scene(
     states = [State("rest", _filled(rest, template.vertices))]
     for frame, time in zip(frames, times_s, strict=True):
         state = State(
-            f"{time:.2f} s", _filled(frame, states[0].vertices), {"movement": _length(frame - rest)}, {}, f"{time:.2f} s"
+            f"{time:.2f} s",
+            _filled(frame, states[0].vertices),
+            {"movement": _length(frame - rest)},
+            {},
+            f"{time:.2f} s",
         )
         states.append(state)
     pause = 1000.0 * (times_s[-1] - times_s[0]) / max(len(times_s) - 1, 1) / speed if len(times_s) > 1 else 100.0

@@ -16,8 +16,8 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from markupsafe import Markup
+from numpy.typing import ArrayLike
 
 from face3d.geometry.colors import UNMEASURED, Scale
 from face3d.landmarks import MIDLINE, PAIRED, code_of
@@ -60,7 +60,7 @@ WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Layer(Value):
-    """A map that can be painted on the face: `scale` None for the colours of the scanner; `note` says how to read it."""
+    """A map that can be painted on the face; `scale` None for the scanner's colours, `note` says how to read it."""
 
     key: str
     title: str
