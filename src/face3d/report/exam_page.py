@@ -83,8 +83,8 @@ _TOGETHER: Mapping[str, str] = {
 #: How heights and angles are to be read.
 _SIGNS = (
     "Heights are above (+) or below (−) the line through the inner eye corners, so that a mouth corner’s is negative "
-    "and a lower one more so. Directions of a mouth corner: frontal, 0° is straight outward, 90° straight up, 180° to the "
-    "midline, negative downward; from above, 0° is outward, 90° straight forward, negative backward."
+    "and a lower one more so. Directions of a mouth corner: frontal, 0° is straight outward, 90° straight up, 180° to "
+    "the midline, negative downward; from above, 0° is outward, 90° straight forward, negative backward."
 )
 
 
