@@ -62,7 +62,7 @@
       vec3 n = normalize(facing);
       if (n.z < 0.0) n = -n;
       float lit = clamp(dot(n, vec3(0.0, 0.2425, 0.9701)), 0.0, 1.0);
-      float tone = 1.0 - (mode == 0 ? 0.5 : 0.8) * (1.0 - lit);
+      float tone = 1.0 - (mode == 0 ? 0.5 : 0.65) * (1.0 - lit);
       if (mode == 3) { seen = vec4(vec3(0.25, 0.45, 0.75) * (0.5 + 0.5 * lit), 0.45); return; }
       seen = vec4(base * (gl_FrontFacing == (sideways > 0.0) ? tone : 0.25), 1.0);
     }`;
@@ -225,6 +225,7 @@
     build() {
       const words = this.words;
       this.stage = element("div", "stage");
+      this.stage.style.aspectRatio = `${WIDE * this.panes.length} / ${HIGH}`;
       this.canvas.tabIndex = 0;
       this.canvas.setAttribute("role", "application");
       this.canvas.setAttribute("aria-label", `${this.data.what}. ${words.keys}`);
