@@ -7,9 +7,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from face3d.geometry.colors import CHANGE, hex_of
 from face3d.report.compare_result import ChangePart, CompareResult
 from face3d.report.drawings import INK, LINE, SOFT, WARM
 from face3d.report.frame import rendered, spoken
+from face3d.report.pictures import Picture
 from face3d.report.viewer import Scene
 
 #: A dot further out than this many detectable changes is drawn at the edge, as an arrow.
@@ -22,8 +24,8 @@ _LESS_IS_BETTER = ("severity", "synkinesis", "closure_gap", "overaction")
 _GRAVE = ("MAY BE TWO PEOPLE", "are not compared")
 
 
-def compare_page(result: CompareResult, scene: Scene | None = None) -> str:
-    """The page as HTML; `scene` from `scenes.compare_scene`."""
+def compare_page(result: CompareResult, scene: Scene | None = None, maps: Sequence[Picture] = ()) -> str:
+    """The page as HTML; `scene` from `scenes.compare_scene`, `maps` of the change, for print."""
     sides = {
         "both": "Both sides are affected: nothing is compared with a healthy side.",
         "none": "No side is affected at the first visit; ratios are smaller / larger side.",
@@ -40,6 +42,9 @@ def compare_page(result: CompareResult, scene: Scene | None = None) -> str:
         version=result.face3d_version,
         notice=result.notice,
         scene=scene,
+        maps=maps,
+        limit=f"{CHANGE.high:g}",
+        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in CHANGE.stops) + ")",
         no_scene="" if scene or not result.scales else absent,
         result=result,
         span=" to ".join((names[0], ", ".join(names[1:]))),
@@ -105,7 +110,8 @@ def _row(c: ChangePart, limit: float | None) -> dict[str, Any]:
     unit = {"1": "", "deg": "°", "mm": " mm"}[c.unit]
 
     def shown(value: float | None, sign: str = "") -> str:
-        return "–" if value is None else f"{value:{sign}.{digits}f}{unit}".replace("-", "−")
+        # + 0.0: what rounds to zero has no sign.
+        return "–" if value is None else f"{round(value, digits) + 0.0:{sign}.{digits}f}{unit}".replace("-", "−")
 
     better = {True: "better", False: "worse", None: "changed"}[_better(c)]
     words = better if c.beyond else "no call" if c.beyond is False else c.status

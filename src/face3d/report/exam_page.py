@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from face3d.exam import EXPRESSIONS
 from face3d.geometry.colors import MOVEMENT, hex_of
+from face3d.landmarks import MIDLINE
 from face3d.measuring.ratios import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN
 from face3d.report.exam_result import ExamResult, MeasurePart
 from face3d.report.frame import rendered, spoken
 from face3d.report.opinions import lead, opinions
-from face3d.report.viewer import Scene
+from face3d.report.viewer import Scene, mark_text
 from face3d.template.identity import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -128,11 +129,10 @@ def exam_page(
         opinion_heads=heads,
         opinions=rows,
         unsure=_unsure(result),
-        moves=_moves(result),
         signs=_SIGNS,
         groups=_groups(result),
         together=[
-            (spoken(m.expression), _TOGETHER[m.measure], spoken(m.region), _shown(m))
+            (spoken(m.expression), _TOGETHER[m.measure], _place(m.region), _shown(m))
             for m in result.measures
             if m.measure in _TOGETHER and m.expression in ("rest", "open_smile")
         ],
@@ -153,18 +153,6 @@ def _unsure(result: ExamResult) -> list[str]:
         f"{spoken(e)}: the template fit is {light}{': ' + '; '.join(reasons) if reasons else ''}"
         for e, (light, reasons) in lights.items()
         if light not in (None, "green")
-    ]
-
-
-def _moves(result: ExamResult) -> list[dict[str, Any]]:
-    """Movement of each region and side in each expression, as numbers: the table behind the maps."""
-    found: dict[str, dict[str, float | None]] = {}
-    for m in result.measures:
-        if m.measure == "displacement":
-            found.setdefault(f"{spoken(m.region)}, {m.side}", {})[m.expression] = m.value
-    shown = list(result.expressions)
-    return [
-        {"name": name, "expressions": shown, "cells": [cells.get(e) for e in shown]} for name, cells in found.items()
     ]
 
 
@@ -207,4 +195,9 @@ def _shown(m: MeasurePart) -> str:
     digits = 0 if m.unit == "deg" else 2
     unit = {"1": "", "deg": "°", "mm": " mm"}[m.unit]
     spread = "" if m.uncertainty is None else f" ± {m.uncertainty:.{digits}f}"
-    return f"{m.value:.{digits}f}{spread}{unit}"
+    return f"{m.value:.{digits}f}{spread}{unit}".replace("-", "−")
+
+
+def _place(region: str) -> str:
+    """A region, or a landmark by its name."""
+    return mark_text(region) if region in MIDLINE else spoken(region)

@@ -48,6 +48,7 @@ def rendered(
         version=version,
         notice=notice,
         scene=None if scene is None else scene.to_json(),
+        tables=[] if scene is None else scene.tables(),
         program=text,
         allowed=Markup(allowed),
         **values,

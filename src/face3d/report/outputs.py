@@ -110,13 +110,7 @@ def write_exam(
     exam, quality = (None, None) if x is None else (x.exam, x.fitted.quality)
     result = exam_result(m, clinician, grade=grade, reported=reported, exam=exam, quality=quality)
     faces = None if x is None else Faces.of(x)
-    maps: list[Picture] = []
-    if pictures is not None:
-        try:
-            maps = pictures()
-        except ModuleNotFoundError as error:  # drawing needs open3d; numbers don't
-            if extra_of(error.name or "") is None:
-                raise
+    maps = [] if pictures is None else _drawn(pictures)
     thirds = outcome(m)
     page = exam_page(result, maps, thirds, None if faces is None else exam_scene(faces))
     files: dict[str, str | bytes] = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
@@ -135,12 +129,14 @@ def write_comparison(c: Comparison, folder: Path, visits: Sequence[Visit] = ()) 
     result."""
     from face3d.report.compare_page import compare_page
     from face3d.report.compare_result import compare_result
+    from face3d.report.movement_pictures import change_pictures
     from face3d.report.scenes import compare_scene
 
     result = compare_result(c, [v.result for v in visits])
     first, last = (visits[0].faces, visits[-1].faces) if visits else (None, None)
     scene = compare_scene(first, last, (c.baseline, c.visits[-1])) if first and last else None
-    files = {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False), REPORT: compare_page(result, scene)}
+    page = compare_page(result, scene, _drawn(lambda: [] if scene is None else change_pictures(scene)))
+    files = {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False), REPORT: page}
     with filled(folder, Thing("comparison", compared(c.subject, c.baseline, c.visits))) as aside:
         _write(aside, files)
     return result
@@ -153,6 +149,16 @@ def write_evaluation(e: Evaluation, predicted: Predictions, truth: Truth, model:
     name = {"shipped": "the shipped grader", "rules": "the rule-based estimate"}.get(model, model)
     with filled(folder, Thing("evaluation", "")) as aside:
         _write(aside, {EVALUATION: e.to_json(), REPORT: evaluation_page(e, predicted, truth, name, data)})
+
+
+def _drawn(pictures: Callable[[], list[Picture]]) -> list[Picture]:
+    """The pictures, none where there is nothing to draw with: drawing needs open3d, numbers don't."""
+    try:
+        return pictures()
+    except ModuleNotFoundError as error:
+        if extra_of(error.name or "") is None:
+            raise
+        return []
 
 
 def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:

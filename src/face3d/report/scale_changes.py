@@ -40,7 +40,7 @@ class ScaleChange(Part):
     def words(self) -> str:
         """What the change means."""
         if self.before is None or self.after is None:
-            return "not known at both visits"
+            return "known at one visit only"
         if self.better is None:
             return "the same"
         return "better" if self.better else "worse"

@@ -134,6 +134,38 @@ class Scene(Value):
             known["colour"] = packed(shade @ [_SHADES**2, _SHADES, 1])
         return Markup(json.dumps(known, separators=(",", ":")).replace("<", "\\u003c"))
 
+    def tables(self) -> list[dict[str, Any]]:
+        """The same in numbers, for those who cannot see or turn the picture: of each map the root mean square over each
+        region, mm, in each state (of a signed map the mean); none of a recording."""
+        if self.pause is not None:
+            return []
+        found = []
+        for layer in self.layers:
+            shown = [s for s in self.states if layer.key in s.values]
+            signed = layer.scale is not None and layer.scale.signed
+            rows = [
+                {"name": name, "cells": [_over(s.values[layer.key][self.places == k], signed) for s in shown]}
+                for k, name in enumerate(self.place_names)
+                if name
+            ]
+            if shown and layer.scale is not None:
+                found.append(
+                    {
+                        "title": layer.title,
+                        "of": "mean" if signed else "RMS",
+                        "columns": [s.name for s in shown],
+                        "rows": rows,
+                    }
+                )
+        return found
+
+
+def _over(values: Floats, signed: bool) -> float:
+    known = values[np.isfinite(values)]
+    if not len(known):
+        return np.nan
+    return float(known.mean() if signed else np.sqrt(np.mean(known**2)))
+
 
 def packed(numbers: ArrayLike, digits: int = 2) -> str:
     """Whole numbers, 0 to 92 ** `digits` - 1, as text: `digits` characters each."""
