@@ -29,7 +29,7 @@ def without_pictures(result: Result) -> str:
 def test_nothing_is_loaded_from_elsewhere(html: str) -> None:
     sources = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', html)
     assert len(sources) == 6
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
+    assert all(source.startswith("data:image/webp;base64,") for source in sources)
     assert not re.search(r"<link|<iframe|@import|url\((?!#)", html)
     data, program = re.findall(r"<script([^>]*)>(.*?)</script>", html, re.DOTALL)
     assert data[0] == ' type="application/json"' and json.loads(data[1])["states"]

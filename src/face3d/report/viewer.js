@@ -5,23 +5,8 @@
    at the ear as at the nose. Where WebGL is missing or fails, the page keeps its pictures. */
 "use strict";
 (() => {
-  const CENTRE = [0, -30, -25], WIDE = 190, HIGH = 250; // mm, as in the page's pictures
+  const WIDE = 190, HIGH = 250; // mm, as in the page's pictures
   const FRONT = [0, 0];
-
-  // Numbers are written in base 92 with the printable ASCII characters but ", < and \.
-  const DIGIT = new Uint8Array(128);
-  let BASE = 0;
-  for (let code = 32; code < 127; code++) if (code !== 34 && code !== 60 && code !== 92) DIGIT[code] = BASE++;
-
-  function unpacked(text, digits) {
-    const out = new Uint32Array(text.length / digits);
-    for (let i = 0, at = 0; i < out.length; i++) {
-      let n = 0;
-      for (let k = 0; k < digits; k++) n = n * BASE + DIGIT[text.charCodeAt(at++)];
-      out[i] = n;
-    }
-    return out;
-  }
 
   const VERTEX = `#version 300 es
     in vec3 place; in vec3 normal; in vec3 value; in vec3 tint;
@@ -82,9 +67,7 @@
       this.canvas = element("canvas");
       this.gl = this.canvas.getContext("webgl2", { antialias: true, alpha: false });
       if (!this.gl) throw new Error("no WebGL 2");
-      this.faces = unpacked(this.data.faces, this.data.digits);
-      this.places = unpacked(this.data.places.of, 1);
-      this.ready = this.data.states.map(() => null);
+      this.model = new Model(this.data);
       this.camera = { yaw: FRONT[0], pitch: FRONT[1], zoom: 1 };
       this.layer = this.data.layers[0].key;
       this.chosen = this.data.first;
@@ -116,7 +99,7 @@
       this.at = (name) => gl.getUniformLocation(program, name);
       const index = gl.createBuffer();
       gl.bindBuffer(gl.ELEMENT_ARRAY_BUFFER, index);
-      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this.faces, gl.STATIC_DRAW);
+      gl.bufferData(gl.ELEMENT_ARRAY_BUFFER, this.model.faces, gl.STATIC_DRAW);
       this.index = index;
       gl.uniform3fv(this.at("centre"), CENTRE);
       gl.uniform3fv(this.at("unmeasured"), this.data.unmeasured.map((c) => c / 255));
@@ -168,54 +151,6 @@
       gl.enableVertexAttribArray(0);
       gl.bindVertexArray(null);
       return made;
-    }
-
-    /* A state of the face, unpacked when it is first wanted. */
-
-    state(number) {
-      if (this.ready[number]) return this.ready[number];
-      const said = this.data.states[number], packed = unpacked(said.points, 2), { low, step } = this.data;
-      const points = new Float32Array(packed.length);
-      for (let i = 0; i < packed.length; i++) points[i] = low[i % 3] + packed[i] * step[i % 3];
-      const marks = Object.keys(said.marks);
-      return (this.ready[number] = {
-        name: said.name, points, normals: this.normals(points), maps: {}, marks,
-        spots: new Float32Array(marks.flatMap((name) => said.marks[name])),
-      });
-    }
-
-    normals(p) {
-      const out = new Float32Array(p.length), f = this.faces;
-      for (let i = 0; i < f.length; i += 3) {
-        const a = 3 * f[i], b = 3 * f[i + 1], c = 3 * f[i + 2];
-        const ux = p[b] - p[a], uy = p[b + 1] - p[a + 1], uz = p[b + 2] - p[a + 2];
-        const vx = p[c] - p[a], vy = p[c + 1] - p[a + 1], vz = p[c + 2] - p[a + 2];
-        const n = [uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx];
-        for (const corner of [a, b, c]) for (let k = 0; k < 3; k++) out[corner + k] += n[k];
-      }
-      return out;
-    }
-
-    /* Values of a layer as (value, known, value freed of noise for the contour lines); null where there is none. */
-    map(number, key) {
-      const state = this.state(number), said = this.data.states[number].values[key];
-      if (!said || state.maps[key]) return said ? state.maps[key] : null;
-      const packed = unpacked(said.of, 2), out = new Float32Array(3 * packed.length), step = (said.high - said.low) / (BASE * BASE - 2);
-      let smooth = new Float32Array(packed.length);
-      packed.forEach((n, i) => {
-        if (n) out.set([said.low + (n - 1) * step, 1], 3 * i);
-        smooth[i] = out[3 * i];
-      });
-      for (let round = 0; round < 3; round++) {
-        const sum = smooth.slice(), count = new Float32Array(sum.length).fill(1);
-        for (let i = 0; i < this.faces.length; i++) {
-          const a = this.faces[i], b = this.faces[i % 3 === 2 ? i - 2 : i + 1];
-          if (packed[a] && packed[b]) { sum[a] += smooth[b]; sum[b] += smooth[a]; count[a]++; count[b]++; }
-        }
-        smooth = sum.map((s, i) => s / count[i]);
-      }
-      smooth.forEach((s, i) => { out[3 * i + 2] = s; });
-      return (state.maps[key] = out);
     }
 
     shown(pane) { return pane.states[Math.min(this.chosen, pane.states.length - 1)]; }
@@ -415,7 +350,7 @@
       gl.uniformMatrix3fv(this.at("turn"), true, axes.flat());
       gl.uniform2f(this.at("scale"), (2 * perMm) / width, (2 * perMm) / height);
       this.panes.forEach((pane, k) => {
-        const number = this.shown(pane), state = this.state(number), map = this.map(number, this.layer);
+        const number = this.shown(pane), state = this.model.state(number), map = this.model.map(number, this.layer);
         const box = [Math.round(k * width * ratio), 0, Math.round(width * ratio), size[1]];
         gl.viewport(...box);
         gl.scissor(...box);
@@ -435,7 +370,7 @@
           gl.uniform3f(this.at("flip"), flip, 1, 1);
           gl.uniform1f(this.at("sideways"), flip);
           gl.uniform1f(this.at("lift"), 0);
-          gl.drawElements(gl.TRIANGLES, this.faces.length, gl.UNSIGNED_INT, 0);
+          gl.drawElements(gl.TRIANGLES, this.model.faces.length, gl.UNSIGNED_INT, 0);
         };
         if (map) {
           gl.bindTexture(gl.TEXTURE_2D, this.ramps[this.layer]);
@@ -484,17 +419,17 @@
       const box = this.stage.getBoundingClientRect(), { width, height, perMm } = this.frame(), axes = this.axes();
       const x = event.clientX - box.left, k = Math.min(this.panes.length - 1, Math.max(0, Math.floor(x / width)));
       const u = (x - (k + 0.5) * width) / perMm, v = (height / 2 - (event.clientY - box.top)) / perMm;
-      const pane = this.panes[k], number = this.shown(pane), state = this.state(number), hit = this.hit(state, axes, u, v);
+      const pane = this.panes[k], number = this.shown(pane), state = this.model.state(number), hit = this.model.hit(state, axes, u, v);
       if (!hit) { this.said.textContent = this.words.hint; return; }
       const corner = hit.corners[hit.shares.indexOf(Math.max(...hit.shares))];
-      const parts = [this.data.places.names[this.places[corner]] || this.words.elsewhere];
+      const parts = [this.data.places.names[this.model.places[corner]] || this.words.elsewhere];
       if (this.marks) {
         state.marks.forEach((name, i) => {
           const [a, b, depth] = this.project(state.spots.subarray(3 * i, 3 * i + 3), k, axes);
           if (Math.hypot(a - x, b - (event.clientY - box.top)) < 8 && depth > hit.depth - 8) parts.unshift(this.data.marks[name] ?? name);
         });
       }
-      const layer = this.data.layers.find((l) => l.key === this.layer), map = this.map(number, this.layer);
+      const layer = this.data.layers.find((l) => l.key === this.layer), map = this.model.map(number, this.layer);
       let value = "";
       if (map) {
         const known = hit.corners.every((c) => map[3 * c + 1]);
@@ -502,35 +437,6 @@
         value = known ? `${layer.title} ${(layer.low < 0 && mm >= 0 ? "+" : "") + mm.toFixed(1).replace("-", "−")} mm` : this.words.unmeasured;
       }
       this.said.textContent = [state.name, parts.join(", "), value].filter(Boolean).join(" · ");
-    }
-
-    /* The triangle nearest to the viewer on a ray: parallel rays make it a search in the plane. */
-    hit(state, axes, u, v) {
-      const flat = this.flat(state, axes), f = this.faces;
-      let best = null, front = -Infinity;
-      for (let i = 0; i < f.length; i += 3) {
-        const a = 3 * f[i], b = 3 * f[i + 1], c = 3 * f[i + 2];
-        const bx = flat[b] - flat[a], by = flat[b + 1] - flat[a + 1], cx = flat[c] - flat[a], cy = flat[c + 1] - flat[a + 1];
-        const px = u - flat[a], py = v - flat[a + 1], area = bx * cy - by * cx;
-        if (!area) continue;
-        const s = (px * cy - py * cx) / area, t = (bx * py - by * px) / area;
-        if (s < 0 || t < 0 || s + t > 1) continue;
-        const depth = (1 - s - t) * flat[a + 2] + s * flat[b + 2] + t * flat[c + 2];
-        if (depth > front) { front = depth; best = { corners: [f[i], f[i + 1], f[i + 2]], shares: [1 - s - t, s, t], depth }; }
-      }
-      return best;
-    }
-
-    flat(state, axes) {
-      const key = axes.flat().join();
-      if (state.flatKey === key) return state.flat;
-      const p = state.points, out = new Float32Array(p.length);
-      for (let i = 0; i < p.length; i += 3) {
-        const x = p[i] - CENTRE[0], y = p[i + 1] - CENTRE[1], z = p[i + 2] - CENTRE[2];
-        for (let k = 0; k < 3; k++) out[i + k] = axes[k][0] * x + axes[k][1] * y + axes[k][2] * z;
-      }
-      state.flatKey = key;
-      return (state.flat = out);
     }
   }
 

@@ -204,6 +204,7 @@ def mark_text(name: str) -> str:
 @cache
 def program() -> tuple[Markup, str]:
     """The viewer's program and the source expression by which a content security policy allows it and nothing else."""
-    text = (files("face3d.report") / "viewer.js").read_text("utf-8")
+    folder = files("face3d.report")
+    text = "".join((folder / name).read_text("utf-8") for name in ("viewer_model.js", "viewer.js"))
     digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
     return Markup(text), f"'sha256-{digest}'"
