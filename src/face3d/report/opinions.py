@@ -32,7 +32,8 @@ def lead(result: ExamResult) -> dict[str, Any]:
         lines += second(best, rule)
         return _head("Leading estimate", ROMAN[best - 1], "of VI, House-Brackmann by movement", lines)
     if g is not None:
-        lines.append((f"The grader abstains: {g.reason}.", True))
+        reason = g.reason.replace("_", " ")
+        lines.append((f"The grader abstains: {reason}{'' if reason.endswith('?') else '.'}", True))
         if rule:
             lines.append((f"By rule alone, without a second opinion: {ROMAN[rule - 1]}.", False))
         return _head("Leading estimate", "No grade", "House-Brackmann by movement", lines, faint=True)
