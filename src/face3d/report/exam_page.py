@@ -193,7 +193,7 @@ def _shown(m: MeasurePart) -> str:
     if m.value is None:
         return "–"
     digits = 0 if m.unit == "deg" else 2
-    # No-break spaces: where a line is short, a value and its spread stand below each other. What rounds to 0 has no sign.
+    # No-break spaces: in a short line a value and its spread stand below each other. What rounds to 0 has no sign.
     unit = {"1": "", "deg": "°", "mm": "\N{NO-BREAK SPACE}mm"}[m.unit]
     spread = "" if m.uncertainty is None else f" ±\N{NO-BREAK SPACE}{m.uncertainty:.{digits}f}"
     return f"{round(m.value, digits) + 0.0:.{digits}f}{spread}{unit}".replace("-", "−")
