@@ -110,7 +110,7 @@ def test_an_exam_turns_answers_and_asks_nobody(opened: Callable[..., Opened], ex
     assert np.abs(canvas(made) - first).mean() < 0.5
     made.page.get_by_role("button", name="brow raise").click()
     assert np.abs(canvas(made) - first).max(axis=-1).mean() > 1
-    made.page.get_by_role("button", name="mirror image").click()
+    made.page.get_by_role("button", name="mirror image, in blue").click()
     made.page.get_by_role("button", name="asymmetry").click()
     assert "how far a place lies" in made.page.locator(".scalebar").inner_text().lower()
     assert (made.said, made.asked) == ([], [])

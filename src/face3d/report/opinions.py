@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from face3d.reference.scales import ROMAN, Sunnybrook
+from face3d.reference.scales import FNGS2, ROMAN, Sunnybrook
 from face3d.report.exam_result import ExamResult, sunnybrook_text
 
 #: Grades that differ by no more agree as well as two clinicians usually do (the scale's own spread between raters).
@@ -67,15 +67,12 @@ def opinions(result: ExamResult) -> tuple[list[str], list[dict[str, Any]]]:
     e, g, c = result.estimates, result.grade, result.clinician or {}
     fngs = e.fngs2 or {}
 
-    def of_grade(name: str) -> Any:
-        return None if g is None else getattr(g, name, None)
-
-    network_fngs: Mapping[str, Any] = of_grade("fngs2") or {}
+    items = {} if g is None or g.fngs2 is None else {k: v for k, v in g.fngs2.items() if k != "total"}
     rows = [
-        ("House-Brackmann by movement", _roman(of_grade("house_brackmann")), _roman(e.house_brackmann), ""),
+        ("House-Brackmann by movement", _roman(g and g.house_brackmann), _roman(e.house_brackmann), ""),
         (
             "House-Brackmann, descriptive",
-            _roman(of_grade("house_brackmann_descriptive")),
+            _roman(g and g.house_brackmann_descriptive),
             _roman(e.house_brackmann_descriptive),
             _roman(c.get("house_brackmann"), ""),
         ),
@@ -93,7 +90,7 @@ def opinions(result: ExamResult) -> tuple[list[str], list[dict[str, Any]]]:
         ),
         (
             "FNGS 2.0",
-            _points(network_fngs.get("total"), 24),
+            _roman(FNGS2(**items).grade if items else None),
             _roman(fngs.get("grade")),
             "",
         ),

@@ -83,7 +83,7 @@ def _rows(result: ExamResult) -> Iterator[tuple[str, str, bool, bool, Any]]:
     movement, descriptive = "House-Brackmann by movement", "House-Brackmann, descriptive"
     yield movement, "leading estimate", True, False, g and g.house_brackmann
     yield movement, rule, True, False, e.house_brackmann
-    yield descriptive, "leading estimate", True, False, g and getattr(g, "house_brackmann_descriptive", None)
+    yield descriptive, "leading estimate", True, False, g and g.house_brackmann_descriptive
     yield descriptive, rule, True, False, e.house_brackmann_descriptive
     yield descriptive, "clinician", True, False, c.get("house_brackmann")
     yield "Sunnybrook, 0 to 100", "leading estimate", False, False, g and g.sunnybrook["composite"]

@@ -44,7 +44,7 @@ WORDS: Mapping[str, str] = {
     "halfLeft": "half left",
     "toLeft": "left",
     "beside": "with",
-    "ghost": "mirror image",
+    "ghost": "mirror image, in blue",
     "marks": "landmarks",
     "choose": "expression",
     "time": "time",
