@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,13 +84,15 @@ def comparison() -> str:
 
 
 def canvas(made: Opened) -> np.ndarray:
-    """What the canvas shows, (H, W, 4)."""
+    """What the canvas shows (H, W, 3), without the ring around what has the keyboard."""
     import io
 
     from PIL import Image
 
     made.page.wait_for_timeout(300)
-    return np.asarray(Image.open(io.BytesIO(made.page.locator("canvas").screenshot())).convert("RGB"), float)
+    return np.asarray(Image.open(io.BytesIO(made.page.locator("canvas").screenshot())).convert("RGB"), float)[
+        6:-6, 6:-6
+    ]
 
 
 def test_an_exam_turns_answers_and_asks_nobody(opened: Callable[..., Opened], exam: str) -> None:
@@ -200,10 +201,11 @@ def test_a_scan_of_20_000_vertices_is_ready_and_answers_in_time(opened: Callable
     m, _ = visit(1.0, "v")
     html = exam_page(exam_result(m), scene=scene)
     assert len(html) < 1e6
-    began = time.perf_counter()
     made = opened(html)
     made.page.wait_for_selector(".viewer.live")
-    assert time.perf_counter() - began < 2.0
+    # From the click to the first picture, which the program at the page's end has drawn by then.
+    ready = made.page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd")
+    assert ready < 2000, ready
     turn = """() => new Promise((done) => {
       const canvas = document.querySelector('canvas'), from = performance.now();
       canvas.dispatchEvent(new KeyboardEvent('keydown', { key: 'ArrowLeft' }));
