@@ -205,10 +205,10 @@ def _place(region: str) -> str:
 def _state(name: str, vertices: Floats, moved: Floats | None, faces: Faces, expression: str) -> State:
     t = faces.template
     values = {"asymmetry": _asymmetry(t, vertices)}
-    seen = np.isfinite(faces.rest).all(axis=1)
+    seen = np.asarray(np.isfinite(faces.rest).all(axis=1))
     if moved is not None:
         values["movement"] = _length(moved)
-        seen = seen & np.isfinite(moved).all(axis=1)
+        seen = seen & np.asarray(np.isfinite(moved).all(axis=1))
     values["asymmetry"] = np.where(seen & seen[t.opposite], values["asymmetry"], np.nan)
     return State(name, vertices, values, faces.marks.get(expression, {}), spoken(expression))
 
@@ -225,7 +225,7 @@ def _whole(faces: Faces, expression: str) -> tuple[Floats, Floats | None]:
 
 def _filled(points: Floats, otherwise: Floats) -> Floats:
     points = np.asarray(points, np.float64)
-    return np.where(np.isfinite(points).all(axis=1)[:, None], points, otherwise)
+    return np.where(np.asarray(np.isfinite(points).all(axis=1))[:, None], points, otherwise)
 
 
 def _length(vectors: Floats) -> Floats:
