@@ -12,15 +12,18 @@ from face3d.landmarks import MIDLINE
 from face3d.measuring.ratios import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN
+from face3d.report.curves import COLORS
 from face3d.report.exam_result import ExamResult, MeasurePart
 from face3d.report.frame import rendered, spoken
 from face3d.report.opinions import lead, opinions
+from face3d.report.sequence_page import shown_movements
 from face3d.report.viewer import Scene, mark_text
 from face3d.template.identity import LEFT_OUT
 
 if TYPE_CHECKING:
     from face3d.measuring.smile_thirds import Third
     from face3d.report.pictures import Picture
+    from face3d.sequence.kinematics import Kinematics
 
 #: Measures that are shown, in the order of a page; everything is in measures.csv.
 _SHOWN: Mapping[str, str] = {
@@ -90,10 +93,14 @@ _SIGNS = (
 
 
 def exam_page(
-    result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence[Third] = (), scene: Scene | None = None
+    result: ExamResult,
+    maps: Sequence[Picture] = (),
+    thirds: Sequence[Third] = (),
+    kinematics: Mapping[str, Kinematics] | None = None,
+    scene: Scene | None = None,
 ) -> str:
-    """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`, `scene` from
-    `scenes.exam_scene`."""
+    """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`, `kinematics`
+    of the recorded expressions, `scene` from `scenes.exam_scene`."""
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
         if m.measure == "synkinesis" and m.side == result.affected_side and not result.affected_side_contradiction:
@@ -140,6 +147,8 @@ def exam_page(
         matrix_regions=regions,
         maps=maps,
         thirds=[t for t in thirds if t.expression == "open_smile"],
+        in_time=[shown for e, k in (kinematics or {}).items() for shown in shown_movements(result.kinematics[e], k)],
+        side_colors=COLORS,
         limit=f"{MOVEMENT.high:g}",
         gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in MOVEMENT.stops) + ")",
     )

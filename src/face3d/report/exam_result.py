@@ -20,11 +20,13 @@ from face3d.measuring.face_pattern import face_pattern
 from face3d.measuring.scale_estimates import Estimates, estimate_scales
 from face3d.reference.scales import ROMAN
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
+from face3d.report.sequence_result import SequenceResult, sequence_result
 
 if TYPE_CHECKING:
     from face3d.exam import Exam
     from face3d.grading.grades import Grade
     from face3d.reference.questionnaires import Questionnaires
+    from face3d.sequence.kinematics import Kinematics
     from face3d.template.quality import FitQuality
 
 
@@ -154,6 +156,7 @@ class ExamResult(Part):
     measures: list[MeasurePart]
     definitions: dict[str, str] = Field(description="measure -> what it is")
     identity: dict[str, Number] = Field({}, description=_IDENTITY)
+    kinematics: dict[str, SequenceResult] = Field({}, description="expression -> movement in time, where recorded")
     notes: list[str]
 
     def to_json(self) -> str:
@@ -225,6 +228,7 @@ def exam_result(
     estimates: Estimates | None = None,
     grade: Grade | None = None,
     reported: Questionnaires | None = None,
+    kinematics: Mapping[str, Kinematics] | None = None,
     exam: Exam | None = None,
     quality: Mapping[str, FitQuality] | None = None,
 ) -> ExamResult:
@@ -287,5 +291,6 @@ def exam_result(
         measures=[MeasurePart(**vars(r)) for r in m.rows],
         identity=dict(m.identity),
         definitions={name: DEFINITIONS[name].text for name in DEFINITIONS if name in used},
+        kinematics={e: sequence_result(k) for e, k in (kinematics or {}).items()},
         notes=list(m.notes),
     )

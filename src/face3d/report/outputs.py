@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from face3d.report.exam_result import ExamResult
     from face3d.report.pictures import Picture
     from face3d.report.reading import Visit
+    from face3d.sequence.kinematics import Kinematics
 
 
 def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] = lambda name: None) -> Result:
@@ -92,6 +93,7 @@ def write_exam(
     pictures: Callable[[], list[Picture]] | None = None,
     grade: Grade | None = None,
     reported: Questionnaires | None = None,
+    kinematics: Mapping[str, Kinematics] | None = None,
     x: Examination | None = None,
 ) -> ExamResult:
     """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
@@ -108,11 +110,11 @@ def write_exam(
     from face3d.report.scenes import exam_scene
 
     exam, quality = (None, None) if x is None else (x.exam, x.fitted.quality)
-    result = exam_result(m, clinician, grade=grade, reported=reported, exam=exam, quality=quality)
+    result = exam_result(m, clinician, None, grade, reported, kinematics, exam, quality)
     faces = None if x is None else Faces.of(x)
     maps = [] if pictures is None else _drawn(pictures)
     thirds = outcome(m)
-    page = exam_page(result, maps, thirds, None if faces is None else exam_scene(faces))
+    page = exam_page(result, maps, thirds, kinematics, None if faces is None else exam_scene(faces))
     files: dict[str, str | bytes] = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
     if thirds:
         files[THIRDS] = _table(outcome_table(thirds), m.subject, m.visit)

@@ -42,6 +42,7 @@ def read_visit(path: str | Path, affected_side: str | None = None) -> Visit:
         exam.grades,
         grade=x.grade,
         reported=exam.questionnaires,
+        kinematics=x.kinematics,
         exam=exam,
         quality=x.fitted.quality,
     )
