@@ -1,0 +1,78 @@
+"""What is still to do in a study: items without a result, or whose files, settings or version are others now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from face3d.batch.item import FINAL, Item, key_of
+from face3d.batch.places import RECORD, Place
+from face3d.batch.sources import ABSENT, Stamp, stamps, stamps_with_digests
+
+#: Records that are read at a time.
+CHUNK = 1000
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`todo` items in their order; `why` folder -> new, changed, settings (or version), failed; `done` are finished."""
+
+    todo: tuple[Item, ...]
+    why: Mapping[str, str]
+    done: int
+
+
+def plan(place: Place, items: Iterable[Item], report: bool) -> Plan:
+    """Looks at sizes and times of change of an item's files, and at their content only where these are others than in
+    its record. Nothing is written."""
+    todo, why, done = [], {}, 0
+    for item, record in records(place, items):
+        reason = _reason(item, record, report)
+        if reason is None:
+            done += 1
+        else:
+            todo.append(item)
+            why[item.folder] = reason
+    return Plan(tuple(todo), why, done)
+
+
+def records(place: Place, items: Iterable[Item]) -> Iterator[tuple[Item, dict[str, Any]]]:
+    """Each item with its record, empty where there is none that can be read."""
+    left = iter(items)
+    while chunk := list(islice(left, CHUNK)):
+        found = place.read_many([f"{item.folder}/{RECORD}" for item in chunk])
+        for item in chunk:
+            yield item, _parsed(found.get(f"{item.folder}/{RECORD}", b""))
+
+
+def _parsed(data: bytes) -> dict[str, Any]:
+    try:
+        record = json.loads(data)
+    except ValueError:  # none, or cut short by a power cut
+        return {}
+    return record if isinstance(record, dict) and {"status", "key", "inputs", "row"} <= record.keys() else {}
+
+
+def _reason(item: Item, record: dict[str, Any], report: bool) -> str | None:
+    if not record:
+        return "new"
+    if record["status"] not in FINAL:
+        return "failed"
+    try:
+        known = [Stamp(**s) for s in record["inputs"]]
+    except TypeError:
+        return "new"
+    now = stamps(item.root, item.inputs)
+    if any(s.size == ABSENT for s in now):
+        return "changed"
+    same = [(s.name, s.size, s.changed) for s in now] == [(s.name, s.size, s.changed) for s in known]
+    try:
+        digested = known if same else stamps_with_digests(item.root, now, known)
+    except OSError:
+        return "changed"
+    if key_of(item, report, digested) == record["key"]:
+        return None
+    return "changed" if [s.digest for s in digested] != [s.digest for s in known] else "settings"
