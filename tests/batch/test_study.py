@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from batch_items import study_of, tables_of, work
+
 from face3d.batch.discover import discover
 from face3d.batch.item import Task, run
 from face3d.batch.local import Limits, run_here

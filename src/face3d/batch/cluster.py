@@ -28,8 +28,8 @@ _PLUGIN = "face3d-isolation"
 
 @contextmanager
 def slurm(workers: int, memory_gb: float) -> Iterator[str]:
-    """A Dask cluster of as many SLURM jobs of one core; yields its scheduler's address. Queue, account and time are
-    those of dask-jobqueue's own configuration (~/.config/dask/jobqueue.yaml)."""
+    """A Dask cluster of as many SLURM jobs, of one core each; yields its scheduler's address. Queue, account and time
+    are those of dask-jobqueue's own configuration (~/.config/dask/jobqueue.yaml)."""
     cluster = require("dask_jobqueue").SLURMCluster(
         cores=1,
         processes=1,
@@ -42,8 +42,8 @@ def slurm(workers: int, memory_gb: float) -> Iterator[str]:
 
 
 def run_on(tasks: Iterable[Task], scheduler: str, limits: Limits, work: Work = run) -> Iterator[Outcome]:
-    """Outcomes of tasks as the workers of a Dask scheduler finish them. Raises `OutputError` when the scheduler is lost:
-    what is finished stays, --resume goes on."""
+    """Outcomes of tasks as the workers of a Dask scheduler finish them. Raises `OutputError` when the scheduler is
+    lost: what is finished stays, --resume goes on."""
     distributed = require("distributed")
     left = deque(tasks)
     try:

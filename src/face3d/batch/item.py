@@ -114,7 +114,7 @@ def run(task: Task, measuring: Measuring | None = None) -> Outcome:
         if status != "ok":
             build, _ = _fresh(task)
         for name, text in found.files.items():
-            (build / name).write_bytes(text.encode("utf-8", "backslashreplace"))
+            (build / name).write_bytes(shown(text).encode())
         _publish(place, task, build, status, reason, inputs, found.row)
     except (OSError, OutputError) as error:
         status, reason = "stopped", f"{task.out}: results cannot be written: {error}"
@@ -202,7 +202,7 @@ def _publish(
         "face3d_version": task.version,
         "status": status,
         "reason": reason,
-        "row": dict(row),
+        "row": {name: shown(value) if isinstance(value, str) else value for name, value in row.items()},
         "inputs": [asdict(s) for s in inputs],
     }
     text = json.dumps(record, indent=1)  # ASCII: names that are no UTF-8 come back as they were

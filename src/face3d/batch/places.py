@@ -55,6 +55,7 @@ class Folder:
         self.path = Path(path)
 
     def workspace(self, claim: str) -> Path:
+        """As `Place` says."""
         runs = self.path / OWN / claim
         # Renamed first: a process that still builds in it fails at once, not when its folder is half gone.
         for left in (*runs.glob("*"), *runs.parent.glob(f"{claim}.gone-*")):
@@ -67,6 +68,7 @@ class Folder:
         return made
 
     def publish(self, built: Path, name: str) -> None:
+        """As `Place` says."""
         target = self.path / name
         for file in built.iterdir() if built.is_dir() else (built,):
             _synced(file)
@@ -88,6 +90,7 @@ class Folder:
             shutil.rmtree(old, ignore_errors=True)
 
     def read_many(self, names: Iterable[str]) -> Mapping[str, bytes]:
+        """As `Place` says."""
         found = {}
         for name in names:
             with contextlib.suppress(FileNotFoundError, NotADirectoryError), open(self.path / name, "rb") as file:
@@ -95,6 +98,7 @@ class Folder:
         return found
 
     def remove(self, name: str) -> None:
+        """As `Place` says."""
         target = self.path / name
         if target.is_dir() and not target.is_symlink():
             shutil.rmtree(target)
@@ -102,6 +106,7 @@ class Folder:
             target.unlink(missing_ok=True)
 
     def empty(self) -> bool:
+        """As `Place` says."""
         return not (self.path / OWN).exists()
 
 
@@ -112,10 +117,12 @@ class Bucket:
         self.fs, self.base = filesystem(url)
 
     def workspace(self, claim: str) -> Path:
+        """As `Place` says."""
         del claim  # what earlier runs built lies on their own machines
         return Path(tempfile.mkdtemp(prefix="face3d-batch-"))
 
     def publish(self, built: Path, name: str) -> None:
+        """As `Place` says."""
         target = f"{self.base}/{name}"
         if built.is_file():
             self.fs.put_file(str(built), target)
@@ -125,6 +132,7 @@ class Bucket:
             self.fs.put_file(str(file), f"{target}/{file.name}")
 
     def read_many(self, names: Iterable[str]) -> Mapping[str, bytes]:
+        """As `Place` says."""
         wanted = {f"{self.base}/{name}": name for name in names}
         if not wanted:
             return {}
@@ -132,12 +140,14 @@ class Bucket:
         return {wanted[path]: data for path, data in found.items()}
 
     def remove(self, name: str) -> None:
+        """As `Place` says."""
         self.fs.invalidate_cache()
         target = f"{self.base}/{name}"
         for path in sorted(self.fs.find(target), key=lambda p: not p.endswith(f"/{RECORD}")):
             self.fs.rm_file(path)
 
     def empty(self) -> bool:
+        """As `Place` says."""
         self.fs.invalidate_cache()
         return not self.fs.find(f"{self.base}/{OWN}")
 

@@ -33,8 +33,11 @@ _MEASURE = ("subject", "visit", "measure", "expression", "region", "side", "valu
 _FAILURE = ("item", "kind", "status", "reason")
 #: Columns that hold text, and truth; all others hold numbers.
 _TEXT = frozenset(
-    "subject visit date measure expression region side unit status source item kind reason scan fit units_note notes "
-    "definition distance reference_range reference affected_side side_source network_side".split()
+    (
+        *("subject", "visit", "date", "measure", "expression", "region", "side", "unit", "status", "source"),
+        *("item", "kind", "reason", "scan", "fit", "units_note", "notes", "affected_side", "side_source"),
+        *("definition", "distance", "reference_range", "reference", "network_side"),
+    )
 )
 _TRUTH = frozenset({"network_abstained"})
 #: Which results the tables that are there were made of.

@@ -284,7 +284,8 @@ def _candidates(
             if target.is_relative_to(root) or root.is_relative_to(target) or target in linked:
                 continue
             linked.add(target)
-        yield from _candidates(below, root, depth - 1, plain or below.name.startswith(("sub-", "ses-")), linked, unread)
+        anew = plain or below.name.startswith(("sub-", "ses-"))
+        yield from _candidates(below, root, depth - 1, anew, linked, unread)
 
 
 #: What a result of face3d is told by, and the table of a study.
@@ -299,7 +300,7 @@ _WANTED: Mapping[str, str] = {
 
 
 def refusal(path: str | Path, wanted: str) -> str:
-    """The line that says what is at `path` instead of what was wanted ("exam", "scan", "study", "table"), and what takes it."""
+    """The line that says what is at `path` instead of what was wanted (a key of `_WANTED`), and what takes it."""
     path = Path(path)
     what, way = _contents(path)
     return f"{path}: {what}; expected {_WANTED[wanted]}{way}"
