@@ -11,6 +11,7 @@ import pytest
 from face3d import cli
 from face3d.batch.item import Measured, Outcome, Task, run
 from face3d.errors import ScanError
+from face3d.visits import named_by
 
 HEADER = "subject,visit,measure,expression,region,side,value,unit,uncertainty,status,source\n"
 
@@ -18,11 +19,10 @@ HEADER = "subject,visit,measure,expression,region,side,value,unit,uncertainty,st
 def measured(task: Task, path: Path, build: Path) -> Measured:
     if "bad" in task.item.name:
         raise ScanError("no face in it")
-    subject = task.item.name.split("/")[0]
-    rows = f"{subject},,m,rest,eye,left,1.5,mm,,ok,face3d\n"
-    return Measured(
-        {"subject": subject, "visit": "", "date": None}, {"measures.csv": HEADER + rows, "result.json": "{}"}
-    )
+    subject, visit = named_by(path)
+    rows = f"{subject},{visit or ''},m,rest,eye,left,1.5,mm,,ok,face3d\n"
+    row = {"subject": subject, "visit": visit or "", "date": None}
+    return Measured(row, {"measures.csv": HEADER + rows, "result.json": "{}"})
 
 
 def in_this_process(tasks: list[Task], *_: object, **__: object) -> Iterator[Outcome]:

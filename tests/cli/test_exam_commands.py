@@ -273,7 +273,7 @@ def test_a_file_that_may_not_be_read_is_one_line(
     def forbidden(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path / "closed"))
 
-    monkeypatch.setattr(Path, "iterdir", forbidden)
+    monkeypatch.setattr("os.scandir", forbidden)
     assert cli.run(["validate", str(tmp_path)]) == 2
     assert (
         capsys.readouterr().err

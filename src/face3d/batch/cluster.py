@@ -50,7 +50,7 @@ def run_on(tasks: Iterable[Task], scheduler: str, limits: Limits, work: Work = r
         with distributed.Client(scheduler, timeout=30, set_as_default=False) as client:
             client.register_plugin(_isolation(limits))
             waiting: dict[Any, Task] = {}
-            finished = distributed.as_completed([], with_results=False)
+            finished = distributed.as_completed(loop=client.loop)
             while left or waiting:
                 threads = sum(client.nthreads().values()) or 1
                 while left and len(waiting) < AHEAD * threads:
@@ -60,7 +60,7 @@ def run_on(tasks: Iterable[Task], scheduler: str, limits: Limits, work: Work = r
                     finished.add(future)
                 future = next(finished)
                 yield _outcome(future, waiting.pop(future), distributed)
-    except (OSError, CancelledError, distributed.CommClosedError) as error:
+    except (OSError, CancelledError) as error:  # a broken connection is an OSError of Dask's
         raise OutputError(f"{scheduler}: the scheduler is lost ({error}); go on with --resume") from None
 
 
@@ -69,7 +69,7 @@ def _outcome(future: Any, task: Task, distributed: Any) -> Outcome:
         return future.result()
     except distributed.KilledWorker:
         return lost(task, "crashed", f"the workers that had it were lost, {RETRIES + 1} times")
-    except (CancelledError, OSError, distributed.CommClosedError):
+    except (CancelledError, OSError):
         raise
     except Exception as error:  # a worker without face3d, say: said of the item, tried again by --resume
         return lost(task, "error", f"on its worker: {type(error).__name__}: {error}")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from face3d.batch.item import Item
@@ -75,9 +75,8 @@ def _in_folder(root: Path, folder: Path) -> Found:
         exams = []
     items = [_exam(root, place, note) for place in exams]
     own = {os.path.realpath(place) for place in exams}
-    for scan in _files(folder, note, own):
-        if _is(scan.name, SCAN_SUFFIXES):
-            items.append(_scan(root, scan))
+    files = {_below(root, file) for file in _files(folder, note, own)}
+    items += [_scan(root, name, files) for name in sorted(files) if _is(name, SCAN_SUFFIXES)]
     items.sort(key=lambda i: path_order(Path(i.name)))
     return Found(tuple(items), unread)
 
@@ -90,13 +89,15 @@ def _exam(root: Path, folder: Path, note: Note = _skip) -> Item:
     return Item("exam", str(root), _below(root, folder), tuple(sorted(inputs)))
 
 
-def _scan(root: Path, file: Path, facts: Mapping[str, str] | None = None) -> Item:
-    name, told = _below(root, file), dict(facts or {})
+def _scan(root: Path, name: str, files: Collection[str] | None = None, facts: Mapping[str, str] | None = None) -> Item:
+    """A scan, with the landmarks beside it; `files` those that there are, where they are known."""
+    told = dict(facts or {})
     if "landmarks" not in told:
         stem = name.removesuffix(".gz").rpartition(".")[0]
-        marks = (s for s in LANDMARK_SUFFIXES if (root / f"{stem}{s}").is_file())
-        if (mark := next(marks, None)) is not None:
-            told["landmarks"] = f"{stem}{mark}"
+        marks = [f"{stem}{suffix}" for suffix in LANDMARK_SUFFIXES]
+        there = (m for m in marks if (m in files if files is not None else (root / m).is_file()))
+        if (mark := next(there, None)) is not None:
+            told["landmarks"] = mark
     inputs = (name, told["landmarks"]) if "landmarks" in told else (name,)
     return Item("scan", str(root), name, inputs, tuple(sorted(told.items())))
 
@@ -143,7 +144,7 @@ def _of_pattern(pattern: str) -> Found:
         elif path.name == MANIFEST:
             items.setdefault(_below(root, path.parent), _exam(root, path.parent))
         elif _is(path.name, SCAN_SUFFIXES):
-            items.setdefault(_below(root, path), _scan(root, path))
+            items.setdefault(_below(root, path), _scan(root, _below(root, path)))
     if not items and not unread:
         raise SchemaError(f"{pattern}: no exam and no scan is there; quote a pattern so that the shell leaves it alone")
     return Found(tuple(sorted(items.values(), key=lambda i: path_order(Path(i.name)))), unread)
@@ -173,7 +174,7 @@ def _of_manifest(path: Path) -> Iterator[Item]:
             exam = _exam(root, target)
             yield Item("exam", exam.root, exam.name, exam.inputs, tuple(sorted(told.items())))
         else:  # what is not there is an item that vanished: it fails by itself
-            yield _scan(root, target, told)
+            yield _scan(root, name, None, told)
 
 
 def _inside(root: Path, name: str, at: str) -> None:
@@ -237,7 +238,7 @@ def _in_store(url: str) -> Found:
             root, _, name = url.rstrip("/").rpartition("/")
             items.append(Item("exam", root, name, tuple(f"{name}/{f}" for f in inputs)))
     held = [f for f in files if _is(f, SCAN_SUFFIXES) and not any(_under(f, e) for e in exams)]
-    items += [Item("scan", url.rstrip("/"), f, (f,)) for f in held]
+    items += [replace(_scan(Path(), f, set(files)), root=url.rstrip("/")) for f in held]
     if not items:
         raise SchemaError(f"{url}: no exam and no scan is there")
     return Found(tuple(sorted(items, key=lambda i: path_order(Path(i.name)))), {})

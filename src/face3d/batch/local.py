@@ -7,7 +7,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
@@ -53,7 +53,7 @@ class Processes:
         self.limits = limits
         memory = None if limits.memory_gb is None else int(limits.memory_gb * 1e9)
         self._pool = require("pebble").ProcessPool(
-            count, max_tasks=RECYCLED, initializer=prepared, initargs=(memory,), context=context
+            count, max_tasks=RECYCLED, initializer=prepared, initargs=(memory, dict(os.environ)), context=context
         )
 
     def start(self, task: Task, work: Work) -> Future[Outcome]:
@@ -113,8 +113,10 @@ def overdue(waiting: Iterable[Future[Any]], began: dict[Future[Any], float], lim
     return ended
 
 
-def prepared(memory: int | None) -> None:
-    """Makes a process ready for items: one thread, a limit of memory in bytes, an end with its parent's end."""
+def prepared(memory: int | None, environment: Mapping[str, str]) -> None:
+    """Makes a process ready for items: one thread, a limit of memory in bytes, an end with its parent's end, and the
+    environment as it is now (the process that forks may be older)."""
+    os.environ.update(environment)
     for name in _ONE_THREAD:
         os.environ[name] = "1"
     if sys.platform == "linux":

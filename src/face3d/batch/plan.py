@@ -6,37 +6,58 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from face3d.batch.item import FINAL, Item, key_of
 from face3d.batch.places import RECORD, Place
-from face3d.batch.sources import ABSENT, Stamp, stamps, stamps_with_digests
+from face3d.batch.sources import ABSENT, Stamp, shown, stamps, stamps_with_digests
+from face3d.visits import named_by
 
 #: Records that are read at a time.
 CHUNK = 1000
 
 
 @dataclass(frozen=True)
+class Standing:
+    """What became of an item, and its place in the tables; `key` says of which files, settings and version."""
+
+    item: Item
+    status: str
+    reason: str
+    subject: str
+    visit: str
+    date: str | None = None
+    key: str = ""
+
+
+@dataclass(frozen=True)
 class Plan:
-    """`todo` items in their order; `why` folder -> new, changed, settings (or version), failed; `done` are finished."""
+    """`todo` items in their order; `why` folder -> new, changed, settings (or version), failed; `finished` folder ->
+    how those stand that need not be measured."""
 
     todo: tuple[Item, ...]
     why: Mapping[str, str]
-    done: int
+    finished: Mapping[str, Standing]
+
+    @property
+    def done(self) -> int:
+        """How many are finished."""
+        return len(self.finished)
 
 
 def plan(place: Place, items: Iterable[Item], report: bool) -> Plan:
     """Looks at sizes and times of change of an item's files, and at their content only where these are others than in
     its record. Nothing is written."""
-    todo, why, done = [], {}, 0
+    todo, why, finished = [], {}, {}
     for item, record in records(place, items):
         reason = _reason(item, record, report)
         if reason is None:
-            done += 1
+            finished[item.folder] = standing(item, record)
         else:
             todo.append(item)
             why[item.folder] = reason
-    return Plan(tuple(todo), why, done)
+    return Plan(tuple(todo), why, finished)
 
 
 def records(place: Place, items: Iterable[Item]) -> Iterator[tuple[Item, dict[str, Any]]]:
@@ -46,6 +67,18 @@ def records(place: Place, items: Iterable[Item]) -> Iterator[tuple[Item, dict[st
         found = place.read_many([f"{item.folder}/{RECORD}" for item in chunk])
         for item in chunk:
             yield item, _parsed(found.get(f"{item.folder}/{RECORD}", b""))
+
+
+def standing(item: Item, record: Mapping[str, Any]) -> Standing:
+    """How an item stands, by its record; an empty one: not measured yet."""
+    row = record.get("row")
+    if row:
+        subject, visit, date = row.get("subject", ""), row.get("visit", ""), row.get("date")
+    else:
+        told = named_by(Path("/", item.name))
+        subject, visit, date = item.fact("subject") or told[0], item.fact("visit") or told[1] or "", None
+    status, reason = record.get("status", "missing"), record.get("reason", "not measured yet; run again with --resume")
+    return Standing(item, status, reason, shown(subject), shown(visit), date, record.get("key", ""))
 
 
 def _parsed(data: bytes) -> dict[str, Any]:

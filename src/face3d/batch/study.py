@@ -124,5 +124,5 @@ def _run(
         marks = [f"{OWN}/{Shard(i + 1, shard.of).claim}.done" for i in range(shard.of)]
         partly = len(place.read_many(marks)) < shard.of
     if partly:
-        return counted(place, items)
-    return write_tables(place, Path(work), found.items, found.unread)
+        return counted(place, items, ahead.finished)
+    return write_tables(place, Path(work), found.items, found.unread, ahead.finished)

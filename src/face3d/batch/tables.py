@@ -11,18 +11,17 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from face3d.batch.item import Item
 from face3d.batch.places import OWN, Place
-from face3d.batch.plan import CHUNK, records
+from face3d.batch.plan import CHUNK, Standing, records, standing
 from face3d.batch.sources import shown
 from face3d.errors import OutputError
 from face3d.extras import require
 from face3d.report.folder import MEASURES, REGIONS
-from face3d.visits import named_by
 
 #: Kind of item -> its table of long rows, the file of an item that holds them, and its table of one row an item.
 _OF: Mapping[str, tuple[str, str, str]] = {
@@ -44,32 +43,22 @@ _TRUTH = frozenset({"network_abstained"})
 _MADE = "tables.json"
 
 
-@dataclass(frozen=True)
-class _Row:
-    """An item's place in the tables."""
-
-    item: Item
-    status: str
-    reason: str
-    subject: str
-    visit: str
-    date: str | None = None
-    key: str = ""
-
-    @property
-    def failure(self) -> tuple[str, str, str, str]:
-        return shown(self.item.name), self.item.kind, self.status, self.reason
-
-
-def write_tables(place: Place, work: Path, items: Iterable[Item], unread: Mapping[str, str]) -> dict[str, Any]:
+def write_tables(
+    place: Place,
+    work: Path,
+    items: Iterable[Item],
+    unread: Mapping[str, str],
+    known: Mapping[str, Standing],
+) -> dict[str, Any]:
     """Writes measures and exams, regions and scans (those that there is something for) and failures, each as CSV and
-    Parquet; nothing where they are of these very results already. Returns items, ok, failed and tables.
+    Parquet; nothing where they are of these very results already. Returns items, ok, failed and tables. `known` folder
+    -> how items stand whose record need not be read again.
 
     A person's exams follow by date where all have one, else as they were found; two exams of one subject and visit are
     not averaged: the second fails. A failed exam is a row of measures too, without a value and with its reason.
     """
     require("pyarrow")
-    rows, failures = _read(place, items, unread)
+    rows, failures = _read(place, items, unread, known)
     told = [[(r.item.folder, r.item.name, r.status, r.reason, r.key) for r in rows], failures]
     made = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     if (names := _made(place, made)) is None:
@@ -80,21 +69,24 @@ def write_tables(place: Place, work: Path, items: Iterable[Item], unread: Mappin
     return _summary(rows, failures, names)
 
 
-def counted(place: Place, items: Iterable[Item]) -> dict[str, Any]:
+def counted(place: Place, items: Iterable[Item], known: Mapping[str, Standing]) -> dict[str, Any]:
     """The same of a part of the study, without tables."""
-    return _summary(*_read(place, items, {}), [])
+    return _summary(*_read(place, items, {}, known), [])
 
 
 def _read(
-    place: Place, items: Iterable[Item], unread: Mapping[str, str]
-) -> tuple[list[_Row], list[tuple[str, str, str, str]]]:
-    rows = _in_time([_row(item, record) for item, record in records(place, items)])
-    failures = [r.failure for r in rows if r.status != "ok"]
+    place: Place, items: Iterable[Item], unread: Mapping[str, str], known: Mapping[str, Standing]
+) -> tuple[list[Standing], list[tuple[str, str, str, str]]]:
+    items = list(items)
+    fresh = [item for item in items if item.folder not in known]
+    now = {item.folder: standing(item, record) for item, record in records(place, fresh)} | dict(known)
+    rows = _in_time(now[item.folder] for item in items)
+    failures = [(shown(r.item.name), r.item.kind, r.status, r.reason) for r in rows if r.status != "ok"]
     failures += [(shown(name), "folder", "unread", f"cannot be looked into: {why}") for name, why in unread.items()]
     return rows, failures
 
 
-def _summary(rows: Sequence[_Row], failures: Sequence[tuple[str, ...]], tables: Sequence[str]) -> dict[str, Any]:
+def _summary(rows: Sequence[Standing], failures: Sequence[tuple[str, ...]], tables: Sequence[str]) -> dict[str, Any]:
     return {
         "items": len(rows),
         "ok": sum(r.status == "ok" for r in rows),
@@ -103,7 +95,7 @@ def _summary(rows: Sequence[_Row], failures: Sequence[tuple[str, ...]], tables: 
     }
 
 
-def _written(place: Place, work: Path, rows: Sequence[_Row], failures: Sequence[tuple[str, ...]]) -> list[str]:
+def _written(place: Place, work: Path, rows: Sequence[Standing], failures: Sequence[tuple[str, ...]]) -> list[str]:
     tables = {name: _Table(work, name) for name in ("measures", "exams", "regions", "scans", "failures")}
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
@@ -210,29 +202,17 @@ def _made(place: Place, of: str) -> list[str] | None:
         return None
 
 
-def _row(item: Item, record: Mapping[str, Any]) -> _Row:
-    row = record.get("row")
-    if row:
-        subject, visit, date = row.get("subject", ""), row.get("visit", ""), row.get("date")
-    else:
-        told = named_by(Path("/", item.name))
-        subject, visit, date = item.fact("subject") or told[0], item.fact("visit") or told[1] or "", None
-    if not record:
-        return _Row(item, "missing", "not measured yet; run again with --resume", shown(subject), shown(visit))
-    return _Row(item, record["status"], record["reason"], shown(subject), shown(visit), date, record["key"])
-
-
-def _in_time(rows: Iterable[_Row]) -> list[_Row]:
+def _in_time(rows: Iterable[Standing]) -> list[Standing]:
     """Exams of each subject together, by date where all of them have one; the second of one visit fails."""
-    people: dict[str, list[_Row]] = {}
+    people: dict[str, list[Standing]] = {}
     for r in rows:
         of_person = r.item.kind == "exam" and r.status == "ok"
         people.setdefault(r.subject if of_person else f"\0{r.item.kind} {r.item.name}", []).append(r)
-    out: list[_Row] = []
+    out: list[Standing] = []
     for own in people.values():
         if all(r.date for r in own):
             own.sort(key=lambda r: r.date or "")
-        first: dict[str, _Row] = {}
+        first: dict[str, Standing] = {}
         for r in own:
             if r.item.kind == "exam" and r.status == "ok" and first.setdefault(r.visit, r) is not r:
                 who = f"{r.subject}/{r.visit}" if r.visit else r.subject

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -221,7 +222,14 @@ def _is_scan(path: Path) -> bool:
 
 def _scan_files(folder: Path) -> list[Path]:
     """Hidden files are left out: macOS writes a "._rest.ply" beside each file on foreign disks."""
-    return sorted(p for p in folder.iterdir() if p.is_file() and _is_scan(p) and not p.name.startswith("."))
+    with os.scandir(folder) as entries:  # it knows files from folders without asking for each
+        names = [e.name for e in entries if not e.name.startswith(".") and _is_scan(Path(e.name)) and e.is_file()]
+    return [folder / name for name in sorted(names)]
+
+
+def _folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return sorted(folder / e.name for e in entries if not e.name.startswith(".") and e.is_dir())
 
 
 def _stem(path: Path) -> str:
@@ -269,7 +277,7 @@ def _candidates(
     try:
         named = (folder / MANIFEST).is_file()
         held = named or (plain and any(expression_of(_stem(f)) == "rest" for f in _scan_files(folder)))
-        inner = sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if depth else []
+        inner = _folders(folder) if depth else []
     except OSError as error:  # it may not be read, or has vanished since
         if unread is None:
             raise
