@@ -70,9 +70,8 @@ def nothing(task: Task, path: Path, build: Path) -> Measured:
 def throughput(folder: Path, scans: int, workers: list[int]) -> None:
     """A line for each number of workers."""
     make(folder / "scans", scans)
-    print(
-        f"{scans} scans of {POINTS} points and {len(BAD)} bad ones; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    )
+    machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(f"{scans} scans of {POINTS} points and {len(BAD)} bad ones; {machine}")
     print(
         f"{'workers':>8}{'wall s':>9}{'scans/s':>9}{'speedup':>9}{'compute':>9}{'MB a worker':>13}{'lost':>6}  failed"
     )
@@ -117,10 +116,12 @@ def resuming(folder: Path, finished: int) -> None:
     print(
         f"{finished} items that do nothing: {(time.monotonic() - began) / finished * 1e3:.2f} ms each, tables included"
     )
-    for told, touched in (("as they were", False), ("all touched, content as it was", True)):
-        if touched:
+    for told in ("as they were", "all touched, content as it was", "once more", "tables made anew"):
+        if told.startswith("all"):
             for file in study.iterdir():
                 file.touch()
+        if told.startswith("tables"):
+            Path(out, ".face3d-batch", "tables.json").unlink()
         wall, cpu = time.monotonic(), time.process_time()
         run_study(discover(str(study)), out, lambda tasks: map(quick, tasks), resume=True)
         print(

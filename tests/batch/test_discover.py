@@ -37,6 +37,9 @@ def test_exams_and_scans_of_a_folder_each_once(tmp_path: Path) -> None:
     file_at(study / "scans" / "._two.ply")
     file_at(study / "scans" / "notes.txt")
     (study / "scans" / "again").symlink_to(study)
+    file_at(study / "results" / "two.ply" / "asymmetry.ply")
+    (study / "results" / ".face3d-batch").mkdir()
+    file_at(study / "scans" / "analyzed" / "asymmetry.ply")
     found = discover(str(study)).items
     assert [(i.kind, i.name) for i in found] == [
         ("exam", "p10/pre"),

@@ -85,9 +85,11 @@ def test_what_changed_is_measured_again_and_what_was_touched_is_not(tmp_path: Pa
     os.utime(study / "s001.ply", (0, 0))  # and older
     ahead = planned(discover(str(study)), out)
     assert {i.name: ahead.why[i.folder] for i in ahead.todo} == {"s001.ply": "changed"}
+    assert set(ahead.touched) == {"s000.ply"}
     assert set(planned(discover(str(study)), out, report=True).why.values()) == {"settings"} | {"changed"}
     done = run_study(discover(str(study)), out, in_this_process, resume=True)
     assert pd.read_csv(Path(out) / "regions.csv")["rms"].tolist() == [1, 4, 3] and not done["failed"]
+    assert not planned(discover(str(study)), out).touched  # its new times are known now
     (study / "s002.ply").unlink()
     run_study(discover(str(study)), out, in_this_process, resume=True)
     assert pd.read_csv(Path(out) / "regions.csv")["rms"].tolist() == [1, 4]

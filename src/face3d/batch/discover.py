@@ -12,9 +12,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from face3d.batch.item import Item
+from face3d.batch.places import OWN
 from face3d.batch.sources import filesystem, is_remote, shown
 from face3d.errors import SchemaError
 from face3d.io.exam import LANDMARK_SUFFIXES, MANIFEST, SCAN_SUFFIXES, expression_of, find_exams, refusal
+from face3d.report.folder import MESH
 from face3d.visits import path_order
 
 #: Columns of a manifest; only `path` must be there.
@@ -103,7 +105,8 @@ def _scan(root: Path, name: str, files: Collection[str] | None = None, facts: Ma
 
 
 def _files(folder: Path, note: Note, but: Iterable[str] = ()) -> Iterator[Path]:
-    """Files in and below a folder, hidden ones left out, each folder once, links followed; not those below `but`."""
+    """Files in and below a folder, each folder once, links followed; without hidden ones, what face3d wrote, and what
+    lies below `but`."""
     seen, todo = set(but), [folder]
     while todo:
         here = todo.pop()
@@ -113,11 +116,13 @@ def _files(folder: Path, note: Note, but: Iterable[str] = ()) -> Iterator[Path]:
         seen.add(real)
         try:
             entries = sorted(os.scandir(here), key=lambda e: e.name)
+            if any(e.name == OWN for e in entries):
+                continue  # results of a batch lie inside the study
             kinds = [(e, e.is_dir()) for e in entries if not e.name.startswith(".")]
         except OSError as error:
             note(here, error)
             continue
-        yield from (here / e.name for e, is_dir in kinds if not is_dir)
+        yield from (here / e.name for e, is_dir in kinds if not is_dir and e.name != MESH)
         todo += [here / e.name for e, is_dir in reversed(kinds) if is_dir]
 
 

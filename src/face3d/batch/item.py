@@ -205,9 +205,14 @@ def _publish(
         "row": {name: shown(value) if isinstance(value, str) else value for name, value in row.items()},
         "inputs": [asdict(s) for s in inputs],
     }
-    text = json.dumps(record, indent=1)  # ASCII: names that are no UTF-8 come back as they were
-    (build / RECORD).write_text(text + "\n", encoding="ascii")
+    written(build / RECORD, record)
     place.publish(build, task.item.folder)
+
+
+def written(file: Path, record: Mapping[str, Any]) -> Path:
+    """A record in a file; names that are no UTF-8 come back from its ASCII as they were."""
+    file.write_text(json.dumps(record, indent=1) + "\n", encoding="ascii")
+    return file
 
 
 def _peak_mb() -> float:

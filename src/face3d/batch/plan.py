@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from face3d.batch.item import FINAL, Item, key_of
 from face3d.batch.places import RECORD, Place
-from face3d.batch.sources import ABSENT, Stamp, shown, stamps, stamps_with_digests
+from face3d.batch.sources import Stamp, shown, stamps, stamps_with_digests
 from face3d.visits import named_by
 
 #: Records that are read at a time.
@@ -34,11 +34,13 @@ class Standing:
 @dataclass(frozen=True)
 class Plan:
     """`todo` items in their order; `why` folder -> new, changed, settings (or version), failed; `finished` folder ->
-    how those stand that need not be measured."""
+    how those stand that need not be measured; `touched` folder -> the record of those whose files are others only in
+    their times, with the times of now."""
 
     todo: tuple[Item, ...]
     why: Mapping[str, str]
     finished: Mapping[str, Standing]
+    touched: Mapping[str, Mapping[str, Any]]
 
     @property
     def done(self) -> int:
@@ -49,15 +51,17 @@ class Plan:
 def plan(place: Place, items: Iterable[Item], report: bool) -> Plan:
     """Looks at sizes and times of change of an item's files, and at their content only where these are others than in
     its record. Nothing is written."""
-    todo, why, finished = [], {}, {}
+    todo, why, finished, touched = [], {}, {}, {}
     for item, record in records(place, items):
-        reason = _reason(item, record, report)
-        if reason is None:
-            finished[item.folder] = standing(item, record)
-        else:
+        reason, inputs = _looked_at(item, record, report)
+        if reason is not None:
             todo.append(item)
             why[item.folder] = reason
-    return Plan(tuple(todo), why, finished)
+            continue
+        finished[item.folder] = standing(item, record)
+        if inputs != record["inputs"]:
+            touched[item.folder] = {**record, "inputs": inputs}
+    return Plan(tuple(todo), why, finished, touched)
 
 
 def records(place: Place, items: Iterable[Item]) -> Iterator[tuple[Item, dict[str, Any]]]:
@@ -89,23 +93,19 @@ def _parsed(data: bytes) -> dict[str, Any]:
     return record if isinstance(record, dict) and {"status", "key", "inputs", "row"} <= record.keys() else {}
 
 
-def _reason(item: Item, record: dict[str, Any], report: bool) -> str | None:
+def _looked_at(item: Item, record: dict[str, Any], report: bool) -> tuple[str | None, list[dict[str, Any]]]:
+    """Why an item is to be measured, None where it need not be; and its files as they are now."""
     if not record:
-        return "new"
+        return "new", []
     if record["status"] not in FINAL:
-        return "failed"
+        return "failed", []
     try:
         known = [Stamp(**s) for s in record["inputs"]]
+        now = stamps_with_digests(item.root, stamps(item.root, item.inputs), known)
     except TypeError:
-        return "new"
-    now = stamps(item.root, item.inputs)
-    if any(s.size == ABSENT for s in now):
-        return "changed"
-    same = [(s.name, s.size, s.changed) for s in now] == [(s.name, s.size, s.changed) for s in known]
-    try:
-        digested = known if same else stamps_with_digests(item.root, now, known)
-    except OSError:
-        return "changed"
-    if key_of(item, report, digested) == record["key"]:
-        return None
-    return "changed" if [s.digest for s in digested] != [s.digest for s in known] else "settings"
+        return "new", []
+    except OSError:  # not there, or not to be read: measuring will say so
+        return "changed", []
+    if key_of(item, report, now) == record["key"]:
+        return None, [asdict(s) for s in now]
+    return "changed" if [s.digest for s in now] != [s.digest for s in known] else "settings", []

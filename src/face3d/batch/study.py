@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from face3d.batch.discover import Found
-from face3d.batch.item import Item, Outcome, Task
+from face3d.batch.item import Item, Outcome, Task, written
 from face3d.batch.lock import WHOLE, claimed
-from face3d.batch.places import OWN, Place, place_of
+from face3d.batch.places import OWN, RECORD, Place, place_of
 from face3d.batch.plan import Plan, plan
 from face3d.batch.tables import counted, write_tables
 from face3d.errors import OutputError, SchemaError
@@ -112,11 +112,18 @@ def _run(
         place.remove(f"{OWN}/{shard.claim}.done")
     ahead = plan(place, items, report)
     heard(ahead, None)
+    for folder, record in ahead.touched.items():
+        place.publish(written(Path(work) / RECORD, record), f"{folder}/{RECORD}")
     if ahead.todo:
-        for outcome in running([Task(item, out, work, report) for item in ahead.todo]):
-            if outcome.status == "stopped":
-                raise OutputError(f"{outcome.reason}; make room or give another folder, then go on with --resume")
-            heard(ahead, outcome)
+        outcomes = running([Task(item, out, work, report) for item in ahead.todo])
+        try:
+            for outcome in outcomes:
+                if outcome.status == "stopped":
+                    raise OutputError(f"{outcome.reason}; make room or give another folder, then go on with --resume")
+                heard(ahead, outcome)
+        finally:  # processes end before their folder goes
+            if isinstance(outcomes, Generator):
+                outcomes.close()
     if shard is not None:
         done = Path(work) / "done"
         done.write_text("\n", encoding="ascii")
