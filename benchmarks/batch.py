@@ -23,17 +23,19 @@ import numpy as np
 from face3d.batch.discover import discover
 from face3d.batch.item import Measured, Outcome, Task, run
 from face3d.batch.local import Limits, run_here
+from face3d.batch.measured import work
 from face3d.batch.plan import Plan
 from face3d.batch.study import run_study
 
 SEED = 61_019
 POINTS = 10_000
+LIMITS = Limits(seconds=300.0, memory_gb=12.0)
 #: What goes wrong with the planted items, by their names.
 BAD = ("segfault", "hang", "hog", "corrupt")
 
 
 def make(folder: Path, scans: int) -> None:
-    """Scans of some people, each scan with noise and pose of its own; and bad ones."""
+    """Scans of some people, each scan with noise and pose of its own."""
     from face3d.io import write_scan
     from face3d.simulate import HeadModel, draw_patient, scan_face
 
@@ -45,8 +47,6 @@ def make(folder: Path, scans: int) -> None:
             who = draw_patient(rng, model, grade=1 + number // 10 % 6, side="left")
         scan = scan_face(who.model, who.vertices("rest"), rng, points=POINTS).scan
         write_scan(folder / f"scan{number:05d}.ply", scan)
-    for name in BAD:
-        (folder / f"{name}.ply").write_bytes(b"ply\nformat binary_little_endian 1.0\nelement vertex 9")
 
 
 def with_bad(task: Task) -> Outcome:
@@ -57,7 +57,7 @@ def with_bad(task: Task) -> Outcome:
         time.sleep(3600)
     if task.item.name == "hog.ply":
         bytearray(1 << 40)
-    return run(task)
+    return work(task)
 
 
 def nothing(task: Task, path: Path, build: Path) -> Measured:
@@ -68,13 +68,10 @@ def nothing(task: Task, path: Path, build: Path) -> Measured:
 
 
 def throughput(folder: Path, scans: int, workers: list[int]) -> None:
-    """A line for each number of workers."""
+    """A line for each number of workers; then what bad items cost."""
     make(folder / "scans", scans)
-    machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
-    print(f"{scans} scans of {POINTS} points and {len(BAD)} bad ones; {machine}")
-    print(
-        f"{'workers':>8}{'wall s':>9}{'scans/s':>9}{'speedup':>9}{'compute':>9}{'MB a worker':>13}{'lost':>6}  failed"
-    )
+    print(f"{scans} scans of {POINTS} points; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
+    print(f"{'workers':>8}{'wall s':>9}{'scans/s':>9}{'speedup':>9}{'compute':>9}{'MB a worker':>13}  failed")
     first = 0.0
     for count in workers:
         seconds: list[float] = []
@@ -86,8 +83,7 @@ def throughput(folder: Path, scans: int, workers: list[int]) -> None:
                 seconds.append(outcome.seconds)
                 peaks.append(outcome.peak_mb)
 
-        limits = Limits(seconds=120.0, memory_gb=12.0)
-        running = partial(run_here, workers=count, limits=limits, work=with_bad)
+        running = partial(run_here, workers=count, limits=LIMITS, work=with_bad)
         began = time.monotonic()
         done = run_study(discover(str(folder / "scans")), str(folder / f"out{count}"), running, heard=heard)
         wall = time.monotonic() - began
@@ -95,13 +91,15 @@ def throughput(folder: Path, scans: int, workers: list[int]) -> None:
         first = first or rate
         half = len(peaks) // 2
         memory = f"{np.median(peaks[:half]):.0f}-{np.median(peaks[half:]):.0f}"
-        lost = scans - done["ok"]
-        failed = ", ".join(f"{row['item']} {row['status']}" for row in done["failed"])
-        print(
-            f"{count:8}{wall:9.1f}{rate:9.3f}{rate / first:9.2f}{sum(seconds) / wall / count:9.2f}{memory:>13}{lost:6}"
-            f"  {failed}",
-            flush=True,
-        )
+        failed = ", ".join(f"{row['item']} {row['status']}" for row in done["failed"]) or "none"
+        share = sum(seconds) / wall / count
+        print(f"{count:8}{wall:9.1f}{rate:9.3f}{rate / first:9.2f}{share:9.2f}{memory:>13}  {failed}", flush=True)
+    for name in BAD:
+        (folder / "scans" / f"{name}.ply").write_bytes(b"ply\nformat binary_little_endian 1.0\nelement vertex 9")
+    running = partial(run_here, workers=workers[-1], limits=LIMITS, work=with_bad)
+    done = run_study(discover(str(folder / "scans")), str(folder / "bad"), running)
+    failed = ", ".join(f"{row['item']} {row['status']}" for row in done["failed"])
+    print(f"with {len(BAD)} bad ones: {done['ok']} of {scans} good ones measured; failed: {failed}")
 
 
 def resuming(folder: Path, finished: int) -> None:

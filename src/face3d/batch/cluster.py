@@ -14,7 +14,7 @@ from concurrent.futures import CancelledError, wait
 from contextlib import contextmanager
 from typing import Any
 
-from face3d.batch.item import Outcome, Task, lost, run
+from face3d.batch.item import Outcome, Task, lost
 from face3d.batch.local import TICK, Limits, Processes, Work, overdue
 from face3d.errors import OutputError
 from face3d.extras import require
@@ -41,7 +41,7 @@ def slurm(workers: int, memory_gb: float) -> Iterator[str]:
         yield cluster.scheduler_address
 
 
-def run_on(tasks: Iterable[Task], scheduler: str, limits: Limits, work: Work = run) -> Iterator[Outcome]:
+def run_on(tasks: Iterable[Task], scheduler: str, limits: Limits, work: Work) -> Iterator[Outcome]:
     """Outcomes of tasks as the workers of a Dask scheduler finish them. Raises `OutputError` when the scheduler is
     lost: what is finished stays, --resume goes on."""
     distributed = require("distributed")

@@ -14,7 +14,7 @@ from pathlib import Path
 from face3d.batch.item import Item
 from face3d.batch.places import OWN
 from face3d.batch.sources import filesystem, is_remote, shown
-from face3d.errors import SchemaError
+from face3d.errors import MissingExtraError, SchemaError
 from face3d.io.exam import LANDMARK_SUFFIXES, MANIFEST, SCAN_SUFFIXES, expression_of, find_exams, refusal
 from face3d.report.folder import MESH
 from face3d.visits import path_order
@@ -217,11 +217,13 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
 def _in_store(url: str) -> Found:
     """Exams and scans of a store, told by names alone: a folder with exam.json or a scan named rest is an exam, with
     everything below it."""
-    fs, base = filesystem(url)
-    fs.invalidate_cache()
     try:
+        fs, base = filesystem(url)
+        fs.invalidate_cache()
         names = [p[len(base.rstrip("/")) + 1 :] for p in fs.find(base)]
-    except OSError as error:
+    except MissingExtraError:
+        raise
+    except Exception as error:  # each client of a store has errors of its own: no credentials, no such host
         raise SchemaError(f"{url}: cannot be looked into: {error}") from None
     files = sorted(n for n in names if n and not any(part.startswith(".") for part in n.split("/")))
     folders = sorted({os.path.dirname(f) for f in files if _speaks(f)}, key=lambda f: (f.count("/"), f))

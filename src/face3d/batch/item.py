@@ -100,10 +100,8 @@ def key_of(item: Item, report: bool, inputs: list[Stamp], version: str = face3d.
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def run(task: Task, measuring: Measuring | None = None) -> Outcome:
+def run(task: Task, measuring: Measuring) -> Outcome:
     """Measures one item and leaves its folder in the output. Never raises what is the item's own fault."""
-    if measuring is None:
-        from face3d.batch.measured import measured as measuring
     began, before = time.monotonic(), tempfile.tempdir
     place = place_of(task.out)
     try:

@@ -12,7 +12,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from typing import Any
 
-from face3d.batch.item import Outcome, Task, lost, run
+from face3d.batch.item import Outcome, Task, lost
 from face3d.extras import require
 
 #: Items that a process measures before a fresh one takes its place: what libraries leak stays small, and starting,
@@ -81,7 +81,7 @@ class Processes:
             return lost(task, "error", f"{type(error).__name__}: {error}")
 
 
-def run_here(tasks: Iterable[Task], workers: int, limits: Limits, work: Work = run) -> Iterator[Outcome]:
+def run_here(tasks: Iterable[Task], workers: int, limits: Limits, work: Work) -> Iterator[Outcome]:
     """Outcomes as items finish, of `workers` at a time. Time is that of a clock that nobody can set."""
     left = deque(tasks)
     processes = Processes(workers, limits)

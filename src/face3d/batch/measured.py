@@ -6,13 +6,18 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from face3d.batch.item import Measured, Task
+from face3d.batch.item import Measured, Outcome, Task, run
 from face3d.batch.sources import shown
 from face3d.report.folder import MEASURES, REGIONS, RESULT
 from face3d.visits import entity
 
 if TYPE_CHECKING:
     from face3d.report.scan_result import DistancePart, Result
+
+
+def work(task: Task) -> Outcome:
+    """Measures an item and leaves its folder in the output; see `face3d.batch.item.run`."""
+    return run(task, measured)
 
 
 def measured(task: Task, path: Path, build: Path) -> Measured:

@@ -141,6 +141,7 @@ def _where(workers: int, timeout: float, memory: float, scheduler: str | None, c
     """A context in which tasks are run: here, on a scheduler's workers, or on SLURM's."""
     from face3d.batch.cluster import run_on, slurm
     from face3d.batch.local import Limits, cores, run_here
+    from face3d.batch.measured import work
 
     limits, count = Limits(timeout, memory), workers or cores()
     if cluster is not None:
@@ -149,12 +150,12 @@ def _where(workers: int, timeout: float, memory: float, scheduler: str | None, c
         @contextmanager
         def started() -> Any:
             with slurm(count, memory) as address:
-                yield lambda tasks: run_on(tasks, address, limits)
+                yield lambda tasks: run_on(tasks, address, limits, work)
 
         return started()
     if scheduler is not None:
-        return nullcontext(lambda tasks: run_on(tasks, scheduler, limits))
-    return nullcontext(lambda tasks: run_here(tasks, count, limits))
+        return nullcontext(lambda tasks: run_on(tasks, scheduler, limits, work))
+    return nullcontext(lambda tasks: run_here(tasks, count, limits, work))
 
 
 def _run(found: Found, out: str, where: Any, json: bool, **more: Any) -> int:

@@ -12,7 +12,7 @@ import pytest
 from batch_items import study_of, tables_of, work
 
 from face3d.batch.discover import discover
-from face3d.batch.item import Task, run
+from face3d.batch.item import Task
 from face3d.batch.local import Limits, run_here
 from face3d.batch.study import Shard, planned, run_study
 from face3d.errors import OutputError, SchemaError
@@ -151,7 +151,8 @@ def test_exams_follow_by_date_and_two_of_one_visit_are_not_averaged(tmp_path: Pa
         ("p1", "c"),
         ("p1", "a"),
     ]
-    assert measures["measure"][0] == "exam" and "no face" in measures["status"][0] and done["ok"] == 3
+    assert measures["measure"].tolist()[0] == "exam" and "no face" in measures["status"].tolist()[0]
+    assert done["ok"] == 3
     exam_at(study / "p2" / "x")
     exam_at(study / "p2" / "y")
     done = run_study(discover(str(study)), str(tmp_path / "out2"), in_this_process)
@@ -170,5 +171,5 @@ def test_a_run_that_was_taken_over_from_cannot_write_any_more(tmp_path: Path) ->
 
     run_study(discover(str(study)), str(out), late)
     assert task is not None
-    assert run(task, None).status == "stopped" and not (out / "s000.ply").exists()
+    assert work(task).status == "stopped" and not (out / "s000.ply").exists()
     shutil.rmtree(out)
