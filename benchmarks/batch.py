@@ -29,7 +29,7 @@ from face3d.batch.study import run_study
 
 SEED = 61_019
 POINTS = 10_000
-LIMITS = Limits(seconds=300.0, memory_gb=12.0)
+LIMITS = Limits(seconds=120.0, memory_gb=12.0)
 #: What goes wrong with the planted items, by their names.
 BAD = ("segfault", "hang", "hog", "corrupt")
 
