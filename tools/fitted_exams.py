@@ -21,11 +21,15 @@ from typing import Any
 import numpy as np
 
 from face3d.errors import Face3DError
-from face3d.learn.example_files import example_with_points, labels_from_truth, write_example
+from face3d.learn.example_files import FACTS, example_with_points, labels_from_truth, write_example
 from face3d.scan import Floats
-from face3d.simulate.truth import truth_of
+from face3d.simulate.truth import rated, truth_of
 from face3d.template.exam_fit import FittedExam, fit_seen
 from seen_exams import SHORT, SeenExam, load_one, patient_of
+from training_people import EMBEDDED
+
+#: What stays beside an example's labels besides what `face3d` keeps of its own simulated exams.
+KEPT = ("kind", "head", "scanner", "branches", "synkinesis")
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +58,8 @@ def make(
     if all(f is None or f.exists() for f in (fits, examples)):
         return
     exam = load_one(seen)
-    labels = None if examples is None else labels_from_truth(truth(seed, exam))
+    known = {} if examples is None else truth(seed, exam)
+    labels = None if examples is None else labels_from_truth(known)
     try:
         found = fit_seen([e for e in exam.scans if e in SHORT or not short], exam.scans.__getitem__)
     except (Face3DError, KeyError) as error:
@@ -63,7 +68,7 @@ def make(
     if fits is not None:
         _write(fits, found, exam)
     if examples is not None:
-        facts = {k: exam.facts[k] for k in ("kind", "scanner", "state", "age_years", "male", "branches", "synkinesis")}
+        facts = {k: known[k] for k in FACTS if k in known} | {k: known[k] for k in KEPT}
         # The same number is somebody else in another seed.
         write_example(examples, example_with_points(found, labels, facts | {"subject": f"{seed}-{exam.subject:04d}"}))
     print(seen.name, flush=True)
@@ -73,12 +78,16 @@ def truth(seed: int | None, exam: SeenExam) -> dict[str, Any]:
     """What is true of an exam's subject, by the rules as they stand now."""
     if seed is None:
         raise SystemExit("examples need the seed of the subjects that were seen")
-    known = truth_of(patient_of(seed, exam.subject, exam.facts["among"])[0])
+    patient = patient_of(seed, exam.subject, exam.facts["among"])[0]
+    known = truth_of(patient)
     assert known.scales.sunnybrook is not None
     if abs(known.severity - exam.facts["severity"]) > 1e-3:
         raise SystemExit(f"subject {exam.subject} of seed {seed} is another one than was seen; see the exams anew")
     return {
         **exam.facts,
+        **{f"ancestry_{name}": share for name, share in patient.ancestry.items()},
+        "head": "embedded" if exam.facts["kind"] in EMBEDDED else exam.facts["kind"],
+        "rater_house_brackmann": rated(known, np.random.default_rng([seed, exam.subject, 99])).house_brackmann,
         "house_brackmann": known.house_brackmann,
         "severity": known.severity,
         "region_function": dict(known.region_function),

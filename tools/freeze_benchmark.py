@@ -1,16 +1,18 @@
 """Write a frozen benchmark definition, with the checksums of its truth table.
 
     python tools/freeze_benchmark.py face3d-bench-v2
+    python tools/freeze_benchmark.py --all
 
-Once results have been reported against a definition it is never written again: a change gets a new name. The people
+Once results have been reported against a definition it is never written again: a change gets a new name. With --all,
+those that are there are only checked: that their people are still the same; those that are not are written. The people
 and scans of v1 are those of version 0.1.0, with the rules of the scales that it was frozen with; its truth table was
 written anew with 0.3.0, whose shares of movement are others (`measuring/shares.py`).
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import numpy as np
 
 import face3d
 from face3d.measuring.scale_estimates import rules
-from face3d.simulate.benchmark import table_checksum
+from face3d.simulate.benchmark import table_checksum, verify_frozen
 from face3d.simulate.definition import Definition
 
 # 140 subjects to train on, 30 to validate, 30 to test; the test's movements are by other authors than the training's.
@@ -51,4 +53,15 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("name", nargs="?", choices=DEFINITIONS)
+    parser.add_argument("--all", action="store_true", help="check those that are there, write those that are not")
+    args = parser.parse_args()
+    if args.all == (args.name is not None):
+        parser.error("give a name, or --all")
+    for one in DEFINITIONS if args.all else [args.name]:
+        if args.all and (DATA / f"{one}.json").exists():
+            verify_frozen(one)
+            print(f"{one}: people and truth are as they were frozen", flush=True)
+        else:
+            main(one)

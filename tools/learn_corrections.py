@@ -4,11 +4,13 @@
     python tools/fitted_exams.py --seen seen --fits fits
     python tools/seen_exams.py --out twice --subjects 18 --seed 13 --scans 2 --short --scanner stereophotogrammetry
     python tools/fitted_exams.py --seen twice --fits fits-twice
-    python tools/learn_corrections.py fits fits-twice
+    python tools/learn_corrections.py fits fits-twice [--only gains | --only repeatability]
 
-Writes src/face3d/data/movement_gains.json and repeatability.json. Figures are published from another seed's exams
-(`benchmarks/examination.py`), never from those that were learned from. Faces that an application moved (fixed mesh)
-teach nothing here: their errors are the application's.
+Writes src/face3d/data/movement_gains.json and repeatability.json. Repeatability is that of shares, which know the noise
+floors (tools/learn_noise.py), which are learned with the gains: hence --only. Figures are published from another seed's
+exams (`benchmarks/examination.py`), never from those that were learned from. Faces that an application moved (fixed
+mesh) teach nothing here: their errors are the application's. Nor do people of another head than the embedded one, of
+whom truth is not known place by place.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from face3d.io.write import write_bytes
 from face3d.measuring import corrections
 from face3d.measuring.corrections import CLOSING, Lids, lid_points
 from face3d.measuring.exam_measures import Measures
@@ -38,6 +41,7 @@ from face3d.simulate.truth import true_measures
 from face3d.template.movement import movement, movements
 from face3d.template.template import FaceTemplate
 from fitted_exams import StoredFit, stored
+from training_people import EMBEDDED
 
 DATA = Path(__file__).parents[1] / "src/face3d/data"
 REGIONS = ("brow", "eye", "midface", "mouth", "lower_lip")
@@ -63,7 +67,7 @@ def learn_anchors(exams: Iterable[StoredFit]) -> dict[str, float]:
     kinds: dict[str, list[str]] = defaultdict(list)
     for exam in exams:
         turn = _turn(exam)
-        for e in set(exam.fitted) - {"rest"}:
+        for e in sorted(set(exam.fitted) - {"rest"}):
             moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
             fit = template.landmark_points(moved.displacement)
             true = head().landmark_points(exam.true[e] - exam.true["rest"])
@@ -185,7 +189,7 @@ def learn_tips(
     for exam in exams:
         turn = _turn(exam)
         for code, expressions in TIPS.items():
-            for e in set(expressions) & set(exam.fitted):
+            for e in sorted(set(expressions) & set(exam.fitted)):
                 moved = movement(e, exam.fitted["rest"], exam.fitted[e], template)
                 moved = corrections.anchored(
                     moved, exam.fitted["rest"], template, exam.marks["rest"], exam.marks[e], anchors
@@ -269,21 +273,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("fits", type=Path)
     parser.add_argument("twice", type=Path, help="fits of faces that were scanned twice")
+    parser.add_argument("--only", choices=("gains", "repeatability"), help="one of the two files")
     a = parser.parse_args()
-    exams = [x for x in stored(a.fits) if x.facts["scanner"] != "fixed_mesh"]
-    twice = list(stored(a.twice))
+    exams = [x for x in stored(a.fits) if x.facts["scanner"] != "fixed_mesh" and x.facts["kind"] in EMBEDDED]
     people = f"{len({x.subject for x in exams})} simulated subjects, all scanners but fixed meshes, 20,000 points"
-    anchors, lids = learn_anchors(exams), learn_lids(exams)
-    note = f"learned on {people}; tools/learn_corrections.py"
-    gains = learn_gains(exams, anchors)
-    tips = learn_tips(exams, anchors, gains)
-    parts = {"note": note, "anchors": anchors, "lids": asdict(lids), "gains": gains, "tips": tips}
-    (DATA / "movement_gains.json").write_text(json.dumps(parts, indent=1) + "\n")
-    corrections._learned.cache_clear()
-    pairs = f"{len({x.subject for x in twice})} simulated subjects scanned twice, stereophotogrammetry, 20,000 points"
-    pairs += f"; pairs that differ by over {FAILED:g} robust SD left out"
-    values = learn_repeatability(twice, learn_errors(exams), f"{pairs}; error: {people}")
-    repeatability.write_repeatability(DATA / "repeatability.json", values)
+    if a.only != "repeatability":
+        anchors, lids = learn_anchors(exams), learn_lids(exams)
+        gains = learn_gains(exams, anchors)
+        tips = learn_tips(exams, anchors, gains)
+        note = f"learned on {people}; tools/learn_corrections.py"
+        parts = {"note": note, "anchors": anchors, "lids": asdict(lids), "gains": gains, "tips": tips}
+        write_bytes(DATA / "movement_gains.json", (json.dumps(parts, indent=1) + "\n").encode())
+        corrections._learned.cache_clear()
+    if a.only != "gains":
+        twice = list(stored(a.twice))
+        pairs = f"{len({x.subject for x in twice})} simulated subjects scanned twice, stereophotogrammetry, 20,000 "
+        pairs += f"points; pairs that differ by over {FAILED:g} robust SD left out"
+        values = learn_repeatability(twice, learn_errors(exams), f"{pairs}; error: {people}")
+        repeatability.write_repeatability(DATA / "repeatability.json", values)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from face3d.errors import RegistrationError
+from face3d.io.write import write_bytes
 from face3d.landmarks import SIDES, code_of
 from face3d.measuring.corrections import anchored, lid_points, lids, restored, tip_points
 from face3d.measuring.protocol import FULL
@@ -59,7 +60,7 @@ def fits(folder: Path, subjects: int, repeats: int) -> Iterator[tuple]:
             found = fit_seen(names, lambda name, scans=scans: see_scan(scans[name], at_rest=name == "rest"))
             marks = {name: {m: np.array(p) for m, p in points.items()} for name, points in found.marks.items()}
             again = {name: np.array(v) for name, v in found.expressions.items()}
-            file.write_bytes(pickle.dumps((np.array(found.rest), again, marks)))
+            write_bytes(file, pickle.dumps((np.array(found.rest), again, marks)))
             print(file.name, flush=True)
         yield pickle.loads(file.read_bytes())
 
@@ -73,7 +74,7 @@ def learn(folder: Path, subjects: int, repeats: int) -> dict[str, dict[str, floa
         at_rest = template.landmark_points(rest)
         for name, vertices in again.items():
             moves = {}
-            for e in {e for shown in FULL.values() for e in shown} | {*ALIGNED}:
+            for e in sorted({e for shown in FULL.values() for e in shown} | {*ALIGNED}):
                 try:
                     moved = movement(e, rest, vertices, template)
                 except RegistrationError:
@@ -86,7 +87,7 @@ def learn(folder: Path, subjects: int, repeats: int) -> dict[str, dict[str, floa
                 for side in SIDES:
                     energy[region].append(pair.rms(side) ** 2)
                     alike[region].append(float(((pair.weight @ pair.side(side)) ** 2).sum()))
-            for e in set(ALIGNED) & set(moves):
+            for e in sorted(set(ALIGNED) & set(moves)):
                 squared = (moves[e].displacement ** 2).sum(axis=1)
                 for region, weight in template.regions.items():
                     if (code := code_of(region)) not in FULL:

@@ -32,7 +32,7 @@ from face3d.simulate import Patient, treated
 from face3d.simulate.scanners import SCANNERS, scan_face
 from face3d.simulate.truth import truth_of
 from face3d.template.exam_fit import SeenScan, see_scan
-from training_people import EMBEDDED, HEAD, KINDS, person
+from training_people import EMBEDDED, KINDS, UNSEEN, missing, person
 
 #: Without tight closure, closed smile and puff, which repeat what others say; enough to learn measuring from.
 SHORT = ("rest", "brow_raise", "gentle_eye_closure", "open_smile", "snarl", "lip_pucker", "lower_lip_depression")
@@ -186,7 +186,7 @@ def main() -> None:
     parser.add_argument("--points", type=int, default=20_000)
     parser.add_argument("--scanner", choices=SCANNERS, help="the same for all")
     parser.add_argument("--short", action="store_true", help="seven expressions instead of ten")
-    parser.add_argument("--kinds", nargs="+", default=EMBEDDED, choices=KINDS)
+    parser.add_argument("--kinds", nargs="+", default=EMBEDDED, choices=(*KINDS, UNSEEN))
     parser.add_argument("--part", default="0/1", help="k/n: every n-th subject from the k-th")
     a = parser.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
@@ -194,8 +194,8 @@ def main() -> None:
     expressions = SHORT if a.short else tuple(EXPRESSIONS)
     for scan in range(a.scans):
         for subject in range(a.first + part, a.first + a.subjects, parts):
-            if a.kinds[subject % len(a.kinds)] == "vitruvian" and not HEAD.exists():
-                print(f"{subject}: left out: {HEAD} is not there", flush=True)
+            if (file := missing(a.kinds[subject % len(a.kinds)])) is not None:
+                print(f"{subject}: left out: {file} is not there", flush=True)
                 continue
             made = make(a.out, a.seed, subject, scan, expressions, a.scanner, a.points, among=tuple(a.kinds))
             print(made.name, flush=True)

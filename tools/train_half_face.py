@@ -2,7 +2,8 @@
 
     python tools/train_half_face.py half_faces.npz --out src/face3d/data
 
-Needs torch. One thread trains it in about 20 minutes; the result repeats for the same seed and thread count.
+Needs torch. One thread trains it in about 20 minutes; the result repeats for the same seed, also where a run was
+stopped and went on from its --checkpoint.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +27,7 @@ from half_face_data import MARGIN, STEP
 
 WIDTH, HEIGHT = SIZE
 CELL = 2  # pixels a heat map cell
+BATCH, EVERY = 16, 100  # half faces a step; steps from checkpoint to checkpoint
 
 
 class Network(nn.Module):
@@ -206,20 +210,59 @@ def loss_of(heat: Tensor, marks: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class Drawn(torch.utils.data.IterableDataset):
-    """Endless batches of (what the network sees, marks); runs in a process of its own."""
+    """Endless batches of (what the network sees, marks) from step `first` on; runs in a process of its own."""
 
-    def __init__(self, depth: np.ndarray, marks: np.ndarray, batch: int, seed: int) -> None:
+    def __init__(self, depth: np.ndarray, marks: np.ndarray, batch: int, seed: int, first: int = 0) -> None:
         self.depth, self.marks, self.batch, self.seed = depth, torch.from_numpy(marks), batch, seed
+        self.first = first
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         torch.set_num_threads(1)
-        rng = torch.Generator().manual_seed(self.seed)
-        while True:
+        for step in count(self.first):
+            # Of each step's own: a run that goes on draws what it would have drawn.
+            rng = torch.Generator().manual_seed(1_000_000 * self.seed + step)
             pick = torch.randint(len(self.depth), (self.batch,), generator=rng)
             raw = torch.from_numpy(self.depth[pick.numpy()].astype(np.float32))[:, None]
             known = (raw > -32768).float()
             depth, known, marks = drawn(torch.where(known > 0, raw * STEP, 0.0), known, self.marks[pick], rng)
             yield channels(depth, known), marks
+
+
+def trained(
+    depth: np.ndarray, marks: np.ndarray, steps: int, seed: int, rate: float = 3e-3, checkpoint: Path | None = None
+) -> Network:
+    """The network after `steps`, from where `checkpoint` stands on; that is kept up to date every `EVERY` steps."""
+    torch.set_num_threads(1)
+    torch.manual_seed(seed)
+    network, begun = Network(), 0
+    optimiser = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=1e-3)
+    if checkpoint is not None and checkpoint.exists():
+        stored = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(stored["network"])
+        optimiser.load_state_dict(stored["optimiser"])
+        begun = stored["steps"]
+        print("going on from step", begun, flush=True)
+    batches = iter(torch.utils.data.DataLoader(Drawn(depth, marks, BATCH, seed, begun), batch_size=None, num_workers=1))
+    start, history = time.time(), []
+    for step in range(begun, steps):
+        for group in optimiser.param_groups:
+            group["lr"] = rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + math.cos(math.pi * step / steps))
+        picture, truth = next(batches)
+        loss, distance = loss_of(network(picture), truth)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        history.append(distance.detach().nanmedian(dim=0).values.numpy())
+        if (step + 1) % EVERY == 0:
+            if checkpoint is not None:
+                half = checkpoint.with_suffix(".half")
+                state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "steps": step + 1}
+                torch.save(state, half)
+                half.replace(checkpoint)
+            print(step + 1, f"{time.time() - start:.0f} s", f"{loss.item():.3f}", end=" ")
+            print(dict(zip(MARKS, np.round(np.nanmedian(history[-100:], axis=0), 2).tolist(), strict=True)), flush=True)
+    return network.eval()
 
 
 def main() -> None:
@@ -228,52 +271,22 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rate", type=float, default=3e-3, help="learning rate at its highest; half of it to go on")
+    parser.add_argument("--rate", type=float, default=3e-3, help="learning rate at its highest")
     parser.add_argument("--checkpoint", type=Path, help="go on from here if it exists; kept up to date")
-    parser.add_argument("--minutes", type=float, default=60.0, help="stop earlier than --steps at this time")
     args = parser.parse_args()
-    torch.set_num_threads(1)
-    torch.manual_seed(args.seed)
     stored = [np.load(path) for path in args.data]
     depth = np.concatenate([d["depth"] for d in stored])
     marks = np.concatenate([d["marks"] for d in stored])
     print(len(depth), "half faces; margin", MARGIN)
-    network = Network()
-    if args.checkpoint and args.checkpoint.exists():
-        network.load_state_dict(torch.load(args.checkpoint, weights_only=True))
-        print("going on from", args.checkpoint)
-    optimiser = torch.optim.AdamW(network.parameters(), lr=args.rate, weight_decay=1e-3)
-    batches = iter(torch.utils.data.DataLoader(Drawn(depth, marks, 16, args.seed), batch_size=None, num_workers=1))
-    start, history = time.time(), []
-    for step in range(args.steps):
-        share = max(step / args.steps, (time.time() - start) / (60 * args.minutes))
-        if share >= 1:
-            break
-        for group in optimiser.param_groups:
-            group["lr"] = args.rate * min(1.0, (step + 1) / 100) * 0.5 * (1 + np.cos(np.pi * share))
-        picture, truth = next(batches)
-        loss, distance = loss_of(network(picture), truth)
-        optimiser.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimiser.step()
-        history.append(distance.detach().nanmedian(dim=0).values.numpy())
-        if step % 100 == 99:
-            if args.checkpoint:
-                torch.save(network.state_dict(), args.checkpoint)
-            print(step + 1, f"{time.time() - start:.0f} s", f"{loss.item():.3f}", end=" ")
-            print(dict(zip(MARKS, np.round(np.nanmedian(history[-100:], axis=0), 2).tolist(), strict=True)), flush=True)
-    if args.checkpoint:
-        torch.save(network.state_dict(), args.checkpoint)
-    network.eval()
+    network = trained(depth, marks, args.steps, args.seed, args.rate, args.checkpoint)
     args.out.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(args.out / "half_face.npz", **network.folded())  # pyright: ignore[reportArgumentType] no weight is called allow_pickle
     note = {
         "what": "Marks landmarks on the depth of half a face; see face3d.landmarking.half_face",
         "made_by": "tools/half_face_data.py, tools/train_half_face.py",
-        "trained_on": "simulated faces of face3d.simulate.HeadModel (MakeHuman, CC0), movement set a",
+        "trained_on": "simulated faces of face3d.simulate.HeadModel (MakeHuman, CC0)",
         "half_faces": len(depth),
-        "steps": len(history),
+        "steps": args.steps,
         "seed": args.seed,
         "licence": "Apache-2.0, as face3d",
         "sha256": hashlib.sha256((args.out / "half_face.npz").read_bytes()).hexdigest(),

@@ -56,7 +56,9 @@ def fit_rests(twice: Path, out: Path) -> None:
                 print(f"{target.name}: left out: {error}")
                 continue
             grid = grid_of(fitted.template)
-            np.savez(target, rest=grid.means(fitted.rest), move=grid.means(moved.displacement))
+            buffer = io.BytesIO()
+            np.savez(buffer, rest=grid.means(fitted.rest), move=grid.means(moved.displacement))
+            write_bytes(target, buffer.getvalue())
 
 
 def samples(examples: Sequence[Example], grid: Grid) -> tuple[Floats, np.ndarray, np.ndarray]:

@@ -34,6 +34,7 @@ from face3d.simulate.truth import truth_of
 from face3d.template.movement import movement
 from face3d.template.template import FaceTemplate
 from seen_exams import load_one, patient_of
+from training_people import EMBEDDED
 
 #: Points that the even choice is made from: enough that it is even.
 CANDIDATES = 3000
@@ -142,6 +143,8 @@ def make_seen(out: Path, seen: Path) -> None:
     if file.exists():
         return
     exam = load_one(seen)
+    if exam.facts["kind"] not in EMBEDDED or "rest" not in exam.true:
+        return  # its vertices are another mesh's, or nothing of it was fitted
     rng = np.random.default_rng(exam.subject)
     facts = {"subject": seen.stem, "kind": exam.facts["kind"], "scanner": exam.facts["scanner"]}
     write_example(file, true_example(exam.true, labels_from_truth(exam.facts), facts, rng))

@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from face3d.io.interop import from_trimesh as from_trimesh
     from face3d.io.interop import to_pyvista as to_pyvista
     from face3d.io.interop import to_trimesh as to_trimesh
+    from face3d.io.live_link import read_live_link as read_live_link
+    from face3d.io.markers import Markers as Markers
+    from face3d.io.markers import read_markers as read_markers
+    from face3d.io.sequence import Sequence as Sequence
+    from face3d.io.sequence_read import read_sequence as read_sequence
     from face3d.measuring.analysis import Analysis as Analysis
     from face3d.measuring.analysis import analyze as analyze
     from face3d.measuring.comparison import compare as compare
     from face3d.measuring.exam_measures import Measures as Measures
     from face3d.measuring.examination import measure as measure
     from face3d.scan import FaceScan as FaceScan
+    from face3d.sequence.track import track as track
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
 
@@ -43,6 +49,11 @@ _PUBLIC = {
     "from_trimesh": "face3d.io.interop",
     "to_pyvista": "face3d.io.interop",
     "from_pyvista": "face3d.io.interop",
+    "read_sequence": "face3d.io.sequence_read",
+    "Sequence": "face3d.io.sequence",
+    "read_markers": "face3d.io.markers",
+    "Markers": "face3d.io.markers",
+    "read_live_link": "face3d.io.live_link",
     "analyze": "face3d.measuring.analysis",
     "Analysis": "face3d.measuring.analysis",
     "Exam": "face3d.exam",
@@ -57,6 +68,7 @@ _PUBLIC = {
     "grade": "face3d.grading.examination",
     "Grade": "face3d.grading.grades",
     "explain": "face3d.grading.examination",
+    "track": "face3d.sequence.track",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]

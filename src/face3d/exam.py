@@ -48,13 +48,17 @@ class ScanSource(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class SequenceFile:
-    """A recorded movement: `path` as `read_sequence` takes it, `fps` frames a second or None where the files say it."""
+class SequenceSource(Protocol):
+    """Where a recorded movement comes from: `face3d.io.sequence_file.SequenceFile` on disk."""
 
-    path: Path
-    fps: float | None = None
-    units: str = "auto"
+    @property
+    def path(self) -> Path:
+        """Its file or folder."""
+        ...
+
+    def read(self) -> Any:
+        """The recording, a `face3d.io.sequence.Sequence`. Raises `ScanError` or `SchemaError` when it can't be read."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -93,7 +97,7 @@ class Exam(Value):
     grades: Grades | None = None
     device: str | None = None
     protocol: str | None = None
-    sequences: Mapping[str, SequenceFile] = field(default_factory=dict)
+    sequences: Mapping[str, SequenceSource] = field(default_factory=dict)
     clinical: Mapping[str, Any] = field(default_factory=dict)
     questionnaires: Questionnaires | None = None
     source: Path | None = None

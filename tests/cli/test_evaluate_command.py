@@ -76,7 +76,7 @@ def test_page_shows_what_is_known_of_each() -> None:
     p = np.full((24, 6), 0.05) + 0.7 * np.eye(6)[grade.astype(int) - 1]
     none, unknown = np.full(24, "", object), np.full(24, np.nan)
     subject = np.array([f"<{k}>" for k in range(24)], object)
-    truth = Truth(subject, grade, (grade - 1) / 5, none, np.full((24, 5), np.nan), unknown, unknown)
+    truth = Truth(subject, grade, (grade - 1) / 5, none, np.full((24, 5), np.nan), unknown, unknown, unknown)
     told = Predictions.of(24, probabilities=p, severity=(grade - 1) / 5)
     e = evaluate(told, truth, {"scanner": ["<b>x</b>"] * 24})
     page = evaluation_page(e, told, truth, "<model>", "data & more")
@@ -91,7 +91,14 @@ def test_page_of_a_group_that_nobody_graded() -> None:
     grade = np.arange(30) % 6 + 1.0
     none, unknown = np.full(30, "", object), np.full(30, np.nan)
     truth = Truth(
-        np.array([f"{k}" for k in range(30)], object), grade, unknown, none, np.full((30, 5), np.nan), unknown, unknown
+        np.array([f"{k}" for k in range(30)], object),
+        grade,
+        unknown,
+        none,
+        np.full((30, 5), np.nan),
+        unknown,
+        unknown,
+        unknown,
     )
     told = Predictions.of(30, grade=np.where(grade > 1, grade, np.nan))
     groups = {"palsy": ["none" if g == 1 else "some" for g in grade]}

@@ -48,6 +48,7 @@ class LeftBrow(torch.nn.Module):
             torch.zeros(b, 5),
             torch.zeros(b, 5),
             torch.zeros(b, 15),
+            torch.zeros(b, 6),
         )
 
 

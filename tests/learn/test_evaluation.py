@@ -30,6 +30,7 @@ def truth(grades: list[float], **known: Any) -> Truth:
         "function": np.full((n, 5), np.nan),
         "composite": np.full(n, np.nan),
         "descriptive": np.full(n, np.nan),
+        "rater": np.full(n, np.nan),
     }
     return Truth(**{**columns, "grade": np.array(grades, float), **known})
 

@@ -47,7 +47,7 @@ def test_outputs_tell_of_the_side_that_they_call_ill() -> None:
 
     function = torch.tensor([[[0.2] * 5, [1.0] * 5], [[1.0] * 5, [0.6] * 5], [[1.0] * 5, [0.9] * 5]])
     logits = torch.tensor([[3.0, 0, 0], [0, 3.0, 0], [0, 0, 3.0]])
-    items = [torch.full((3, k), 2.0) for k in (3, 5, 5, 15)]
+    items = [torch.full((3, k), 2.0) for k in (3, 5, 5, 15, 6)]
     p = of_outputs(Outputs(torch.eye(6)[:3], torch.tensor([0.8, 0.4, 0.0]), logits, function, *items))
     assert p.side.tolist() == ["left", "right", "none"]
     assert np.allclose(p.function[:, 0], [0.2, 0.6, 0.9])
@@ -76,9 +76,13 @@ def test_rules_that_could_not_grade_say_nothing() -> None:
     assert p.side.tolist() == ["left", "", "right"] and np.isnan(p.function[1:]).all()
 
 
+#: Shares, as the simulator tells them: the largest names the group.
+ANCESTRY = {"ancestry_african": 0.2, "ancestry_asian": 0.5, "ancestry_european": 0.3}
+
+
 def test_labels_and_groups() -> None:
     e = exam(0, scanner="x", kind="a", age_years=39.9, male=1.0)
-    nameless = replace(exam(1, device="y", age_years=70, male=0), labels=Labels())
+    nameless = replace(exam(1, device="y", age_years=70, male=0, head="embedded", **ANCESTRY), labels=Labels())
     nameless = replace(nameless, facts={**nameless.facts, "subject": ""})
     t = truth_of([e, nameless])
     assert t.subject.tolist() == ["s0", "exam 1"] and t.grade[0] == 2 and np.isnan(t.grade[1]) and t.side[1] == ""
@@ -87,4 +91,6 @@ def test_labels_and_groups() -> None:
         "movement": ["a", ""],
         "age": ["18 to 39", "60 and over"],
         "sex": ["male", "female"],
+        "head": ["", "embedded"],
+        "ancestry": ["", "asian"],
     }

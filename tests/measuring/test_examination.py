@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from face3d.errors import Face3DError, LandmarkError, SchemaError
-from face3d.exam import Exam, SequenceFile
+from face3d.exam import Exam
 from face3d.geometry.clean import Cleaned
+from face3d.io.sequence_file import SequenceFile
 from face3d.landmarking import placing
 from face3d.landmarking.detect import Detection
 from face3d.landmarking.scene import face_of

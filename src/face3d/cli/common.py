@@ -23,6 +23,8 @@ Scale = Annotated[
 Landmarks = Annotated[
     Path | None, typer.Option(help="Landmarks placed by hand; they win over those found automatically.")
 ]
+Fps = Annotated[float | None, typer.Option(help="Frames a second of a recording, where its files don't say it.")]
+Base = Annotated[Path | None, typer.Option(help="The mesh that a recording of bare vertices belongs to.")]
 Out = Annotated[Path | None, typer.Option(help="Folder for the results; made when it is not there.")]
 ExamPath = Annotated[Path, typer.Argument(metavar="EXAM", help="Folder of an examination, or its exam.json.")]
 StudyPath = Annotated[Path, typer.Argument(metavar="STUDY", help="Folder of examinations, sub-*/ses-*/face/ or any.")]

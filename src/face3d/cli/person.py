@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from face3d.cli.common import (
+    Base,
     ExamPath,
+    Fps,
     Json,
     Landmarks,
     Out,
@@ -57,13 +59,31 @@ def analyze(
 
 
 def info(
-    scan: ScanFile, units: Units = "auto", scale: Scale = None, landmarks: Landmarks = None, json: Json = False
+    scan: ScanFile,
+    units: Units = "auto",
+    scale: Scale = None,
+    landmarks: Landmarks = None,
+    fps: Fps = None,
+    base: Base = None,
+    json: Json = False,
 ) -> int:
-    """Say what is in a scan file, without measuring anything."""
+    """Say what is in a scan file, or in a recording, without measuring anything."""
     from face3d.io import info as facts
+    from face3d.io.recordings import is_recording
 
+    if is_recording(scan):
+        return _recording_info(scan, unit_of(units, scale), fps, base, json)
     _check_scan(scan)
     found = facts.info(facts.read_for_info(scan, unit_of(units, scale), landmarks))
+    print(found.to_json() if json else found.to_text())
+    return 0
+
+
+def _recording_info(path: Path, units: str | float, fps: float | None, base: Path | None, json: bool) -> int:
+    from face3d.io.recordings import read_recording
+    from face3d.io.sequence_info import sequence_info
+
+    found = sequence_info(read_recording(path, fps, units, base))
     print(found.to_json() if json else found.to_text())
     return 0
 

@@ -26,7 +26,14 @@ CUTS = tuple(
         HouseBands.severe,
     )
 )
-_BROW, _MOUTH = REGIONS.index("brow"), REGIONS.index("mouth")
+#: How much the lost share of each region counts, where learning starts: in the grade by movement House's brow and
+#: mouth, with a trace of the others; in the descriptive grade all, the eye first, as the table's words have it.
+HEARD: Mapping[str, Mapping[str, float]] = {
+    "movement": {"brow": 0.47, "eye": 0.02, "midface": 0.02, "mouth": 0.47, "lower_lip": 0.02},
+    "descriptive": {"brow": 0.2, "eye": 0.3, "midface": 0.1, "mouth": 0.3, "lower_lip": 0.1},
+}
+#: And how much of what is left the worst asymmetry at rest and the worst synkinesis take, there.
+_TAKEN: Mapping[str, tuple[float, float]] = {"movement": (0.003, 0.003), "descriptive": (0.1, 0.1)}
 _RESTING_TOP = (1.0, 2.0, 1.0)
 _EFACE_TOP = tuple(200.0 if "rest" in name or "fold" in name else 100.0 for name in EFACE)
 #: Least spread of severity, a part of its range: no exam is known better than this.
@@ -37,7 +44,7 @@ class Outputs(NamedTuple):
     """What is said of B exams. `grade_probabilities` (B, 6) House-Brackmann I..VI; `severity` (B,) 0..1, House's lost
     share on the weaker side; `side_logits` (B, 3) left, right, none; `function` (B, 2, 5) left and right, of `REGIONS`,
     0..1, a healthy side 1; Sunnybrook items `resting` (B, 3), `voluntary` (B, 5), `synkinesis` (B, 5); `eface` (B, 15)
-    items in the order of `EFACE`."""
+    items in the order of `EFACE`; `descriptive` (B, 6) the probabilities of the table's grades."""
 
     grade_probabilities: Tensor
     severity: Tensor
@@ -47,6 +54,7 @@ class Outputs(NamedTuple):
     voluntary: Tensor
     synkinesis: Tensor
     eface: Tensor
+    descriptive: Tensor
 
     @property
     def composite(self) -> Tensor:
@@ -65,9 +73,10 @@ class Heads(nn.Module):
     """From halves to `Outputs`.
 
     `forward` takes `regions` (B, 2, 5, D), what was seen of each region of the left and the right side, and `whole`
-    (B, 2, D), what was seen of each side. Severity is the weaker side's lost share of brow and mouth, so that it never
-    contradicts the function of the regions; grades follow by a cumulative link (McCullagh 1980) with cut points and a
-    spread that depends on the exam.
+    (B, 2, D), what was seen of each side. Severity is a weighted mean of what the weaker side has lost in each region,
+    and of what is left asymmetry at rest and synkinesis take a part: it never falls when a region loses function, and
+    never contradicts what is said of the regions. Grades follow by a cumulative link (McCullagh 1980) with cut points
+    and a spread that depends on the exam; the descriptive grade the same, with its own weights, cut points and spread.
     """
 
     resting_top: Tensor
@@ -81,7 +90,11 @@ class Heads(nn.Module):
         self.neither = nn.Linear(width, 1)
         self.side_gain = nn.Parameter(torch.tensor(8.0))
         self.weak_gain = nn.Parameter(torch.tensor(12.0))
+        self.heard = nn.Parameter(torch.tensor([[HEARD[k][r] for r in REGIONS] for k in HEARD]).log())
+        self.taken = nn.Parameter(torch.tensor([_TAKEN[k] for k in HEARD]).logit())
         self.cuts = nn.Parameter(torch.tensor(CUTS))
+        self.descriptive_cuts = nn.Parameter(torch.tensor(CUTS))
+        self.descriptive_spread = nn.Parameter(torch.tensor(0.06).log())
         self.spread_gain = nn.Parameter(torch.zeros(()))  # logarithm; learned on exams held out
         both = 2 * width + len(REGIONS)
         last = nn.Linear(32, 1)
@@ -97,32 +110,36 @@ class Heads(nn.Module):
     def forward(self, regions: Tensor, whole: Tensor) -> Outputs:
         """`regions` (B, 2, 5, D) of each side's regions, `whole` (B, 2, D) of each side -> what is said of B exams."""
         function = torch.sigmoid((regions * self.region).sum(-1) + self.region_bias)
-        lost = 1.0 - (function[..., _BROW] + function[..., _MOUTH]) / 2  # (B, 2)
-        severity = lost.amax(dim=1)
-        ahead = self.side_gain * (lost - lost.flip(1)) + self.side(whole).squeeze(-1)
+        lost = (1.0 - function) @ self.heard.softmax(dim=1).T  # (B, 2, kinds of grade)
+        ahead = self.side_gain * (lost[..., 0] - lost[..., 0].flip(1)) + self.side(whole).squeeze(-1)
         side = torch.cat([ahead, self.neither(whole.mean(dim=1))], dim=1)
         # The weaker side first, without a jump where the two change places.
-        weak = torch.softmax(self.weak_gain * lost, dim=1)
+        weak = torch.softmax(self.weak_gain * lost[..., 0], dim=1)
         weaker, stronger = (whole * weak[..., None]).sum(1), (whole * weak.flip(1)[..., None]).sum(1)
         both = torch.cat([weaker, stronger, (function * weak[..., None]).sum(1)], dim=1)
-        spread = (LEAST_SPREAD + F.softplus(self.spread(both).squeeze(-1))) * self.spread_gain.exp()
         items = torch.sigmoid(self.items(both))
+        beside = torch.stack([items[:, :3].mean(1), items[:, 8:13].mean(1)], dim=1)  # (B, 2) at rest, synkinesis
+        left_over = (1.0 - self.taken.sigmoid() * beside[:, None]).prod(dim=2)  # (B, kinds of grade)
+        severity = 1.0 - (1.0 - lost.amax(dim=1)) * left_over
+        spread = (LEAST_SPREAD + F.softplus(self.spread(both).squeeze(-1))) * self.spread_gain.exp()
         return Outputs(
-            self.grades(severity, spread),
-            severity,
+            cumulative(severity[:, 0], self.cuts, spread),
+            severity[:, 0],
             side,
             function,
             items[:, :3] * self.resting_top,
             1 + 4 * items[:, 3:8],
             3 * items[:, 8:13],
             items[:, 13:] * self.eface_top,
+            cumulative(severity[:, 1], self.descriptive_cuts, self.descriptive_spread.exp() * torch.ones_like(spread)),
         )
 
-    def grades(self, severity: Tensor, spread: Tensor) -> Tensor:
-        """(B, 6) probabilities; the logistic of scale `spread`."""
-        above = torch.sigmoid((severity[:, None] - self.cuts.sort().values) / spread[:, None])
-        edge = torch.ones_like(above[:, :1])
-        return (torch.cat([edge, above], dim=1) - torch.cat([above, 0 * edge], dim=1)).clamp_min(1e-6)
+
+def cumulative(severity: Tensor, cuts: Tensor, spread: Tensor) -> Tensor:
+    """(B, 6) probabilities of grades by severity (B,), cut points (5,) and the logistic's scale `spread` (B,)."""
+    above = torch.sigmoid((severity[:, None] - cuts.sort().values) / spread[:, None])
+    edge = torch.ones_like(above[:, :1])
+    return (torch.cat([edge, above], dim=1) - torch.cat([above, 0 * edge], dim=1)).clamp_min(1e-6)
 
 
 class Grader(nn.Module):
@@ -145,12 +162,15 @@ class Grader(nn.Module):
 
 
 def targets_of(examples: Sequence[Example]) -> dict[str, Tensor]:
-    """Labels as tensors, NaN where not known; `grade` 0..5 and `side` 0..2 are -1 there. The function of both sides
+    """Labels as tensors, NaN where not known; `grade` and `descriptive` 0..5 and `side` 0..2 are -1
+    there. The function of both sides
     follows from that of the affected one: a healthy side has all of it."""
-    rows: dict[str, list[object]] = {k: [] for k in ("grade", "side", "severity", "function", "resting", "voluntary")}
+    whole = ("grade", "side", "descriptive")
+    rows: dict[str, list[object]] = {k: [] for k in (*whole, "severity", "function", "resting", "voluntary")}
     rows |= {"synkinesis": [], "composite": [], "eface": []}
     for example in examples:
         label = example.labels
+        rows["descriptive"].append(-1 if label.descriptive is None else label.descriptive - 1)
         rows["grade"].append(-1 if label.house_brackmann is None else label.house_brackmann - 1)
         rows["side"].append(LABELLED_SIDES.index(label.side) if label.side in LABELLED_SIDES else -1)
         rows["severity"].append(label.severity)
@@ -159,7 +179,6 @@ def targets_of(examples: Sequence[Example]) -> dict[str, Tensor]:
         rows["function"].append(by_side.get(label.side or "", (unknown, unknown)))
         for name in ("resting", "voluntary", "synkinesis", "composite", "eface"):
             rows[name].append(getattr(label, name))
-    whole = ("grade", "side")
     return {k: torch.tensor(v, dtype=torch.long if k in whole else torch.float32) for k, v in rows.items()}
 
 
@@ -168,6 +187,7 @@ WEIGHTS: Mapping[str, float] = {
     "function": 8.0,
     "severity": 4.0,
     "grade": 1.0,
+    "descriptive": 0.3,
     "side": 0.3,
     "resting": 0.15,
     "voluntary": 0.15,
@@ -186,7 +206,8 @@ def loss_of(said: Outputs, known: Mapping[str, Tensor], grade_weights: Tensor | 
     if grade_weights is not None:
         weight = torch.where(graded, grade_weights.to(weight)[grade.clamp_min(0)], weight)
     parts = {
-        "grade": -said.grade_probabilities.log().gather(1, grade.clamp_min(0)[:, None]).squeeze(1) * graded,
+        "grade": _unlikely(said.grade_probabilities, grade),
+        "descriptive": _unlikely(said.descriptive, known["descriptive"]),
         "side": F.cross_entropy(said.side_logits, known["side"], ignore_index=-1, reduction="none"),
         "severity": _distance(said.severity[:, None], known["severity"][:, None], 0.03),
         "composite": _distance(said.composite[:, None], known["composite"][:, None], 3.0),
@@ -194,6 +215,11 @@ def loss_of(said: Outputs, known: Mapping[str, Tensor], grade_weights: Tensor | 
     for name, bend in (("function", 0.03), ("resting", 0.2), ("voluntary", 0.3), ("synkinesis", 0.3), ("eface", 5.0)):
         parts[name] = _distance(getattr(said, name).flatten(1), known[name].flatten(1), bend)
     return {name: WEIGHTS[name] * (value * weight).mean() for name, value in parts.items()}
+
+
+def _unlikely(probabilities: Tensor, grade: Tensor) -> Tensor:
+    """(B,) minus the logarithm of the true grade's probability; 0 where nobody said it."""
+    return -probabilities.log().gather(1, grade.clamp_min(0)[:, None]).squeeze(1) * (grade >= 0)
 
 
 def _distance(said: Tensor, known: Tensor, bend: float) -> Tensor:

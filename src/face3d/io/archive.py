@@ -22,7 +22,8 @@ _MARK = "face3d_scan"
 _VERSION = 1
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that a zip file can state: none leaves with the scan
 
-_DAMAGE = (
+#: What comes of reading a damaged archive.
+DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
@@ -69,17 +70,19 @@ def unpack_arrays(name: str, data: bytes, limit: int = MAX_BYTES) -> dict[str, N
                     raw = member.read(min(entry.file_size, left) + 1)
                 left -= len(raw)
                 arrays[entry.filename.removesuffix(".npy")] = read_array(f"{name}: {entry.filename[:80]}", raw)
-    except _DAMAGE as error:
+    except DAMAGE as error:
         raise ScanError(f"{name}: a damaged .npz file ({error})") from None
     return arrays
 
 
-def read_array(where: str, raw: bytes) -> NDArray[Any]:
-    """One .npy file. Read by hand: numpy's own reader allocates what the header says before it looks at the data."""
+def array_header(where: str, raw: bytes) -> tuple[np.dtype, tuple[int, ...], bool, int]:
+    """Kind, shape, order (True: Fortran's) and first byte of the numbers of an .npy file that starts with `raw`.
+
+    Read by hand: numpy's own reader allocates what the header says before it looks at the data. Raises `ScanError`.
+    """
     if raw[:6] != b"\x93NUMPY" or len(raw) < 12 or raw[6] not in (1, 2, 3):
         raise ScanError(f"{where}: is no array file")
-    size = 2 if raw[6] == 1 else 4
-    start = 8 + size
+    start = 10 if raw[6] == 1 else 12
     end = start + int.from_bytes(raw[8:start], "little")
     if end > len(raw) or end > 10_000:
         raise ScanError(f"{where}: the header of the array is damaged")
@@ -92,6 +95,12 @@ def read_array(where: str, raw: bytes) -> NDArray[Any]:
         raise ScanError(f"{where}: holds {dtype}; only numbers and text are read, never Python objects")
     if not all(isinstance(n, int) and n >= 0 for n in shape) or len(shape) > 8:
         raise ScanError(f"{where}: has shape {shape}")
+    return dtype, shape, fortran, end
+
+
+def read_array(where: str, raw: bytes) -> NDArray[Any]:
+    """One .npy file. Raises `ScanError` when it is damaged or holds anything but numbers and text."""
+    dtype, shape, fortran, end = array_header(where, raw)
     if math.prod(shape) * dtype.itemsize != len(raw) - end:
         raise ScanError(f"{where}: shape {shape} of {dtype} does not fit {len(raw) - end} bytes")
     array = np.frombuffer(raw, dtype, offset=end)

@@ -10,16 +10,17 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from face3d.errors import SchemaError
-from face3d.exam import Exam, SequenceFile
+from face3d.exam import Exam
 from face3d.io.expression_names import did_you_mean, expression_of
 from face3d.io.manifest import ExamManifest, Fault, ScanEntry, SequenceEntry, parsed
 from face3d.io.scan_file import ScanFile
+from face3d.io.sequence_file import SequenceFile
 from face3d.visits import entity, named_by, path_order
 
 __all__ = ["MANIFEST", "ExamManifest", "Reading", "expression_of", "find_exams", "read_exam", "reading", "refusal"]
@@ -42,6 +43,7 @@ class Reading:
     exam: Exam | None
     faults: tuple[Fault, ...] = ()
     notes: tuple[str, ...] = ()
+    sequences: Mapping[str, SequenceFile] = field(default_factory=dict)
 
 
 def read_exam(path: str | Path) -> Exam:
@@ -114,8 +116,10 @@ def _from_manifest(path: Path) -> Reading:
             continue
         entry = SequenceEntry(path=entry) if isinstance(entry, str) else entry
         where = inside(entry.path, f"sequences.{expression}")
+        base = inside(entry.base, f"sequences.{expression}.base") if entry.base else None
         if where is not None:
-            sequences[expression] = SequenceFile(where, entry.fps, entry.units or manifest.units)
+            # The exam's unit is of its scans; a recorder may have another, so that it is inferred anew.
+            sequences[expression] = SequenceFile(where, entry.fps, entry.units or "auto", base, entry.markers)
     unknown = sorted(set(data) - set(ExamManifest.model_fields))
     notes = [f"{path.name}: field {name!r} is not known and was left out" for name in unknown]
     stray = sorted(set(manifest.landmarks) - set(manifest.scans))
@@ -187,7 +191,7 @@ def _read(
     exam = None
     if "rest" in scans:
         exam = Exam(subject, scans, visit, source=source, notes=tuple(said), **more)
-    return Reading(source, name, scans, exam, tuple(faults), tuple(said))
+    return Reading(source, name, scans, exam, tuple(faults), tuple(said), more.get("sequences", {}))
 
 
 def _visit_of(folder: Path, subject: str) -> str | None:

@@ -6,6 +6,7 @@ import os
 import stat
 import zlib
 from pathlib import Path
+from typing import BinaryIO
 
 from face3d.errors import ScanError
 
@@ -104,3 +105,17 @@ def refuse_vendor_formats(path: Path) -> None:
     if suffix in _VENDORS:
         vendor, way_out = _VENDORS[suffix]
         raise ScanError(f"{path}: {suffix} is a closed format of {vendor} and cannot be read; {way_out}")
+
+
+def opened(path: Path) -> BinaryIO:
+    """A regular file to read from piece by piece, whatever its size; `ScanError` for anything else."""
+    try:
+        if not path.is_file():
+            raise ScanError(f"{path}: is no regular file" if path.exists() else f"{path}: there is no such file")
+        file = open(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb")  # noqa: SIM115
+    except (OSError, ValueError) as error:
+        raise ScanError(f"{path}: cannot be opened: {getattr(error, 'strerror', None) or error}") from None
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ScanError(f"{path}: is no regular file")
+    return file

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -23,6 +24,7 @@ from pydantic import (
 
 from face3d.exam import EXPRESSIONS, Grades
 from face3d.io.expression_names import did_you_mean, expression_of
+from face3d.landmarks import NAMES
 from face3d.reference.eface import EfaceItems
 from face3d.reference.questionnaires import Questionnaires
 from face3d.reference.scales import FNGS2, ROMAN, Sunnybrook
@@ -111,6 +113,12 @@ def _valid(year: str, month: str, day: str) -> datetime.date | None:
         return None
 
 
+def _landmark(code: str) -> str:
+    if code not in NAMES:
+        raise ValueError(f"{code!r} is no landmark; known are {', '.join(NAMES)}")
+    return code
+
+
 class _Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -124,11 +132,15 @@ class ScanEntry(_Model):
 
 
 class SequenceEntry(_Model):
-    """A recorded movement: a folder of numbered meshes or depth frames, or an archive of fixed topology."""
+    """A recorded movement: a folder of numbered meshes or depth frames, an archive of fixed topology, or markers."""
 
     path: _FilePath
     fps: float | None = Field(default=None, gt=0, le=10_000, description="frames a second")
-    units: Units | None = None
+    units: Units | None = Field(default=None, description="else the files' own, or inferred from the size of the head")
+    base: _FilePath | None = Field(default=None, description="mesh that the bare vertices of a cache belong to")
+    markers: dict[str, Annotated[str, AfterValidator(_landmark)]] | None = Field(
+        default=None, description="of a recording of markers: marker name -> landmark code"
+    )
 
 
 class GradeEntry(_Model):

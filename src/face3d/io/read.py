@@ -23,7 +23,7 @@ from face3d.io.picture import load_texture
 from face3d.io.ply import read_ply
 from face3d.io.raw import RawMesh
 from face3d.io.stl import read_stl
-from face3d.io.units import MILLIMETRES, to_millimetres
+from face3d.io.units import Unit, to_millimetres
 from face3d.io.vtk import read_vtk
 from face3d.io.xyz import read_xyz
 from face3d.scan import FaceScan, missing_note
@@ -34,7 +34,7 @@ MAX_COORDINATE_MM = 1e6
 
 def read_scan(
     path: str | os.PathLike[str],
-    units: str | float = "auto",
+    units: str | float | Unit = "auto",
     landmarks: str | os.PathLike[str] | Mapping[str, ArrayLike] | None = None,
     texture: bool = False,
 ) -> FaceScan:
@@ -53,7 +53,7 @@ def read_scan(
     mesh = _parsed(file, texture)
     name = str(file)
     if isinstance(mesh, FaceScan):  # ours: in millimetres already
-        if units != "auto" and MILLIMETRES.get(str(units)) != 1.0:
+        if units != "auto" and to_millimetres(name, mesh.vertices, units).factor != 1.0:
             raise ScanError(f"{file}: is a scan of face3d, always in mm; units={units!r} does not fit")
         given, said = placed(name, mesh.vertices, mesh.faces, marks, 1.0)
         gaps = () if mesh.present.all() else (missing_note(mesh.present),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,6 +19,14 @@ _INFERRED = ("mm", "cm", "m")
 # a head with neck, hair and clothing reaches 600 mm. The range is narrower than a factor of 10: no size fits twice.
 SMALLEST_MM, LARGEST_MM = 85.0, 800.0
 _ENOUGH = 5_000  # points: 25 of them lie beyond a percentile of 0.5
+
+
+class Unit(NamedTuple):
+    """A unit that is settled: the millimetres in one, and the note that says how that was known. Taken for `units`, so
+    that all frames of a recording are read in one unit, whatever the size of each."""
+
+    factor: float
+    note: str
 
 
 def extent(vertices: Floats) -> float:
@@ -36,28 +45,31 @@ def extent(vertices: Floats) -> float:
     return float((high - low).max())
 
 
-def to_millimetres(name: str, vertices: Floats, units: str | float) -> tuple[float, str]:
+def to_millimetres(name: str, vertices: Floats, units: str | float | Unit) -> Unit:
     """The factor that turns the file's numbers into millimetres, and a note that says why.
 
-    `units` is "mm", "cm", "m", "in", how many millimetres a unit has (25.4 or "25.4"), or "auto" to infer it from the
-    size. Raises `ScanError` when the size fits no unit.
+    `units` is "mm", "cm", "m", "in", how many millimetres a unit has (25.4 or "25.4"), "auto" to infer it from the
+    size, or settled. Raises `ScanError` when the size fits no unit.
     """
+    if isinstance(units, Unit):
+        return units
     if units in MILLIMETRES:
-        return MILLIMETRES[str(units)], f"{units}: as given"
+        return Unit(MILLIMETRES[str(units)], f"{units}: as given")
     if units != "auto":
         factor = _number(units)
         if factor is None:
             raise ScanError(
                 f"{name}: units {units!r} are not known; give 'auto', 'mm', 'cm', 'm', 'in' or the millimetres in one"
             )
-        return factor, f"{factor:.10g}: as given, the millimetres in one unit of the file"
+        return Unit(factor, f"{factor:.10g}: as given, the millimetres in one unit of the file")
     size = extent(vertices)
     for unit in _INFERRED:
         factor = MILLIMETRES[unit]
         if SMALLEST_MM <= size * factor <= LARGEST_MM:
-            return factor, (
+            return Unit(
+                factor,
                 f"{unit}: inferred, since the longest extent of {size:.4g} is {size * factor:.0f} mm in that unit; "
-                f"a face or head has {SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm"
+                f"a face or head has {SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm",
             )
     raise ScanError(
         f"{name}: the longest extent is {size:.4g}, no face or head ({SMALLEST_MM:.0f} to {LARGEST_MM:.0f} mm) "

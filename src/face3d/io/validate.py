@@ -15,6 +15,8 @@ from face3d.errors import Face3DError, SchemaError
 from face3d.exam import EXPRESSIONS
 from face3d.io.exam import MANIFEST, Reading, find_exams, reading
 from face3d.io.scan_file import ScanFile
+from face3d.io.sequence_file import SequenceFile
+from face3d.io.sequence_info import sequence_info
 from face3d.io.units import LARGEST_MM, MILLIMETRES, SMALLEST_MM, extent
 from face3d.scan import FaceScan, Floats
 
@@ -120,6 +122,8 @@ def _verdict(found: Reading) -> Verdict:
             text = f"the same scan as {twin} ({files}); one face can't show both: leave out the one that it is not"
             findings.append(_fault(expression, text))
         seen[expression] = points
+    for expression, recorded in found.sequences.items():
+        findings += _sequence(expression, recorded)
     present = tuple(e for e in EXPRESSIONS if e in found.scans)
     missing = tuple(e for e in EXPRESSIONS if e not in found.scans)
     bad = {f.expression for f in findings if f.kind == "fault"}
@@ -143,6 +147,19 @@ def _scan(expression: str, file: ScanFile, scan: FaceScan) -> Iterator[Finding]:
             yield _fault(expression, f'{said}, and this would have {fitting:.0f} mm in {unit}: write "units": "{unit}"')
             return
     yield Finding(expression, "doubt", f"{said}, and no unit makes it one; is it a whole face?")
+
+
+def _sequence(expression: str, file: SequenceFile) -> Iterator[Finding]:
+    """What a recording holds: it is read to its end. A fault of it keeps no scan from being measured."""
+    try:
+        facts = sequence_info(file.read_markers() if file.of_markers else file.read())
+    except Face3DError as error:
+        yield Finding(expression, "doubt", f"the sequence can't be read: {error}")
+        return
+    yield Finding(expression, "fact", f"sequence: {facts.summary}")
+    if facts.lost:
+        more = f" (and {facts.lost - 1} more)" if facts.lost > 1 else ""
+        yield Finding(expression, "doubt", f"the sequence lost {facts.reasons[0] if facts.reasons else 'frames'}{more}")
 
 
 def _same(points: Floats, others: Floats) -> bool:

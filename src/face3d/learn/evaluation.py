@@ -19,6 +19,7 @@ import numpy as np
 from face3d.errors import SchemaError
 from face3d.learn.example_files import read_example
 from face3d.learn.predictions import Predictions, Truth, by_model, groups_of, truth_of
+from face3d.learn.prevalence import CLINICS, in_clinic
 from face3d.reference.agreement import Estimate, bootstrap_by_subject, confusion, kappa_of_table
 from face3d.reference.intervals import (
     LEAST_AREA,
@@ -51,7 +52,7 @@ class Evaluation(Value):
     """`figures` by name, which `METRICS` explains; `table` (6, 6) counts, rows true grades, columns predicted;
     `recall` of each grade; `reliability` (B, 3) mean confidence, share right, exams of each bin; `coverage` (n, 2)
     share of exams kept, the surest first, and the mean absolute error of the grade among them; `groups` group -> value
-    -> figures."""
+    -> figures; `clinics` what it would be where grades are seen otherwise than here (`face3d.learn.prevalence`)."""
 
     exams: int
     subjects: int
@@ -61,6 +62,7 @@ class Evaluation(Value):
     reliability: Floats
     coverage: Floats
     groups: Mapping[str, Mapping[str, Mapping[str, Estimate]]] = field(default_factory=dict)
+    clinics: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON takes it: numbers, and None for what could not be computed."""
@@ -76,6 +78,7 @@ class Evaluation(Value):
                 g: {value: {k: _plain(e) for k, e in row.items()} for value, row in rows.items()}
                 for g, rows in self.groups.items()
             },
+            "clinics": {c: {k: _number(v) for k, v in row.items()} for c, row in self.clinics.items()},
         }
 
     def to_json(self) -> str:
@@ -100,6 +103,13 @@ class Evaluation(Value):
                 figures = (e[k].value for k in GROUP_FIGURES)
                 shown = "".join(f"{v:>8.3f}" if math.isfinite(v) else f"{'-':>8}" for v in figures)
                 lines.append(f"  {value:<26}{e['exact'].n:>6}{shown}")
+        told = {c: row for c, row in self.clinics.items() if math.isfinite(row["exact"])}
+        if told:
+            lines += [
+                "",
+                f"{'where grades are seen as in':<28}exact     MAE     ECE   and told so: exact     MAE     ECE",
+            ]
+            lines += [f"  {c:<24}" + "".join(f"{v:>8.3f}" for v in row.values()) for c, row in told.items()]
         return "\n".join(lines)
 
 
@@ -273,6 +283,12 @@ METRICS: Mapping[str, Metric] = {
         lambda p, t: _kappa(p.descriptive, t.descriptive),
         "agreement",
     ),
+    "rater_kappa": Metric(
+        "House-Brackmann beside one simulated rater, quadratic kappa",
+        "higher",
+        lambda p, t: _kappa(p.grade, t.rater),
+        "agreement",
+    ),
     "auc": Metric("healthy against palsy, ROC-AUC", "higher", _detection, "area"),
     "side": _averaged("side, II-VI", "higher", "share", lambda p, t: _side(p, t, 2)),
     "side_iii": _averaged("side, III-VI", "higher", "share", lambda p, t: _side(p, t, 3)),
@@ -292,6 +308,8 @@ METRICS: Mapping[str, Metric] = {
     "near_band": _averaged("wrong grades within 0.05 of a band's border", "neither", "share", _near_band),
 }
 GROUP_FIGURES = ("exact", "kappa", "mae")
+#: What an agreement compares, of the predictions and of the truth, where it isn't the grade.
+_COMPARED = {"descriptive_kappa": ("descriptive", "descriptive"), "rater_kappa": ("grade", "rater")}
 
 
 # ---------------------------------------------------------------- all of them
@@ -335,6 +353,7 @@ def evaluate(
         reliability(*_right(predicted, truth)),
         coverage_curve(predicted.expected_error, np.abs(predicted.grade - truth.grade)),
         by_group,
+        {clinic: in_clinic(predicted, truth, shares, BINS) for clinic, shares in CLINICS.items()},
     )
 
 
@@ -354,8 +373,8 @@ def figure(name: str, predicted: Predictions, truth: Truth) -> Estimate:
     # Left out one by one are those for whom there is something to compare.
     there = np.isfinite(truth.grade)
     if metric.kind == "agreement":
-        of = "descriptive" if name.startswith("descriptive") else "grade"
-        there = np.isfinite(getattr(predicted, of) + getattr(truth, of))
+        ours, theirs = _COMPARED.get(name, ("grade", "grade"))
+        there = np.isfinite(getattr(predicted, ours) + getattr(truth, theirs))
     p, t = predicted.rows(there), truth.rows(there)
     return jackknife_by_subject(lambda i: metric.of(p.rows(i), t.rows(i)), t.subject, least)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -79,7 +79,8 @@ class Predictions(_Rows):
 @dataclass(frozen=True, eq=False)
 class Truth(_Rows):
     """What is known of n exams: as in `Predictions`, and whose they are. NaN, or side "", where nobody said. A
-    clinician's grade is descriptive; `grade` holds it where that by movement is not known."""
+    clinician's grade is descriptive; `grade` holds it where that by movement is not known. `rater` (n,) the grade that
+    one rater wrote down beside the truth, of simulated exams."""
 
     subject: np.ndarray
     grade: Floats
@@ -88,6 +89,7 @@ class Truth(_Rows):
     function: Floats
     composite: Floats
     descriptive: Floats
+    rater: Floats
 
 
 def truth_of(examples: Sequence[Example]) -> Truth:
@@ -101,11 +103,13 @@ def truth_of(examples: Sequence[Example]) -> Truth:
         np.array([v.region_function for v in labels], np.float64).reshape(-1, len(REGIONS)),
         np.array([v.composite for v in labels], np.float64),
         np.array([np.nan if v.descriptive is None else v.descriptive for v in labels], np.float64),
+        np.array([e.facts.get("rater_house_brackmann", np.nan) for e in examples], np.float64),
     )
 
 
 def groups_of(examples: Sequence[Example]) -> dict[str, list[str]]:
-    """Group -> value of each exam, from its facts: scanner, kind of movement, age, sex; "" where unknown."""
+    """Group -> value of each exam, from its facts: scanner, kind of movement, head, age, sex, ancestry (the largest
+    share); "" where unknown."""
     facts = [e.facts for e in examples]
 
     def age(years: Any) -> str:
@@ -117,11 +121,18 @@ def groups_of(examples: Sequence[Example]) -> dict[str, list[str]]:
     def sex(male: Any) -> str:
         return "" if male is None else ("male" if float(male) > 0.5 else "female")
 
+    def ancestry(f: Mapping[str, Any]) -> str:
+        shares = {a: f.get(f"ancestry_{a}") for a in ("african", "asian", "european")}
+        known = {a: float(v) for a, v in shares.items() if v is not None and math.isfinite(float(v))}
+        return max(known, key=lambda a: known[a]) if known else ""
+
     return {
         "scanner": [str(f.get("scanner") or f.get("device") or "") for f in facts],
         "movement": [str(f.get("kind") or f.get("movement") or "") for f in facts],
         "age": [age(f.get("age_years")) for f in facts],
         "sex": [sex(f.get("male")) for f in facts],
+        "head": [str(f.get("head") or "") for f in facts],
+        "ancestry": [ancestry(f) for f in facts],
     }
 
 
@@ -136,6 +147,7 @@ def of_grades(grades: Sequence[Grade]) -> Predictions:
         function=[[g.region_function[r] for r in REGIONS] for g in grades],
         composite=[g.sunnybrook.composite for g in grades],
         abstained=[g.abstained for g in grades],
+        descriptive=[np.nan if g.descriptive is None else g.descriptive for g in grades],
     )
 
 
@@ -169,6 +181,7 @@ def of_outputs(outputs: Outputs) -> Predictions:
         side=np.array(LABELLED_SIDES, object)[side],
         function=o["function"][np.arange(n), weaker],
         composite=outputs.composite.detach().cpu().numpy(),
+        descriptive=1.0 + o["descriptive"].argmax(axis=1),
     )
 
 

@@ -264,24 +264,30 @@ def _tested(network: Grader, held: Held, device: torch.device, spoil: Spoil | No
 
 
 def fit_cuts(network: Grader, held: Held, device: torch.device, spoil: Spoil | None, seed: int) -> None:
-    """Cut points and the spread's gain anew from exams that were not trained on, drawn toward what they were."""
+    """Cut points and spread of both grades anew from exams that were not trained on, drawn toward what they were."""
     heads = network.heads
     network.eval()
-    seen: list[tuple[Tensor, Tensor, Tensor]] = []
+    seen: list[tuple[Tensor, ...]] = []
     with torch.no_grad():
         for inputs, targets in _batches(held, device, spoil, seed):
-            seen.append((*network.seen(inputs), targets["grade"]))
-    regions, whole, grade = (torch.cat(s) for s in zip(*seen, strict=True))
-    known = grade >= 0
-    if not known.any():
+            seen.append((*network.seen(inputs), targets["grade"], targets["descriptive"]))
+    regions, whole, *grades = (torch.cat(s) for s in zip(*seen, strict=True))
+    if not any((grade >= 0).any() for grade in grades):
         return
-    before = heads.cuts.detach().clone()
-    free = [heads.cuts, heads.spread_gain]
+    cuts, spreads = [heads.cuts, heads.descriptive_cuts], [heads.spread_gain, heads.descriptive_spread]
+    before = [p.detach().clone() for p in (*cuts, *spreads)]
+    free = [*cuts, *spreads]
     optimizer = torch.optim.Adam(free, lr=0.003)
     for _ in range(300):
-        chances = heads(regions, whole).grade_probabilities[known]
-        off = -chances.log().gather(1, grade[known][:, None]).sum()
-        prior = ((heads.cuts - before) / CUT_PRIOR).square().sum() / 2 + (heads.spread_gain / GAIN_PRIOR).square() / 2
+        said = heads(regions, whole)
+        off = sum(
+            -chances[grade >= 0].log().gather(1, grade[grade >= 0][:, None]).sum()
+            for chances, grade in zip((said.grade_probabilities, said.descriptive), grades, strict=True)
+        )
+        prior = sum(
+            ((p - was) / sd).square().sum() / 2
+            for p, was, sd in zip(free, before, (CUT_PRIOR, CUT_PRIOR, GAIN_PRIOR, GAIN_PRIOR), strict=True)
+        )
         optimizer.zero_grad()
         for p, g in zip(free, torch.autograd.grad(off + prior, free), strict=True):
             p.grad = g

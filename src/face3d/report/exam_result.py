@@ -97,10 +97,10 @@ class PatternPart(Part):
 
 
 class GradePart(Part):
-    """What the networks say; see `abstained` first."""
+    """What networks and rules say together; see `abstained` first."""
 
     label: str
-    house_brackmann: int = Field(ge=1, le=6, description="by movement; no network gives the descriptive grade yet")
+    house_brackmann: int = Field(ge=1, le=6, description="by movement")
     probabilities: list[float] = Field(description="of House-Brackmann I..VI by movement, calibrated")
     likely: list[int] = Field(description="grades that hold the true one in nine exams of ten")
     severity: float = Field(description="share of brow and mouth movement lost on the weaker side, 0..1")
@@ -109,6 +109,8 @@ class GradePart(Part):
     region_function: dict[str, float]
     sunnybrook: dict[str, float]
     eface: dict[str, Number] = Field(description="null for items that no network was taught")
+    house_brackmann_descriptive: int | None = Field(None, ge=1, le=6, description="the table's grade, by the networks")
+    fngs2: dict[str, int] | None = Field(None, description="FNGS 2.0 items and total, of function and synkinesis")
     abstained: bool = Field(description="true: don't believe this grade")
     reason: str = Field(description="why it should not be believed; empty otherwise")
 

@@ -19,8 +19,8 @@ class TrackedFrame(Value):
     `vertices_mm` (N, 3) in the head frame of the rest frame, the head's own motion removed, NaN where `lost`; `valid`
     (N,) bool: the frame shows the vertex; `to_head` the frame's own scan coordinates (mm) -> that head frame;
     `time_s`; `residual_mm` median distance between frame and template where valid; `lost` with the `reason`;
-    `anchored`: this frame was fitted anew, independently of the one before, and tracking was off by `drift_mm` (median
-    over valid vertices; NaN on other frames).
+    `anchored`: with this frame came in how far off tracking was, `drift_mm` (median over valid vertices; NaN on other
+    frames), at the frame numbered `anchor`, which was fitted anew in the background, independently of all others.
     """
 
     number: int
@@ -33,6 +33,7 @@ class TrackedFrame(Value):
     reason: str | None = None
     anchored: bool = False
     drift_mm: float = float("nan")
+    anchor: int | None = None
 
 
 @dataclass(frozen=True, eq=False, repr=False)

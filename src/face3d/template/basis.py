@@ -74,7 +74,7 @@ class Probe(Value):
     @classmethod
     def of(cls, t: FaceTemplate, moving: bool) -> Probe:
         """Places of a template `PROBES` mm apart."""
-        rows = _thinned(t, PROBES)
+        rows = spaced(t, PROBES)
         far, near = (np.asarray(part) for part in KDTree(t.vertices[rows]).query(t.vertices, k=3))
         share = 1.0 / np.maximum(far, 0.5)
         share = (share + share[t.opposite]) / 2  # alike for both sides
@@ -114,14 +114,14 @@ class Basis(Value):
 def basis_of(t: FaceTemplate, moving: bool = False) -> Basis:
     """The basis of a template (made once); `moving`: of movement from a face that is known, without what makes it that
     person's."""
-    rows = _thinned(t, SPACING)
+    rows = spaced(t, SPACING)
     parts = _blocks(t, rows, moving)
     ends = tuple(int(e) for e in np.cumsum([p.shape[2] for p in parts]))
     every = np.arange(ends[5])
     starts = ends[3] + np.cumsum([0, *[SHARED_MODES] * 3, *[DIFFERING_MODES] * 2])
     smooth = np.concatenate([every[: ends[3]], *(s + np.arange(COARSE_MODES) for s in starts)])
-    few = _thinned(t, COARSE_SPACING)
-    nodes = _thinned(t, NODES, left=True)
+    few = spaced(t, COARSE_SPACING)
+    nodes = spaced(t, NODES, left=True)
     here = _blocks(t, nodes, moving)
     half = (here[2] - here[3]) / 2  # a left unit's antisymmetric part; its right counterpart's is the opposite
     return Basis(
@@ -153,7 +153,12 @@ def displaced(t: FaceTemplate, basis: Basis, estimate: Floats) -> Floats:
     return move.astype(np.float64)
 
 
-def _thinned(t: FaceTemplate, spacing: float, left: bool = False) -> Ints:
+def every_column(t: FaceTemplate, at: Ints) -> np.ndarray:
+    """(n, 3, P) float32: how the unknowns of movement from a known face move the vertices `at` (n,)."""
+    return np.concatenate(_blocks(t, at, moving=True), axis=2)
+
+
+def spaced(t: FaceTemplate, spacing: float, left: bool = False) -> Ints:
     """Vertices about `spacing` mm apart, alike on both sides and off the rim, or those of the left half alone."""
     half = np.flatnonzero(t.vertices[:, 0] >= 0)
     cell = np.floor(t.vertices[half] / spacing).astype(np.int64)

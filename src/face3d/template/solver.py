@@ -219,12 +219,12 @@ class Solver:
 
     def _fields(self, fine: bool) -> Iterator[Trace]:
         """What of the skin shows where it slides."""
-        shaded = _shaded(self.t)
+        skin = shaded(self.t)
         if self.surfels.tone_fields is not None:
             same = None if self.rest is None else self.rest.tone
-            yield Trace(self.surfels.tone_fields[fine], shaded, same, TONE_SELF, _alike(self.t))
+            yield Trace(self.surfels.tone_fields[fine], skin, same, TONE_SELF, _alike(self.t))
         if self.rest is not None:
-            yield Trace(self.surfels.relief_fields[fine], shaded * _firm(self.t), self.rest.relief, RELIEF_SELF, None)
+            yield Trace(self.surfels.relief_fields[fine], skin * _firm(self.t), self.rest.relief, RELIEF_SELF, None)
 
     def _add_tone(
         self,
@@ -267,7 +267,7 @@ class Solver:
         """What the scan's skin shows at the template's vertices, NaN where it does not show; `weight` and `near` of
         `pairs` there."""
         apart = self.pose.inv().apply(shape) - self.surfels.points[near]
-        shown = (weight > 0.3) & (_shaded(self.t) > 0)
+        shown = (weight > 0.3) & (shaded(self.t) > 0)
         tone = None
         if self.surfels.tone_fields is not None:
             tone = np.where(shown, self.surfels.tone_fields[1].at(near, apart), np.nan)
@@ -330,7 +330,7 @@ def _add(matrix: Floats, gradient: Floats, rows: np.ndarray, off: Floats, root: 
 
 
 @lru_cache(maxsize=3)
-def _shaded(t: FaceTemplate) -> Floats:
+def shaded(t: FaceTemplate) -> Floats:
     """(N,) 1 where tone is skin's own: away from lids, and from the edges of lips, nostrils and the template."""
     lids = sum(t.regions[f"{part}_{side}"] for part in ("upper_lid", "lower_lid") for side in ("left", "right"))
     far = KDTree(t.vertices[t.rim]).query(t.vertices)[0] > TONE_RIM

@@ -1,0 +1,232 @@
+"""Tracking against the truth, frame by frame: accuracy beside single fits, drift, excursion, speed, flat memory.
+
+    python benchmarks/tracking.py [accuracy] [speed] [flat] [--seed 72000] [--people 1]
+
+accuracy: people of both movement sets, healthy and not, at a stereophotogrammetric scanner (60 fps) and a depth camera
+(30 fps), heads turning by up to 20 degrees; the Vitruvian head blended from rest into whole expressions. Every template
+vertex that lies on the true surface at rest has a true way; "median" is what it is off at all, mm, the head's motion
+included, "lips" and "ch" (mouth corners) are means; "trend" is how the median grows over 100 frames, "drift" what the
+frames fitted anew say (median), "peak" what the largest excursion of landmarks that move by 2.5 mm or more is off
+(median, largest); "single", "s." fits of some frames by themselves, from the same rest.
+speed: frames from PLY files, read and tracked; the peer is open3d's rigid point-to-plane ICP of the same template,
+frame by frame, read in the same way: it knows no movement. flat: time and memory from frame 100 to frame 10,000.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+import face3d
+from face3d.errors import Face3DError
+from face3d.geometry.rays import RayScene
+from face3d.io.sequence import Frame, Sequence
+from face3d.scan import Floats
+from face3d.sequence.anchors import Rest, anew
+from face3d.sequence.space import space_of
+from face3d.sequence.track import Tracking
+from moving_faces import MovingFace, blended, simulated
+
+#: mm: a template vertex further off the true surface at rest has no true way; a landmark that moves less has no peak.
+ON_SURFACE, MOVED = 2.0, 2.5
+MARKS = ("ch_left", "ch_right", "li", "ls", "pg", "sci_left", "sci_right", "ps_left", "ps_right", "al_left", "al_right")
+KEYS = ("median", "lips", "ch", "single", "s.lips", "s.ch", "trend", "drift", "peak", "worst", "lost", "CPU ms")
+
+
+class Truth:
+    """Where the template's places truly are in each frame of a recording, from what they lay on at rest."""
+
+    def __init__(self, face: MovingFace, rest: Rest) -> None:
+        self.face, self.fit = face, rest.fitted.fit
+        t = self.template = self.fit.template
+        at = face.poses[0].inv().apply(self.fit.to_head.inv().apply(self.fit.vertices_mm))
+        hit = RayScene(face.shapes[0].astype(np.float64), face.faces).closest(at)
+        near = np.linalg.norm(hit.points - at, axis=1) < ON_SURFACE
+        self.good = near & self.fit.valid
+        self._corners, self._weights, self._apart = face.faces[hit.faces], hit.weights, at - hit.points
+        self.lips = near * sum(t.regions[f"{lip}_lip_{s}"] for lip in ("upper", "lower") for s in ("left", "right"))
+
+    def at(self, k: int) -> Floats:
+        """(N, 3) mm in the model's head frame."""
+        shape = self.face.shapes[k].astype(np.float64)
+        return np.einsum("nk,nki->ni", self._weights, shape[self._corners]) + self._apart
+
+    def off(self, k: int, vertices: Floats, to_head, valid: np.ndarray) -> tuple[float, float, float]:
+        """Median over the face, mean over the lips and over the mouth corners, mm."""
+        at, true = self.face.poses[k].inv().apply(to_head.inv().apply(vertices)), self.at(k)
+        off = np.linalg.norm(at - true, axis=1)
+        here, there = self.template.landmark_points(at), self.template.landmark_points(true)
+        corners = np.mean([np.linalg.norm(here[n] - there[n]) for n in ("ch_left", "ch_right")])
+        return float(np.median(off[self.good & valid])), float(off @ self.lips / self.lips.sum()), float(corners)
+
+    def ways(self, k: int) -> list[float]:
+        """mm that each of MARKS has truly made from rest."""
+        return _ways(self.template.landmark_points(self.at(0)), self.template.landmark_points(self.at(k)))
+
+
+def _ways(before: dict[str, Floats], now: dict[str, Floats]) -> list[float]:
+    return [float(np.linalg.norm(now[n] - before[n])) for n in MARKS]
+
+
+def accuracy(face: MovingFace, singles: int) -> dict[str, float]:
+    """The numbers of one recording; about `singles` of its frames are fitted by themselves as well."""
+    tracking = face3d.track(Sequence.of(face.scans, face.fps, face.name))
+    truth = Truth(face, tracking.rest)
+    t = truth.template
+    space_of(t)  # made once for all recordings: not what a frame costs
+    start = time.process_time()
+    marks = t.landmark_points(tracking.rest.fitted.fit.vertices_mm)
+    rows, found, true, lost, checking = [], [], [], 0, 0.0
+    for k, frame in enumerate(tracking):
+        begin = time.process_time()
+        lost += frame.lost
+        if not frame.lost:
+            rows.append((k, *truth.off(k, frame.vertices_mm, frame.to_head, frame.valid)))
+            found.append(_ways(marks, t.landmark_points(frame.vertices_mm)))
+            true.append(truth.ways(k))
+        checking += time.process_time() - begin
+    seconds = time.process_time() - start - checking
+    alone = []
+    for k in range(len(face) // (2 * singles), len(face), max(len(face) // singles, 1)):
+        try:
+            own = anew(face.scans[k], tracking.rest.fitted)
+        except Face3DError as error:
+            print(f"    {face.name}, frame {k} by itself: {error}")
+            continue
+        alone.append(truth.off(k, own.vertices, own.to_head, own.valid))
+    numbers, peaks, goals = np.array(rows), np.max(found, axis=0), np.max(true, axis=0)
+    off = np.abs(peaks - goals)[goals > MOVED]
+    drift = list(tracking.drift.values())
+    trend = 100 * np.polyfit(numbers[:, 0], numbers[:, 1], 1)[0] if len(numbers) > 100 else np.nan
+    worst = f"{MARKS[int(np.argmax(np.abs(peaks - goals)))]}" if len(off) else ""
+    print(f"    {face.name}: furthest off at its peak: {worst}")
+    return dict(
+        zip(
+            KEYS,
+            (
+                *numbers[:, 1:].mean(axis=0),
+                *(np.mean(alone, axis=0) if alone else [np.nan] * 3),
+                trend,
+                np.median(drift) if drift else np.nan,
+                np.median(off) if len(off) else np.nan,
+                off.max() if len(off) else np.nan,
+                lost,
+                1000 * seconds / len(face),
+            ),
+            strict=True,
+        )
+    )
+
+
+def recordings(seed: int, people: int) -> Iterator[tuple[str, Callable[[], MovingFace]]]:
+    """Domain and recording, made when it is asked for."""
+    smiles, brows = ["open_smile", "lip_pucker"], ["brow_raise", "tight_eye_closure", "snarl"]
+    for k in range(people):
+        s = seed + 10 * k
+        yield "stereo a, healthy", lambda s=s: simulated("a", s, smiles, fps=60)
+        yield "stereo b, grade 4", lambda s=s: simulated("b", s + 1, smiles, fps=60, grade=4)
+        yield "stereo a, brows", lambda s=s: simulated("a", s + 2, brows, fps=60, grade=2)
+        yield "the same, colours", lambda s=s: simulated("a", s + 2, brows, fps=60, grade=2, colours=True)
+        yield "depth a, grade 3", lambda s=s: simulated("a", s + 3, smiles, "depth_camera", grade=3)
+        yield "depth b, healthy", lambda s=s: simulated("b", s + 4, smiles, "depth_camera")
+        for n, name in enumerate(("Happy", "Mouth_Large_Opened", "Disgusted", "Kiss")):
+            yield f"Vitruvian, {name}"[:22], lambda s=s, n=n, name=name: blended(s + 5 + n, name)
+
+
+def speed(seed: int, frames: int = 60) -> None:
+    """Frames a second, reading included, and the peer's."""
+    for points in (10_000, 50_000):
+        face = simulated("a", seed + 100, ["closed_smile"], points=points, turns=0.5)
+        with tempfile.TemporaryDirectory() as folder:
+            files = []
+            for k, scan in enumerate(face.scans[:frames]):
+                files.append(Path(folder) / f"{k:04d}.ply")
+                face3d.write_scan(files[-1], scan)
+
+            def read(start: int, files=files) -> Iterator[Frame]:
+                for k, file in enumerate(files[start:], start):
+                    yield Frame(k, k / 30, face3d.read_scan(file))
+
+            tracking = face3d.track(Sequence("files", 30.0, read))
+            fit = tracking.rest.fitted.fit
+            next(found := iter(tracking))
+            begin, cpu = time.perf_counter(), time.process_time()
+            count = sum(not f.lost for f in found)
+            ours = time.perf_counter() - begin, time.process_time() - cpu
+            begin, cpu = time.perf_counter(), time.process_time()
+            for frame in islice(read(1), count):
+                _icp(fit.vertices_mm, frame.scan.vertices, fit.to_head)
+            peer = time.perf_counter() - begin, time.process_time() - cpu
+        for name, (wall, used) in (("face3d", ours), ("open3d ICP, rigid", peer)):
+            rate, cost = count / wall, 1000 * used / count
+            print(f"{points:>6} vertices, {name:<20} {rate:7.1f} frames/s, {cost:7.1f} CPU ms a frame", flush=True)
+
+
+def _icp(template: Floats, vertices: Floats, to_head) -> None:
+    import open3d as o3d
+
+    clouds = []
+    for points in (template, vertices):
+        cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(points.copy()))
+        clouds.append(cloud)
+    clouds[1].estimate_normals(o3d.geometry.KDTreeSearchParamHybrid(6.0, 20))
+    reg = o3d.pipelines.registration
+    start = to_head.inv().as_matrix()
+    reg.registration_icp(clouds[0], clouds[1], 5.0, start, reg.TransformationEstimationPointToPlane())
+
+
+def flat(seed: int, last: int) -> None:
+    """Milliseconds a frame and memory in use around frame 100 and around the last."""
+    face = simulated("a", seed + 200, ["closed_smile"])
+
+    def read(start: int) -> Iterator[Frame]:
+        there_and_back = [*range(len(face)), *reversed(range(1, len(face) - 1))]
+        k = start
+        while True:
+            yield Frame(k, k / 30, face.scans[there_and_back[k % len(there_and_back)]])
+            k += 1
+
+    frames = iter(Tracking(Sequence("there and back", 30.0, read), None, 150))
+    done = 0
+    for until in (100, 200, last - 100, last):
+        cpu = time.process_time()
+        for _ in islice(frames, until - done):
+            pass
+        used, done = 1000 * (time.process_time() - cpu) / (until - done), until
+        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        print(f"up to frame {until:>6}: {used:6.1f} CPU ms a frame, at most {memory:.0f} MB", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", default=["accuracy", "speed", "flat"])
+    parser.add_argument("--seed", type=int, default=72000)
+    parser.add_argument("--people", type=int, default=1)
+    parser.add_argument("--singles", type=int, default=8)
+    parser.add_argument("--only", default="", help="domains that begin so")
+    parser.add_argument("--last", type=int, default=10_000)
+    options = parser.parse_args()
+    if "accuracy" in options.parts:
+        print(f"{'':<24}" + " ".join(f"{k:>7}" for k in KEYS))
+        for domain, make in recordings(options.seed, options.people):
+            if domain.startswith(options.only):
+                found = accuracy(make(), options.singles)
+                print(f"{domain:<24}" + " ".join(f"{found[k]:7.2f}" for k in KEYS), flush=True)
+    if "speed" in options.parts:
+        speed(options.seed)
+    if "flat" in options.parts:
+        flat(options.seed, options.last)
+
+
+if __name__ == "__main__":
+    main()
