@@ -71,6 +71,7 @@ def test_batch_in_shards_and_by_slurm(tmp_path: Path, capsys: pytest.CaptureFixt
     assert "2 of 2 measured" in capsys.readouterr().out
     assert cli.run(["batch", study, "--out", out, "--sbatch", "8", "--report"]) == 0
     script = capsys.readouterr().out
+    assert "--mem=4000M" in script and "--memory 12" in script
     assert "--array=1-8" in script and "--report --workers 1 --resume --shard" in script
     for arguments, words in (
         (["--out", out, "--shard", "0/2"], "from 1 to n"),

@@ -21,6 +21,8 @@ TIMEOUT = 1800.0
 #: GB of address space that an item may take: three times what such an exam reserved (4.3; in use were 1.0) with
 #: Open3D, torch and MediaPipe loaded.
 MEMORY = 12.0
+#: Of what an item may reserve it uses a third at most (measured: a quarter); jobs of a cluster ask for that much.
+IN_USE = 1 / 3
 
 Workers = Annotated[int, typer.Option(min=0, help="Items at a time; 0: as many as there are cores.")]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds that an item may take.")]
@@ -81,7 +83,7 @@ def batch(
     part = None if shard is None else Shard.named(shard)
     if sbatch is not None:
         command = ["face3d", "batch", study, "--out", out, "--timeout", f"{timeout:g}", "--memory", f"{memory:g}"]
-        print(script([*command, *(["--report"] if report else [])], sbatch, 24.0, memory), end="")
+        print(script([*command, *(["--report"] if report else [])], sbatch, 24.0, memory * IN_USE), end="")
         return 0
     found = discover(study)
     if dry_run:
@@ -149,7 +151,7 @@ def _where(workers: int, timeout: float, memory: float, scheduler: str | None, c
 
         @contextmanager
         def started() -> Any:
-            with slurm(count, memory) as address:
+            with slurm(count, memory * IN_USE) as address:
                 yield lambda tasks: run_on(tasks, address, limits, work)
 
         return started()
