@@ -165,6 +165,7 @@ def speed(seed: int, frames: int = 60) -> None:
             ours = time.perf_counter() - begin, time.process_time() - cpu
             begin, cpu = time.perf_counter(), time.process_time()
             for frame in islice(read(1), count):
+                assert frame.scan is not None
                 _icp(fit.vertices_mm, frame.scan.vertices, fit.to_head)
             peer = time.perf_counter() - begin, time.process_time() - cpu
         for name, (wall, used) in (("face3d", ours), ("open3d ICP, rigid", peer)):

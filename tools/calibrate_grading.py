@@ -63,7 +63,7 @@ def learned(examples: Sequence[Example]) -> tuple[Pool, Calibration]:
     count *= len(kind) / count.sum()
 
     def pool(of: np.ndarray) -> Pool:
-        return Pool.learned(said.rows(of), grades[of], severity[of], function[of], CUTS, count[of])
+        return Pool.learned(said.rows(of), grades[of].tolist(), severity[of], function[of], CUTS, count[of])
 
     p, s, f = np.zeros((len(kind), 6)), np.zeros(len(kind)), np.zeros(function.shape)
     for one in sorted(set(kind)):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from face3d.io.calibration import CalibrationFile
 from face3d.io.exam import ExamManifest
 from face3d.report.compare_result import CompareResult
 from face3d.report.exam_result import ExamResult
 from face3d.report.scan_result import json_schema
+from face3d.report.sequence_result import SequenceResult
 
 FOLDER = Path(__file__).parents[1] / "data_schemas"
 
 SCHEMAS = {
     "exam": ExamManifest.model_json_schema(),
+    "calibration": CalibrationFile.model_json_schema(),
     "result": json_schema(),
     "exam_result": ExamResult.model_json_schema(mode="serialization"),
+    "sequence_result": SequenceResult.model_json_schema(mode="serialization"),
     "compare_result": CompareResult.model_json_schema(mode="serialization"),
 }
 

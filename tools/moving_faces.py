@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
@@ -67,7 +68,7 @@ def simulated(
     shapes = [v for part in parts for v in part.shapes(model, person.identity, person.asymmetry)]
     shapes.insert(0, model.shape(person.identity, person.asymmetry, *rest))
     poses = turning(np.arange(len(shapes)) / fps, rng, turns)
-    options = {"skin": draw_skin(model, rng)} if colours else {}
+    options: dict[str, Any] = {"skin": draw_skin(model, rng)} if colours else {}
     if scanner == "stereophotogrammetry":
         options["points"] = points
     scans, placed = [], []

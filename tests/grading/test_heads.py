@@ -11,6 +11,7 @@ from simple_exams import simple_exam
 pytest.importorskip("torch")
 
 import torch
+from torch import nn
 
 from face3d.grading.example import Labels
 from face3d.grading.heads import CUTS, Heads, Outputs, cumulative, loss_of, mean_outputs, targets_of
@@ -61,7 +62,7 @@ def test_both_grades_hear_every_region_and_never_fall_when_one_loses(region: int
     worse = regions.clone()
     worse[:, :, region] -= heads.region[region].detach()  # less function of both sides
     with torch.no_grad():
-        heads.items[-1].weight.zero_()  # items follow function in ways of their own
+        nn.init.zeros_(heads.items[-1].weight)  # type: ignore[arg-type] items follow function in ways of their own
         before, after = heads(regions, whole), heads(worse, whole)
     assert (after.severity > before.severity).all()
     expected = torch.arange(6.0)

@@ -66,7 +66,7 @@ def test_full_form_keeps_everything_and_orders_expressions(tmp_path: Path) -> No
     assert exam.name == "p1/post"
     assert exam.scans["open_smile"] == ScanFile(folder / "s.ply", "m", folder / "s.csv")
     assert exam.scans["rest"] == ScanFile(folder / "r.ply", "cm", folder / "r.csv")
-    assert exam.sequences["open_smile"].fps == 60
+    assert exam.sequences["open_smile"].fps == 60  # type: ignore[attr-defined]
     assert exam.grades is not None
     assert exam.grades.sunnybrook is not None
     assert (exam.grades.house_brackmann, exam.grades.sunnybrook.composite) == (4, 50)

@@ -254,7 +254,7 @@ def test_reading_ahead_is_bounded_ordered_and_ends_with_its_reader() -> None:
     assert [next(taken) for _ in range(3)] == [0, 1, 2]
     threading.Event().wait(0.3)
     assert len(made) <= 3 + DEPTH + 1
-    taken.close()
+    taken.close()  # type: ignore[attr-defined]
     threading.Event().wait(0.3)
     assert not any(t.name == "face3d frames" and t.is_alive() for t in threading.enumerate())
 

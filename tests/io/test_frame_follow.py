@@ -108,7 +108,7 @@ def test_who_stops_looking_stops_the_reading(tmp_path: Path) -> None:
     write_scan(tmp_path / "0.ply", dome())
     frames = iter(face3d.read_sequence(tmp_path, fps=20, follow=True, idle_s=60))
     assert next(frames).number == 0
-    frames.close()
+    frames.close()  # type: ignore[attr-defined]
     deadline = time.monotonic() + 5
     while any(t.name == "face3d frames" for t in threading.enumerate()):
         assert time.monotonic() < deadline

@@ -65,7 +65,7 @@ def test_from_raw_scans_to_measures(monkeypatch: pytest.MonkeyPatch) -> None:
     m = measure_fitted(exam, fitted)
     assert any(note == "snarl: left out: plane: no face found" for note in m.notes)
     assert "rest: 1 separate parts of 1.8 cm2 in all were dropped" in m.notes
-    assert any(note.startswith("lip_pucker: the sequence is not measured") for note in m.notes)
+    assert any(note.startswith("lip_pucker: the sequence is not measured here") for note in m.notes)
     assert list(m.movements) == ["open_smile"]
     assert m.affected_side == "right"
     # What a smile at a fifth of the healthy side must not be taken for: nearly healthy.

@@ -15,11 +15,13 @@ from typing import Annotated
 import typer
 
 import face3d
+from face3d.cli.captures import calibrate, fuse, reconstruct, video
 from face3d.cli.common import refuse
 from face3d.cli.many import batch, bids
 from face3d.cli.people import evaluate, norms, simulate, study, train
 from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info, validate
 from face3d.cli.raters import kit, ratings
+from face3d.cli.recordings import sequence
 from face3d.errors import Face3DError
 from face3d.extras import extra_of, missing
 
@@ -65,6 +67,7 @@ for _command in (
     analyze,
     info,
     exam,
+    sequence,
     grade,
     validate,
     compare,
@@ -76,6 +79,10 @@ for _command in (
     simulate,
     train,
     evaluate,
+    calibrate,
+    reconstruct,
+    fuse,
+    video,
     doctor,
 ):
     app.command()(_command)

@@ -230,7 +230,7 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
 
     if out is not None:
         free_for(out, Thing("exam", read.name))
-    with steps(len(read.expressions) + 2) as step:
+    with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import exam_result
         from face3d.report.folder import REPORT
@@ -238,12 +238,12 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
 
         x = examine(read, side, step)
         if out is None:
-            result = exam_result(x.measures, read.grades, grade=x.grade, reported=read.questionnaires)
+            result = exam_result(x.measures, read.grades, None, x.grade, read.questionnaires, x.kinematics)
         else:
             from face3d.report.movement_pictures import movement_pictures
 
             drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
-            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires)
+            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires, x.kinematics)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")

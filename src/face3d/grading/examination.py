@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from face3d.errors import MissingExtraError
@@ -16,19 +16,22 @@ if TYPE_CHECKING:
     from face3d.grading.explanation import Explanation
     from face3d.grading.grades import Grade
     from face3d.measuring.exam_measures import Measures
+    from face3d.sequence.kinematics import Kinematics
     from face3d.template.exam_fit import FittedExam
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Examination(Value):
     """What an exam says. `exam` what was examined; `fitted` its scans in correspondence; `measures` in mm and ratios;
-    `grade` by the networks, None where torch is not installed; `notes` what a reader of all this should know, the
+    `grade` by the networks, None where torch is not installed; `kinematics` expression -> movement in time, of those
+    that were recorded; `notes` what a reader of all this should know, the
     gravest first."""
 
     exam: Exam
     fitted: FittedExam
     measures: Measures
     grade: Grade | None
+    kinematics: Mapping[str, Kinematics] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -50,7 +53,7 @@ class Examination(Value):
 def examine(
     exam: Exam, affected_side: str | None = None, step: Callable[[str], None] = lambda name: None, workers: int = 2
 ) -> Examination:
-    """Fit, measure and grade an exam; each step happens once.
+    """Fit, measure and grade an exam; each step happens once. A recorded expression is measured at its apex.
 
     `affected_side` "left", "right", "both" or "none" overrides what the exam says; where neither says it, it is found
     by measuring. `step` is told what begins: each expression, "measuring", "grading". `workers` scans are fitted at a
@@ -60,19 +63,22 @@ def examine(
     from face3d.grading.example import example_of
     from face3d.grading.grades import grade_examples
     from face3d.measuring.examination import measure_fitted
+    from face3d.sequence.exam_sequences import with_apexes
     from face3d.template.exam_fit import fit_exam
 
-    fitted = fit_exam(exam, step, workers)
+    seen, in_time = with_apexes(exam, step)
+    fitted = fit_exam(seen, step, workers)
     step("measuring")
-    measures = measure_fitted(exam, fitted, affected_side)
+    measures = measure_fitted(seen, fitted, affected_side)
     step("grading")
     try:
         require("torch")
     except MissingExtraError:
-        return Examination(exam, fitted, measures, None)
+        return Examination(exam, fitted, measures, None, in_time)
     given = measures.affected_side if measures.side_source == "given" else None
     facts: dict[str, Any] = {"subject": exam.subject, "affected_side": given, **exam.clinical}
-    return Examination(exam, fitted, measures, grade_examples([example_of(fitted, measures, facts=facts)])[0])
+    graded = grade_examples([example_of(fitted, measures, facts=facts)])[0]
+    return Examination(exam, fitted, measures, graded, in_time)
 
 
 def grade(exam: Exam | FittedExam | Example) -> Grade:

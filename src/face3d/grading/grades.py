@@ -163,7 +163,7 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
             error, limit = expected_error(p), calibration.unsure
             doubts.append(f"the grade is unsure: expected error {error:.2f} grades, limit {limit:.2f}")
         scores = sunnybrook_scores(*(float(mean[k][i].sum()) for k in ("resting", "voluntary", "synkinesis")))
-        ill = dict(zip(REGIONS, function[i].tolist(), strict=True))
+        ill: dict[str, float] = dict(zip(REGIONS, function[i].tolist(), strict=True))
         grades.append(
             Grade(
                 best,

@@ -91,7 +91,7 @@ def depth_reader(folder: DepthFolder, camera: Camera) -> Reader:
 
     def read(file: Path, unit: str | float | Unit) -> FaceScan:
         depth = read_depth_picture(file, camera)
-        color = None if folder.colors is None else _color(folder.colors, file, depth.shape)
+        color = None if folder.colors is None else color_of(folder.colors, file, depth.shape)
         return mesh_of(depth, rays, camera.unit, color, file.name)
 
     return read
@@ -161,7 +161,7 @@ def mesh_of(
 
 def _said_of_colors(folder: DepthFolder, first: Path, camera: Camera) -> tuple[str, ...]:
     """Whether colours are there but can't be laid on the depth."""
-    if folder.colors is None or _color(folder.colors, first, (camera.height, camera.width)) is not None:
+    if folder.colors is None or color_of(folder.colors, first, (camera.height, camera.width)) is not None:
         return ()
     return (
         f"{folder.colors.name}/ is left out: colours are those of pictures with the depth pictures' names and size, "
@@ -169,7 +169,7 @@ def _said_of_colors(folder: DepthFolder, first: Path, camera: Camera) -> tuple[s
     )
 
 
-def _color(folder: Path, depth: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
+def color_of(folder: Path, depth: Path, shape: tuple[int, ...]) -> NDArray[np.uint8] | None:
     """The colour picture of a depth picture's name or number; None where there is none, or not of its pixels."""
     stem = depth.name.removesuffix(depth.suffix)
     names = [stem, stem.replace("depth", "color"), stem.replace("Depth", "Color")]

@@ -1,4 +1,4 @@
-"""The colour picture of a scan, from the scan's own folder only, and only when it is asked for."""
+"""Pictures: one that the user names, and the colours of a scan, from the scan's own folder only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from face3d.scan import Texture
 
 _MAX_PIXELS = 8192 * 8192  # 200 MB once unpacked; scanners deliver 2048 to 8192 a side
 _MAX_LIBRARY_BYTES = 4 << 20
+#: What a picture's file may end in.
+PICTURES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 _FORMATS = ("PNG", "JPEG", "BMP", "TIFF")
 
 
@@ -40,6 +42,11 @@ def load_texture(path: Path, mesh: RawMesh) -> Texture | None:
         where = f"{path}: its texture {source[:120]!r}"
         source = guard.read_bytes(guard.beside(path, source, "the texture"))
     return Texture(_decode(where, source), mesh.uv)
+
+
+def read_picture(path: Path) -> NDArray[np.uint8]:
+    """A picture (H, W, 3) uint8 that the user names, as the camera stored it. Raises `ScanError`."""
+    return _decode(str(path), guard.read_bytes(path))
 
 
 def _from_library(library: Path) -> str | None:

@@ -77,7 +77,7 @@ def read_arrays(file: Path, fps: float | None, units: str | float, base: str | P
 
     def vertices(first: int) -> Iterator[Raw]:
         with _stream(file, member) as (stream, _):
-            with suppress(DAMAGE):  # the first read says so
+            with suppress(*DAMAGE):  # the first read says so
                 stream.seek(found.at + first * found.bytes)
             for k in range(first, found.whole):
                 yield _one(name, stream, found, k)

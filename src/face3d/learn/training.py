@@ -280,16 +280,17 @@ def fit_cuts(network: Grader, held: Held, device: torch.device, spoil: Spoil | N
     optimizer = torch.optim.Adam(free, lr=0.003)
     for _ in range(300):
         said = heads(regions, whole)
-        off = sum(
+        off = [
             -chances[grade >= 0].log().gather(1, grade[grade >= 0][:, None]).sum()
             for chances, grade in zip((said.grade_probabilities, said.descriptive), grades, strict=True)
-        )
-        prior = sum(
+        ]
+        prior = [
             ((p - was) / sd).square().sum() / 2
             for p, was, sd in zip(free, before, (CUT_PRIOR, CUT_PRIOR, GAIN_PRIOR, GAIN_PRIOR), strict=True)
-        )
+        ]
+        loss = torch.stack([*off, *prior]).sum()
         optimizer.zero_grad()
-        for p, g in zip(free, torch.autograd.grad(off + prior, free), strict=True):
+        for p, g in zip(free, torch.autograd.grad(loss, free), strict=True):
             p.grad = g
         optimizer.step()
 

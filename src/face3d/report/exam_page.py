@@ -11,14 +11,17 @@ from face3d.geometry.colors import hex_of
 from face3d.measuring.ratios import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN, Sunnybrook
+from face3d.report.curves import COLORS
 from face3d.report.exam_result import ExamResult, MeasurePart, sunnybrook_text
 from face3d.report.frame import rendered, spoken
 from face3d.report.movement_pictures import MOST_MM, colors_of_length
+from face3d.report.sequence_page import shown_movements
 from face3d.template.identity import LEFT_OUT
 
 if TYPE_CHECKING:
     from face3d.measuring.smile_thirds import Third
     from face3d.report.pictures import Picture
+    from face3d.sequence.kinematics import Kinematics
 
 #: Measures that are shown, in the order of a page; everything is in measures.csv.
 _SHOWN: Mapping[str, str] = {
@@ -79,8 +82,14 @@ _TOGETHER: Mapping[str, str] = {
 }
 
 
-def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence[Third] = ()) -> str:
-    """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`."""
+def exam_page(
+    result: ExamResult,
+    maps: Sequence[Picture] = (),
+    thirds: Sequence[Third] = (),
+    kinematics: Mapping[str, Kinematics] | None = None,
+) -> str:
+    """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`, `kinematics`
+    of the recorded expressions."""
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
         if m.measure == "synkinesis" and m.side == result.affected_side and not result.affected_side_contradiction:
@@ -120,6 +129,8 @@ def exam_page(result: ExamResult, maps: Sequence[Picture] = (), thirds: Sequence
         matrix_regions=regions,
         maps=maps,
         thirds=[t for t in thirds if t.expression == "open_smile"],
+        in_time=[shown for e, k in (kinematics or {}).items() for shown in shown_movements(result.kinematics[e], k)],
+        side_colors=COLORS,
         limit=f"{MOST_MM:g}",
         gradient="linear-gradient(to right,"
         + ",".join(hex_of(c) for c in colors_of_length([MOST_MM * i / 8 for i in range(9)]))

@@ -19,10 +19,12 @@ from face3d.measuring.face_pattern import face_pattern
 from face3d.measuring.scale_estimates import Estimates, estimate_scales
 from face3d.reference.scales import ROMAN
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
+from face3d.report.sequence_result import SequenceResult, sequence_result
 
 if TYPE_CHECKING:
     from face3d.grading.grades import Grade
     from face3d.reference.questionnaires import Questionnaires
+    from face3d.sequence.kinematics import Kinematics
 
 
 #: Why these numbers are kept, and what they give away.
@@ -143,6 +145,7 @@ class ExamResult(Part):
     measures: list[MeasurePart]
     definitions: dict[str, str] = Field(description="measure -> what it is")
     identity: dict[str, Number] = Field({}, description=_IDENTITY)
+    kinematics: dict[str, SequenceResult] = Field({}, description="expression -> movement in time, where recorded")
     notes: list[str]
 
     def to_json(self) -> str:
@@ -214,6 +217,7 @@ def exam_result(
     estimates: Estimates | None = None,
     grade: Grade | None = None,
     reported: Questionnaires | None = None,
+    kinematics: Mapping[str, Kinematics] | None = None,
 ) -> ExamResult:
     """What was measured in an exam, with the scales it suggests and the networks' grade, ready to be written; beside
     them what clinician and patient say."""
@@ -268,5 +272,6 @@ def exam_result(
         measures=[MeasurePart(**vars(r)) for r in m.rows],
         identity=dict(m.identity),
         definitions={name: DEFINITIONS[name].text for name in DEFINITIONS if name in used},
+        kinematics={e: sequence_result(k) for e, k in (kinematics or {}).items()},
         notes=list(m.notes),
     )

@@ -18,6 +18,9 @@ from face3d.errors import OutputError, ScanError
 
 RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
 MEASURES, CHANGES, THIRDS, EVALUATION = "measures.csv", "changes.csv", "thirds.csv", "evaluation.json"
+SUMMARY, KINEMATICS, KINEMATICS_PARQUET = "summary.json", "kinematics.csv", "kinematics.parquet"
+FRAMES, FRAMES_PARQUET, TRACKED = "frames.csv", "frames.parquet", "tracked.npz"
+MOVEMENT_CURVES, EYE_CURVES = "movement.svg", "eyes.svg"
 
 #: What is written of each kind of thing. The first file says whose it is, and appears last.
 FILES: Mapping[str, tuple[str, ...]] = {
@@ -25,6 +28,17 @@ FILES: Mapping[str, tuple[str, ...]] = {
     "exam": (RESULT, MEASURES, THIRDS, REPORT),
     "comparison": (RESULT, CHANGES),
     "evaluation": (EVALUATION, REPORT),
+    "sequence": (
+        SUMMARY,
+        KINEMATICS,
+        KINEMATICS_PARQUET,
+        FRAMES,
+        FRAMES_PARQUET,
+        TRACKED,
+        MOVEMENT_CURVES,
+        EYE_CURVES,
+        REPORT,
+    ),
 }
 #: Files that not every result of a kind has -> how ours begin, of this and of earlier versions.
 _BEGIN: Mapping[str, tuple[str, ...]] = {THIRDS: ("subject,visit,expression,third,", "expression,third,")}
@@ -83,12 +97,14 @@ def filled(folder: Path, thing: Thing) -> Iterator[Path]:
 
 def _held(folder: Path) -> Thing | None:
     """What the result in a folder is of; None where there is none that face3d wrote."""
-    for file in (RESULT, EVALUATION):
+    for file in (RESULT, EVALUATION, SUMMARY):
         try:
             stored = json.loads((folder / file).read_text(encoding="utf-8"))
             if file == EVALUATION and {"figures", "confusion"} <= stored.keys():
                 return Thing("evaluation", "")
             if "face3d_version" in stored:
+                if file == SUMMARY:
+                    return Thing("sequence", stored["sequence"])
                 if "scan" in stored:
                     return Thing("scan", stored["scan"]["name"])
                 if "changes" in stored:

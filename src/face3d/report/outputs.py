@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from face3d.report.compare_result import CompareResult
     from face3d.report.exam_result import ExamResult
     from face3d.report.pictures import Picture
+    from face3d.sequence.kinematics import Kinematics
 
 
 def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] = lambda name: None) -> Result:
@@ -87,6 +88,7 @@ def write_exam(
     pictures: Callable[[], list[Picture]] | None = None,
     grade: Grade | None = None,
     reported: Questionnaires | None = None,
+    kinematics: Mapping[str, Kinematics] | None = None,
 ) -> ExamResult:
     """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
     it is not there.
@@ -98,7 +100,7 @@ def write_exam(
     from face3d.report.exam_page import exam_page
     from face3d.report.exam_result import exam_result
 
-    result = exam_result(m, clinician, grade=grade, reported=reported)
+    result = exam_result(m, clinician, None, grade, reported, kinematics)
     maps: list[Picture] = []
     if pictures is not None:
         try:
@@ -107,7 +109,8 @@ def write_exam(
             if extra_of(error.name or "") is None:
                 raise
     thirds = outcome(m)
-    files = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: exam_page(result, maps, thirds)}
+    page = exam_page(result, maps, thirds, kinematics)
+    files = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
     if thirds:
         files[THIRDS] = _table(outcome_table(thirds), m.subject, m.visit)
     with filled(folder, Thing("exam", examined(m.subject, m.visit))) as aside:

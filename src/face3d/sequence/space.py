@@ -94,6 +94,7 @@ def space_of(t: FaceTemplate, count: int = MOVEMENTS) -> Space:
 
 def _rows(t: FaceTemplate) -> Ints:
     """Vertices that are compared with frames, alike on both sides."""
-    fine = sum(t.regions[f"{part}_{side}"] for part in FINE for side in ("left", "right")) > 0.3
+    weight = np.sum([t.regions[f"{part}_{side}"] for part in FINE for side in ("left", "right")], axis=0)
+    fine = weight > 0.3
     few, many = spaced(t, SPACING), spaced(t, FINE_SPACING)
     return np.union1d(few[~fine[few]], many[fine[many]])

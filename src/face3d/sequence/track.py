@@ -61,6 +61,19 @@ def track(
     return Tracking(sequence, rest, anchor_every)
 
 
+@dataclass(frozen=True)
+class Resume:
+    """Where tracking stands after `done` frames: see `Tracking.after`."""
+
+    done: int
+    state: State | None
+    gap: int
+    missed: int
+    trusted: int
+    by_material: bool
+    notes: tuple[str, ...]
+
+
 class Tracking:
     """A recording being tracked; see `track`. Iterating again tracks again."""
 
@@ -69,6 +82,10 @@ class Tracking:
         self._given = rest
         #: Index of each frame that was fitted anew -> mm by which tracking was off there, of the last iteration.
         self.drift: dict[int, float] = {}
+        #: What it takes to go on after the frame that was yielded last; None while a frame is being fitted anew.
+        self.resume: Resume | None = None
+        #: Number of the frame that was still being fitted anew at the end, and by how much tracking was off there.
+        self.left: tuple[int, float] | None = None
         #: What there is to say about the last iteration.
         self.notes: list[str] = []
 
@@ -79,14 +96,33 @@ class Tracking:
             return rest_of(self.sequence, self._given)
 
     def __iter__(self) -> Iterator[TrackedFrame]:
+        return self.after(None)
+
+    def after(self, resume: Resume | None) -> Iterator[TrackedFrame]:
+        """The frames that follow those after which `resume` was taken."""
         with one_blas_thread():  # held between frames: to ask for it each time takes milliseconds
-            run = _Run(self)
+            run = self._run = _Run(self)
             try:
-                for index, frame in enumerate(self.sequence):
-                    yield run.frame(index, frame)
-                run.last()
+                if resume is not None:
+                    run.learn_again(resume.done)
+                    self.take(resume)
+                start = 0 if resume is None else resume.done
+                for index, frame in enumerate(self.sequence.read(start), start):
+                    found = run.frame(index, frame)
+                    self.resume = run.resume(index + 1)
+                    yield found
+                self.left = run.last()
             finally:
                 run.anchors.close()
+
+    def take(self, resume: Resume) -> None:
+        """Goes on from where `resume` was taken: as it was stored, to the last digit."""
+        run = self._run
+        run.state, run.gap, run.missed, run.trusted = resume.state, resume.gap, resume.missed, resume.trusted
+        run.pending = None
+        if not resume.by_material:
+            run.material, run.by_material = None, False
+        self.notes[:] = resume.notes
 
     def collect(self) -> Tracked:
         """All frames, in memory."""
@@ -163,10 +199,25 @@ class _Run:
             frame.number, frame.time_s, found.vertices, found.valid, found.to_head, found.residual, **came
         )
 
-    def last(self) -> None:
-        """Waits for what is still being fitted."""
+    def last(self) -> tuple[int, float] | None:
+        """What is still being fitted: waits for it; the frame's number, and by how much tracking was off there."""
+        off = None if self.pending is None else self._compared(self.pending)
+        return None if off is None or self.pending is None else (self.pending.number, off)
+
+    def resume(self, done: int) -> Resume | None:
+        """What it takes to go on after `done` frames; None while a frame is being fitted anew."""
         if self.pending is not None:
-            self._compared(self.pending)
+            return None
+        return Resume(
+            done, self.state, self.gap, self.missed, self.trusted, self.by_material, tuple(self.tracking.notes)
+        )
+
+    def learn_again(self, done: int) -> None:
+        """What is learned of a recording is learned in its first frames: looks at these again, of the first `done`."""
+        for index, frame in enumerate(self.tracking.sequence.read(0)):
+            if index >= done or self.looked >= LOOKED:
+                break
+            self.frame(index, frame)
 
     def _found(self, index: int, scan: FaceScan) -> tuple[Followed | None, str]:
         """The face on a scan, or why not. Raises `Face3DError` where it is sought anew in vain."""

@@ -69,7 +69,10 @@ def fit_exam(exam: Exam, step: Callable[[str], None] = lambda name: None, worker
         step(expression)
         return see_scan(exam.scan(expression), at_rest=expression == "rest")
 
-    recorded = (f"{e}: the sequence is not measured; give its frame of full movement as a scan" for e in exam.sequences)
+    recorded = (
+        f"{e}: the sequence is not measured here; face3d.examine finds its frame of full movement"
+        for e in exam.sequences
+    )
     return fit_seen(exam.expressions, see, (*exam.notes, *recorded), workers)
 
 

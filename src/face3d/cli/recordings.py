@@ -1,0 +1,129 @@
+"""Commands about recorded movements."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from face3d.cli.common import Base, Fps, Json, Out, Units, check_writable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from face3d.io.markers import Markers
+    from face3d.io.sequence import Sequence
+    from face3d.report.sequence_result import SequenceResult
+    from face3d.sequence.kinematics import Kinematics
+    from face3d.sequence.tracked import Tracked
+
+#: Where what is tracked is kept until all of it is.
+PARTS = ".tracking"
+
+
+def sequence(
+    frames: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FRAMES", help="Folder of numbered meshes or depth pictures, an archive, a point cache, or markers."
+        ),
+    ],
+    out: Out = None,
+    fps: Fps = None,
+    units: Units = "auto",
+    base: Base = None,
+    rest: Annotated[
+        Path | None, typer.Option(help="Scan of the same person's face at rest; else the first frame is taken for it.")
+    ] = None,
+    expression: Annotated[
+        str | None, typer.Option(help="All that is recorded is this one, once or repeatedly; else it is recognised.")
+    ] = None,
+    follow: Annotated[bool, typer.Option("--follow", help="The folder is still being written: wait for more.")] = False,
+    json: Json = False,
+) -> int:
+    """Follow a recorded face frame by frame: how far, how fast, how late, which side, and how the eyes blink.
+
+    Without --out nothing is written, only the summary is printed. With it, a run that was stopped goes on where it was
+    when it is started again.
+    """
+    from face3d.errors import SchemaError
+    from face3d.exam import EXPRESSIONS
+    from face3d.io.sequence import Sequence
+    from face3d.report.folder import REPORT, Thing, free_for
+
+    if expression is not None and expression not in EXPRESSIONS:
+        raise SchemaError(f"--expression {expression}: not known; known are {', '.join(EXPRESSIONS)}")
+    if out is not None:
+        check_writable(out)
+    recording = _read(frames, fps, units, base, follow)
+    if out is not None:
+        free_for(out, Thing("sequence", recording.name))
+    if isinstance(recording, Sequence):
+        result = _tracked(recording, rest, units, expression, out, _said(frames, fps, units, rest))
+    else:
+        from face3d.grading.recorded import kinematics
+
+        result = _kept(kinematics(recording, expression), out)
+    print(result.to_json() if json else result.to_text())
+    if out is not None and not json:
+        print(f"report: {out / REPORT}")
+    return 0
+
+
+def _read(frames: Path, fps: float | None, units: str, base: Path | None, follow: bool) -> Sequence | Markers:
+    """Raises `ScanError` for what holds no positions."""
+    from face3d.errors import ScanError
+    from face3d.io.markers import Markers
+    from face3d.io.recordings import read_recording
+    from face3d.io.sequence import Sequence
+    from face3d.io.sequence_read import read_sequence
+
+    if follow:
+        return read_sequence(frames, fps, units, base=base, follow=True)
+    found = read_recording(frames, fps, units, base)
+    if not isinstance(found, Sequence | Markers):
+        raise ScanError(f"{frames}: holds coefficients, no positions in millimetres; give the recorded surfaces")
+    return found
+
+
+def _tracked(
+    recording: Sequence, rest: Path | None, units: str, expression: str | None, out: Path | None, of: dict[str, object]
+) -> SequenceResult:
+    import shutil
+
+    from face3d.cli.progress import counted
+    from face3d.grading.recorded import kinematics
+    from face3d.io import read_scan
+    from face3d.report.sequence_outputs import left_behind
+    from face3d.sequence.stored import stored_tracking
+    from face3d.sequence.track import track
+
+    tracking = track(recording, None if rest is None else read_scan(rest, units))
+    if out is None:
+        tracked = tracking.collect()
+        return _kept(kinematics(tracked, expression), None, tracked)
+    left_behind(out)
+    with counted(None if recording.times_s is None else len(recording)) as step:
+        tracked, stored = stored_tracking(out / PARTS, tracking, of, step)
+    result = _kept(kinematics(tracked, expression), out, tracked, stored)
+    shutil.rmtree(out / PARTS)
+    return result
+
+
+def _kept(
+    k: Kinematics, out: Path | None, tracked: Tracked | None = None, stored: Mapping[str, Any] | None = None
+) -> SequenceResult:
+    """The result; written, where a folder was given."""
+    from face3d.report.sequence_outputs import write_sequence
+    from face3d.report.sequence_result import sequence_result
+
+    return sequence_result(k, tracked) if out is None else write_sequence(k, out, tracked, stored)
+
+
+def _said(frames: Path, fps: float | None, units: str, rest: Path | None) -> dict[str, object]:
+    """What is tracked and how: parts of anything else are of no use."""
+    import face3d
+
+    at_rest = None if rest is None else (str(rest.resolve()), rest.stat().st_size, rest.stat().st_mtime_ns)
+    return {"face3d": face3d.__version__, "frames": str(frames.resolve()), "fps": fps, "units": units, "rest": at_rest}

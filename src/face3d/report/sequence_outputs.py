@@ -1,0 +1,82 @@
+"""What `face3d sequence` leaves behind: a folder of one recording's results, whole or not at all."""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from face3d.errors import MissingExtraError
+from face3d.extras import require
+from face3d.io.write import write_bytes
+from face3d.report.curves import WIDE, eyes_over_time, movement_over_time, standalone
+from face3d.report.folder import (
+    EYE_CURVES,
+    FRAMES,
+    FRAMES_PARQUET,
+    KINEMATICS,
+    KINEMATICS_PARQUET,
+    MOVEMENT_CURVES,
+    REPORT,
+    SUMMARY,
+    TRACKED,
+    Thing,
+    filled,
+)
+from face3d.report.sequence_page import sequence_page
+from face3d.report.sequence_result import SequenceResult, sequence_result
+from face3d.sequence.tracked_files import as_npz
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from face3d.sequence.kinematics import Kinematics
+    from face3d.sequence.tracked import Tracked
+
+#: Digits behind the point in CSV: a tenth of a micrometre, a tenth of a millisecond.
+_DIGITS = "%.4f"
+
+
+def write_sequence(
+    k: Kinematics, folder: Path, tracked: Tracked | None = None, stored: Mapping[str, np.ndarray] | None = None
+) -> SequenceResult:
+    """Writes summary.json, kinematics and frames as CSV and, where pyarrow is installed, Parquet, the curves, the
+    report, and tracked.npz of the arrays `stored`. Raises `OutputError` when the folder cannot be written, or holds
+    another result."""
+    result = sequence_result(k, tracked)
+    tables = {(KINEMATICS, KINEMATICS_PARQUET): k.table, (FRAMES, FRAMES_PARQUET): k.frames}
+    eyes = eyes_over_time(k)
+    with filled(folder, Thing("sequence", k.name)) as aside:
+        for (csv, parquet), table in tables.items():
+            write_bytes(aside / csv, table.to_csv(index=False, float_format=_DIGITS).encode())
+            if (packed := _parquet(table)) is not None:
+                write_bytes(aside / parquet, packed)
+        write_bytes(aside / MOVEMENT_CURVES, standalone(movement_over_time(k), *WIDE).encode())
+        if eyes is not None:
+            write_bytes(aside / EYE_CURVES, standalone(eyes, *WIDE).encode())
+        if stored is not None:
+            write_bytes(aside / TRACKED, as_npz(stored))
+        write_bytes(aside / REPORT, sequence_page(result, k).encode())
+        write_bytes(aside / SUMMARY, result.to_json().encode())
+    return result
+
+
+def _parquet(table: pd.DataFrame) -> bytes | None:
+    """None where pyarrow is not installed: the CSV says the same."""
+    try:
+        require("pyarrow")
+    except MissingExtraError:
+        return None
+    out = io.BytesIO()
+    table.to_parquet(out, index=False)
+    return out.getvalue()
+
+
+def left_behind(folder: Path) -> None:
+    """Removes what a run that was killed while writing left aside in a folder."""
+    for old in folder.glob(".face3d-*"):
+        shutil.rmtree(old, ignore_errors=True)
