@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from face3d.landmarks import SIDES
 from face3d.report.curves import COLORS, eyes_over_time, movement_over_time, one_movement
 from face3d.report.frame import rendered, spoken
-from face3d.report.sequence_result import MovementPart, ReadingPart, SequenceResult
+from face3d.report.sequence_result import SURE_MM, MovementPart, ReadingPart, SequenceResult
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -94,11 +94,10 @@ def _shown(m: MovementPart, drawing: Markup) -> dict[str, Any]:
         "title": spoken(m.expression) or f"movement {m.number}",
         "drawing": drawing,
         "rows": _rows(m.readings, wanted),
-        "together": [
-            f"which side {words} later: {r.status}" if r.value is None else _later(words, r.value)
-            for r in m.readings
-            if r.place == "face" and (words := _TOGETHER.get(r.measure))
-        ],
+        "unsure": ""
+        if m.sure or not any(r.measure in _TOGETHER and r.place == "face" and r.value is not None for r in m.readings)
+        else f"known to some 0.1 s: a side goes less than {SURE_MM:g} mm",
+        "together": _together(m),
         "unasked": [(spoken(r.place), r.side, r.value, locked.get((r.place, r.side))) for r in unasked],
     }
 
@@ -127,8 +126,17 @@ def _value(r: ReadingPart) -> str:
     return f"{r.value:.{digits}f}{_UNITS[r.unit]}"
 
 
+def _together(m: MovementPart) -> list[str]:
+    """Which side is later, or why nobody knows, once."""
+    lags = [r for r in m.readings if r.place == "face" and r.measure in _TOGETHER]
+    said = (
+        f"which side is later: {r.status}" if r.value is None else _later(_TOGETHER[r.measure], r.value) for r in lags
+    )
+    return list(dict.fromkeys(said))
+
+
 def _later(does: str, lag: float) -> str:
     """A lag (s, left less right) in words."""
     if abs(lag) < _LEAST_LAG_S:
-        return f"both sides {'begin' if does == 'begins' else 'arrive'} together"
+        return f"both sides {does.removesuffix('s')} together"
     return f"the {'left' if lag > 0 else 'right'} side {does} {abs(lag):.2f} s later"

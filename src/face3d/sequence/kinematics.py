@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.io.markers import Markers
-from face3d.landmarks import SIDES
+from face3d.landmarks import SIDES, code_of
 from face3d.scan import Floats
 from face3d.sequence.blinks import Lids, bridged, lids_of
 from face3d.sequence.definitions import Reading
@@ -25,7 +25,7 @@ from face3d.sequence.markers import in_head
 from face3d.sequence.points import PointsOverTime, trajectories_of
 from face3d.sequence.readings import blink_readings, movement_readings
 from face3d.sequence.repeats import fatigue_readings
-from face3d.sequence.segmentation import REST_OFF_MM, Segment, quiet, segments
+from face3d.sequence.segmentation import LIDS, REST_OFF_MM, Segment, quiet, segments
 from face3d.sequence.symmetry import part_readings, parts_over_time
 from face3d.sequence.tracked import Tracked
 from face3d.sequence.unasked import unasked_readings
@@ -162,7 +162,7 @@ def kinematics(
         found, opening = _found(clock, names, smooth, rest, lids, hz, np.ones(clock.count, bool))
         notes.append("the face is hardly ever at rest in it: ways are from rest as given")
     away = smooth - rest
-    notes += _unlike_rest(away, clock)
+    notes += _unlike_rest(away[:, [code_of(n) not in LIDS for n in names]], clock)
     movements = _named(recording, seen, clock, found, expression, naming)
     symmetric, asymmetric = parts_over_time(names, away)
     readings = [r for m in movements for r in movement_readings(m.at, m.segment, clock, names, away, lids, opening, hz)]
@@ -210,7 +210,8 @@ def _notes(seen: PointsOverTime, clock: Clock, even: bool, raw: Floats, lost: np
 
 
 def _unlike_rest(away: Floats, clock: Clock) -> Iterator[str]:
-    """Says where a recording begins or ends away from rest: it was cut in a movement, or its rest is none."""
+    """Says where a recording begins or ends away from rest: it was cut in a movement, or its rest is none. `away`
+    without what blinks move."""
     seen = np.flatnonzero(np.isfinite(away).any(axis=(1, 2)))
     count = max(round(FIRST_S * clock.fps), 1)
     ways = {"begins": _median(away[seen[:count]]), "ends": _median(away[seen[-count:]])}
