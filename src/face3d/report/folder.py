@@ -18,6 +18,7 @@ from face3d.errors import OutputError, ScanError
 
 RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
 MEASURES, CHANGES, THIRDS, EVALUATION = "measures.csv", "changes.csv", "thirds.csv", "evaluation.json"
+FACES = "faces.npz"
 SUMMARY, KINEMATICS, KINEMATICS_PARQUET = "summary.json", "kinematics.csv", "kinematics.parquet"
 FRAMES, FRAMES_PARQUET, TRACKED = "frames.csv", "frames.parquet", "tracked.npz"
 MOVEMENT_CURVES, EYE_CURVES = "movement.svg", "eyes.svg"
@@ -25,8 +26,8 @@ MOVEMENT_CURVES, EYE_CURVES = "movement.svg", "eyes.svg"
 #: What is written of each kind of thing. The first file says whose it is, and appears last.
 FILES: Mapping[str, tuple[str, ...]] = {
     "scan": (RESULT, REGIONS, MESH, REPORT),
-    "exam": (RESULT, MEASURES, THIRDS, REPORT),
-    "comparison": (RESULT, CHANGES),
+    "exam": (RESULT, MEASURES, THIRDS, FACES, REPORT),
+    "comparison": (RESULT, CHANGES, REPORT),
     "evaluation": (EVALUATION, REPORT),
     "sequence": (
         SUMMARY,
@@ -41,7 +42,10 @@ FILES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 #: Files that not every result of a kind has -> how ours begin, of this and of earlier versions.
-_BEGIN: Mapping[str, tuple[str, ...]] = {THIRDS: ("subject,visit,expression,third,", "expression,third,")}
+_BEGIN: Mapping[str, tuple[str, ...]] = {
+    THIRDS: ("subject,visit,expression,third,", "expression,third,"),
+    FACES: ("PK",),
+}
 
 
 @dataclass(frozen=True)
