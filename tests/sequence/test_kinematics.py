@@ -58,7 +58,11 @@ def test_blinks_are_counted_on_each_side_with_their_completeness() -> None:
     assert k.value("blink_completeness", "eye", "left", 0) == pytest.approx(1.0, abs=0.05)
     assert k.value("blink_completeness", "eye", "right", 0) == pytest.approx(0.4, abs=0.05)
     assert k.value("blinks_complete", "eye", "right", 0) == 0.0
-    assert k.value("blink_rate", "eye", "left", 0) == pytest.approx(60 * 5 / 8, rel=0.02)
+    rate = next(r for r in k.readings if r.measure == "blink_rate")
+    assert np.isnan(rate.value)
+    assert rate.status == "the eye was open for 8 s; a rate needs 30 s"
+    longer = kinematics(planted([], 40.0, 60, noise=0.12, blinks=begins))
+    assert longer.value("blink_rate", "eye", "left", 0) == pytest.approx(60 * 5 / 40, rel=0.02)
     # A lid of 10 mm that falls in 0.1 s: 15/8 of 100 mm/s; the filter takes some of it.
     assert k.value("blink_speed", "eye", "left", 0) == pytest.approx(187.5, rel=0.12)
     assert not k.movements  # a blink is no expression
@@ -119,6 +123,13 @@ def test_nothing_recorded_and_a_still_face_make_no_numbers() -> None:
     rate = next(r for r in nothing.readings if r.measure == "blink_rate")
     assert np.isnan(rate.value)
     assert rate.status == "lids were not seen"
+
+
+def test_a_recording_that_is_cut_in_a_movement_says_so() -> None:
+    whole = planted([smile()], 4.5, 60, noise=0.1)
+    assert not any("from rest" in n for n in kinematics(whole).notes)
+    cut = replace(whole, times_s=whole.times_s[:120], points=whole.points[:120])  # ends while the smile is held
+    assert any(n.startswith("it ends 10.") and "record from rest to rest" in n for n in kinematics(cut).notes)
 
 
 def test_time_must_run_forward_and_there_must_be_some() -> None:

@@ -59,7 +59,7 @@ def one_movement(k: Kinematics, m: MovedOnce) -> Markup:
     known = [c for c in values.values() if np.isfinite(c).any()]
     low = min([0.0, *(float(np.nanmin(c)) for c in known)])
     top = max([1.0, *(float(np.nanmax(c)) for c in known)])
-    name = "closed, mm" if s.lead == "lids" else "along its pattern, mm"
+    name = "closed, mm" if s.lead == "lids" else "movement, mm"
     chart = _chart(k.times_s[inside], low, top, name)
     for border in (s.begin, s.arrived, s.leaves, s.end):
         if np.isfinite(border):

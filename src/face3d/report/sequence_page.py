@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from face3d.landmarks import SIDES
 from face3d.report.curves import COLORS, eyes_over_time, movement_over_time, one_movement
 from face3d.report.frame import rendered, spoken
-from face3d.report.sequence_result import MovementPart, ReadingPart, SequenceResult
+from face3d.report.sequence_result import SURE_MM, MovementPart, ReadingPart, SequenceResult
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -35,7 +35,7 @@ _POINTS: Mapping[str, tuple[str, ...]] = {
     "tight_eye_closure": ("sci",),
     "snarl": ("al", "ch"),
 }
-_TOGETHER: Mapping[str, str] = {"onset_lag": "begin, left less right", "arrival_lag": "arrival, left less right"}
+_TOGETHER: Mapping[str, str] = {"onset_lag": "begins", "arrival_lag": "arrives"}
 _BLINKS: Mapping[str, str] = {
     "blink_rate": "blinks a minute",
     "blink_completeness": "mean closure in a blink",
@@ -45,6 +45,8 @@ _BLINKS: Mapping[str, str] = {
 _UNITS = {"1": "", "mm": " mm", "s": " s", "mm/s": " mm/s", "1/min": "", "%": " %"}
 #: Unasked movement that is shown: what is under this is noise of tracking.
 _LEAST_UNASKED = 0.05
+#: s: half of the last digit that is shown.
+_LEAST_LAG_S = 0.005
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,8 @@ class _Row:
 
 def sequence_page(result: SequenceResult, k: Kinematics) -> str:
     """The report as HTML."""
+    counts = (str(sum(side in b.counted for b in result.blinks)) for side in ("right", "left"))
+    counted = _Row(f"blinks in {result.seconds:.1f} s", *counts)
     return rendered(
         "sequence.html",
         {},
@@ -67,7 +71,7 @@ def sequence_page(result: SequenceResult, k: Kinematics) -> str:
         whole=movement_over_time(k),
         eyes=eyes_over_time(k),
         movements=shown_movements(result, k),
-        blinks=_rows(result.readings, {("eye", name): words for name, words in _BLINKS.items()}),
+        blinks=[counted, *_rows(result.readings, {("eye", name): words for name, words in _BLINKS.items()})],
         fatigue=[r for r in result.readings if r.measure == "fatigue" and r.value is not None],
     )
 
@@ -90,11 +94,10 @@ def _shown(m: MovementPart, drawing: Markup) -> dict[str, Any]:
         "title": spoken(m.expression) or f"movement {m.number}",
         "drawing": drawing,
         "rows": _rows(m.readings, wanted),
-        "together": [
-            (words, _value(r), r.status)
-            for r in m.readings
-            if r.place == "face" and (words := _TOGETHER.get(r.measure))
-        ],
+        "unsure": ""
+        if m.sure or not any(r.measure in _TOGETHER and r.place == "face" and r.value is not None for r in m.readings)
+        else f"known to some 0.1 s: a side goes less than {SURE_MM:g} mm",
+        "together": _together(m),
         "unasked": [(spoken(r.place), r.side, r.value, locked.get((r.place, r.side))) for r in unasked],
     }
 
@@ -107,7 +110,9 @@ def _rows(readings: list[ReadingPart], wanted: Mapping[tuple[str, str], str]) ->
         if both[0] is None or both[1] is None:
             continue
         left, right = both[0], both[1]
-        why = "; ".join(f"{side}: {r.status}" for side, r in (("right", right), ("left", left)) if r.value is None)
+        missing = {side: r.status for side, r in (("right", right), ("left", left)) if r.value is None}
+        same = len(missing) == 2 and len(set(missing.values())) == 1
+        why = left.status if same else "; ".join(f"{side}: {status}" for side, status in missing.items())
         rows.append(_Row(words, _value(right), _value(left), why))
     return rows
 
@@ -116,7 +121,22 @@ def _value(r: ReadingPart) -> str:
     if r.value is None:
         return "–"
     if r.measure in ("closure", "blink_completeness", "blinks_complete"):
-        return f"{100 * r.value:.0f} %"
+        return f"{round(100 * r.value)} %"  # rounded first: no -0 %
     digits = {"s": 2, "mm": 1}.get(r.unit, 0)
-    sign = "+" if r.measure.endswith("lag") else ""
-    return f"{r.value:{sign}.{digits}f}{_UNITS[r.unit]}"
+    return f"{r.value:.{digits}f}{_UNITS[r.unit]}"
+
+
+def _together(m: MovementPart) -> list[str]:
+    """Which side is later, or why nobody knows, once."""
+    lags = [r for r in m.readings if r.place == "face" and r.measure in _TOGETHER]
+    said = (
+        f"which side is later: {r.status}" if r.value is None else _later(_TOGETHER[r.measure], r.value) for r in lags
+    )
+    return list(dict.fromkeys(said))
+
+
+def _later(does: str, lag: float) -> str:
+    """A lag (s, left less right) in words."""
+    if abs(lag) < _LEAST_LAG_S:
+        return f"both sides {does.removesuffix('s')} together"
+    return f"the {'left' if lag > 0 else 'right'} side {does} {abs(lag):.2f} s later"

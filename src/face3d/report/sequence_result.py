@@ -19,6 +19,19 @@ if TYPE_CHECKING:
 
 #: Places whose numbers stand in summary.json; those of all points are in kinematics.csv.
 PLACES = ("face", "eye", "sci", "ch", "al", "brow", "midface", "mouth", "lower_lip", "chin", "cheek")
+_MOUTH = ("mouth corners", "excursion", "ch")
+#: expression -> what is looked at in it, in words, and which reading that is; in others it is the mouth's corners.
+LOOKED_AT = {
+    "brow_raise": ("brows", "excursion", "sci"),
+    "gentle_eye_closure": ("eyes close", "closure", "eye"),
+    "tight_eye_closure": ("eyes close", "closure", "eye"),
+    "snarl": ("nostrils", "excursion", "al"),
+    "lower_lip_depression": ("lower lip", "excursion", "lower_lip"),
+    "cheek_puff": ("cheeks", "excursion", "cheek"),
+}
+#: mm that both sides must go for their lag to be put into words: a weak side of 2.5 mm in tracked frames at 30 a second
+#: was taken to begin 0.1 s too early; of 5 mm the begin is known to 0.01 s (`sequence.readings.LEAST_FOR_LAG`).
+SURE_MM = 5.0
 #: What is said of no single point: left out of the summary for points, where it would be said of every one.
 _OF_POINTS = ("range", "path", "return_velocity")
 
@@ -48,6 +61,28 @@ class MovementPart(Part):
     end_s: Number
     apex_frame: int = Field(description="frame of the recording, from 0, that shows it best")
     readings: list[ReadingPart]
+
+    @property
+    def sure(self) -> bool:
+        """Both sides go far enough for their lag to be known well."""
+        place = LOOKED_AT.get(self.expression, _MOUTH)[2]
+        ways = [r.value or 0.0 for r in self.readings if (r.measure, r.place) == ("excursion", place)]
+        return len(ways) == 2 and min(ways) >= SURE_MM
+
+    def told(self) -> str:
+        """How far each side goes where this expression is looked for, and which surely begins later: in words."""
+        value = {(r.measure, r.place, r.side): r.value for r in self.readings}
+        words, measure, place = LOOKED_AT.get(self.expression, _MOUTH)
+        scale, unit, digits = (100, " %", 0) if measure == "closure" else (1, " mm", 1)
+        both = [
+            f"{side} not measured" if v is None else f"{side} {scale * v + 0.0:.{digits}f}{unit}"
+            for side in ("right", "left")
+            for v in [value.get((measure, place, side))]
+        ]
+        lag = value.get(("onset_lag", "face", "both"))
+        known = lag is not None and self.sure
+        late = f"; {'left' if lag > 0 else 'right'} begins {1000 * abs(lag):.0f} ms later" if known else ""
+        return f"{words} {', '.join(both)}{late}"
 
 
 class GapPart(Part):
@@ -106,21 +141,15 @@ class SequenceResult(Part):
         lost = f", {self.lost_frames} lost" if self.lost_frames else ""
         lines = [f"{self.sequence}: {self.frames} frames, {self.seconds:.1f} s at {self.fps:.4g} a second{lost}"]
         for m in self.movements:
-            value = {(r.measure, r.place, r.side): r.value for r in m.readings}
             name = m.expression.replace("_", " ") or "movement"
             at = "" if m.begin_s is None else f" from {m.begin_s:.2f} s"
-            lag = value.get(("onset_lag", "face", "both"))
-            late = "" if lag is None else f", {'left' if lag > 0 else 'right'} {1000 * abs(lag):.0f} ms later"
-            both = " ".join(
-                f"{side} {v:.1f}" for side in ("left", "right") if (v := value.get(("excursion", "ch", side)))
-            )
-            lines.append(f"{m.number} {name}{at}: mouth corners {both or 'not measured'} mm{late}")
+            lines.append(f"{m.number} {name}{at}: {m.told()}")
         value = {(r.measure, r.side): r.value for r in self.readings}
-        for side in ("left", "right"):
+        for side in ("right", "left"):
             rate, complete = value.get(("blink_rate", side)), value.get(("blink_completeness", side))
-            if rate is not None:
-                closed = "" if complete is None else f", closing {100 * complete:.0f} %"
-                lines.append(f"{side} eye blinks {rate:.0f} times a minute{closed}")
+            often = "" if rate is None else f", {rate:.0f} a minute"
+            closed = "" if complete is None else f", closing {100 * complete:.0f} %"
+            lines.append(f"{side} eye: {sum(side in b.counted for b in self.blinks)} blinks{often}{closed}")
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
 
 

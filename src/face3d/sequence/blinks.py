@@ -30,6 +30,9 @@ LEAST_OPEN = 0.5
 COMPLETE = 0.9
 #: frames a second below which the closing speed is left out: a lid is down in 0.1 s, 3 frames at 30.
 LEAST_FPS_FOR_SPEED = 50.0
+#: s of open eyes below which blinks are counted, but no rate is told: at 17 a minute (Bentivoglio 1997, Mov Disord
+#: 12:1028) half a minute holds eight or nine, whose number is off by a third by chance alone.
+LEAST_FOR_RATE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,9 @@ class Lids(Value):
         return tuple(b for b in self.blinks if side in b.by)
 
     def per_minute(self, side: str) -> float:
-        """Blinks a minute of the time watched; NaN where nothing was."""
+        """Blinks a minute of the time watched; NaN where that was less than `LEAST_FOR_RATE_S`."""
         watched = self.watched_s[side]
-        return 60.0 * len(self.of(side)) / watched if watched > 0 else math.nan
+        return 60.0 * len(self.of(side)) / watched if watched >= LEAST_FOR_RATE_S else math.nan
 
 
 def lids_of(clock: Clock, opening: Mapping[str, Floats], width: Mapping[str, Floats]) -> Lids:

@@ -9,14 +9,14 @@ docs/validation.md for how badly it repeats.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from face3d.io.markers import Markers
-from face3d.landmarks import SIDES
+from face3d.landmarks import SIDES, code_of
 from face3d.scan import Floats
 from face3d.sequence.blinks import Lids, bridged, lids_of
 from face3d.sequence.definitions import Reading
@@ -25,7 +25,7 @@ from face3d.sequence.markers import in_head
 from face3d.sequence.points import PointsOverTime, trajectories_of
 from face3d.sequence.readings import blink_readings, movement_readings
 from face3d.sequence.repeats import fatigue_readings
-from face3d.sequence.segmentation import Segment, quiet, segments
+from face3d.sequence.segmentation import LIDS, REST_OFF_MM, Segment, quiet, segments
 from face3d.sequence.symmetry import part_readings, parts_over_time
 from face3d.sequence.tracked import Tracked
 from face3d.sequence.unasked import unasked_readings
@@ -133,6 +133,7 @@ def kinematics(
     recording by their apexes. Markers are taken to the head frame first (`markers.in_head`). Raises `ScanError` when
     time does not run forward or there are too few frames, `LandmarkError` where markers tell no head frame.
     """
+    said: Sequence[str] = getattr(recording, "notes", ())
     if isinstance(recording, Markers):
         recording = in_head(recording)
     seen = trajectories_of(recording) if isinstance(recording, Tracked) else recording
@@ -140,7 +141,7 @@ def kinematics(
     raw = laid_on(clock, seen.times_s, seen.points)
     hz = cutoff(MOVEMENT_HZ, clock.fps)
     lost = np.asarray(~np.isfinite(laid_on(clock, seen.times_s, seen.points, 0.0)).any(axis=(1, 2)))
-    notes = list(_notes(seen, clock, even, raw, lost))
+    notes = [*said, *_notes(seen, clock, even, raw, lost)]
     smooth = smoothed(raw, clock.fps, hz)
     rest = _first_rest(seen, smooth, clock)
     index = {n: k for k, n in enumerate(seen.names)}
@@ -161,6 +162,7 @@ def kinematics(
         found, opening = _found(clock, names, smooth, rest, lids, hz, np.ones(clock.count, bool))
         notes.append("the face is hardly ever at rest in it: ways are from rest as given")
     away = smooth - rest
+    notes += _unlike_rest(away[:, [code_of(n) not in LIDS for n in names]], clock)
     movements = _named(recording, seen, clock, found, expression, naming)
     symmetric, asymmetric = parts_over_time(names, away)
     readings = [r for m in movements for r in movement_readings(m.at, m.segment, clock, names, away, lids, opening, hz)]
@@ -205,6 +207,21 @@ def _notes(seen: PointsOverTime, clock: Clock, even: bool, raw: Floats, lost: np
         frames = [k for k, r in reasons.items() if r == reason]
         said.append(f"lost ({len(frames)} frames from {min(frames)} on): {reason}")
     return said
+
+
+def _unlike_rest(away: Floats, clock: Clock) -> Iterator[str]:
+    """Says where a recording begins or ends away from rest: it was cut in a movement, or its rest is none. `away`
+    without what blinks move."""
+    seen = np.flatnonzero(np.isfinite(away).any(axis=(1, 2)))
+    count = max(round(FIRST_S * clock.fps), 1)
+    ways = {"begins": _median(away[seen[:count]]), "ends": _median(away[seen[-count:]])}
+    far = {does: float(np.nanmax(np.r_[0.0, np.linalg.norm(way, axis=1)])) for does, way in ways.items()}
+    off = " and ".join(f"{does} {mm:.1f} mm" for does, mm in far.items() if mm > REST_OFF_MM)
+    if off:
+        yield (
+            f"it {off} from rest (the farthest point): a movement is cut off there, or what is taken for rest is none; "
+            "record from rest to rest, or give the face at rest (--rest)"
+        )
 
 
 def _first_rest(seen: PointsOverTime, smooth: Floats, clock: Clock) -> Floats:

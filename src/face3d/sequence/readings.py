@@ -9,7 +9,7 @@ import numpy as np
 
 from face3d.landmarks import SIDES, code_of
 from face3d.scan import Floats
-from face3d.sequence.blinks import COMPLETE, LEAST_FPS_FOR_SPEED, Lids
+from face3d.sequence.blinks import COMPLETE, LEAST_FOR_RATE_S, LEAST_FPS_FOR_SPEED, Lids
 from face3d.sequence.definitions import Reading, reading
 from face3d.sequence.filtering import BRIDGED_S, Clock, rate_of_change
 from face3d.sequence.segmentation import Segment
@@ -163,10 +163,11 @@ def blink_readings(lids: Lids) -> Iterator[Reading]:
         own = lids.of(side)
         why = lids.reason.get(side, f"no blink in {lids.watched_s[side]:.0f} s")
         slow = f"needs {LEAST_FPS_FOR_SPEED:g} frames a second, or no blink"
+        short = f"the eye was open for {lids.watched_s[side]:.0f} s; a rate needs {LEAST_FOR_RATE_S:g} s"
         complete = np.array([b.completeness[side] for b in lids.blinks if math.isfinite(b.completeness[side])])
         speed = [b.speed_mm_s[side] for b in own if math.isfinite(b.speed_mm_s[side])]
         hz = lids.cutoff_hz
-        yield reading(at, "blink_rate", "eye", side, lids.per_minute(side), hz, why)
+        yield reading(at, "blink_rate", "eye", side, lids.per_minute(side), hz, lids.reason.get(side, short))
         yield reading(at, "blink_completeness", "eye", side, _mean(complete), hz, why)
         yield reading(at, "blinks_complete", "eye", side, _mean(complete >= COMPLETE), hz, why)
         yield reading(at, "blink_speed", "eye", side, _mean(speed), hz, lids.reason.get(side, slow))
