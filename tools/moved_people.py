@@ -1,11 +1,12 @@
-"""Simulated people making the nine expressions of the protocol, as kinematics sees them: what temporal models learn from.
+"""Simulated people make the nine expressions of the protocol, as kinematics sees them: temporal models learn from them.
 
-Each is kept as one small file: the ways from rest of landmarks and regions over time, the movements, and the truth. Kinds
-of people as in tools/training_people.py, those whose vertices the template is carried along by.
+Each is kept as one small file: the ways from rest of landmarks and regions over time, the movements, and the truth.
+Kinds of people as in tools/training_people.py, those whose vertices the template is carried along by.
 """
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,9 +68,7 @@ def moved(folder: Path, seed: int, subject: int, grade: int) -> Moved:
             if len(near) == 1:
                 apexes[m.expression] = int(near[0].segment.apex)
         note = json.dumps({"names": seen.names, "apexes": apexes, "facts": facts})
-        from io import BytesIO
-
-        stream = BytesIO()
+        stream = io.BytesIO()
         np.savez_compressed(stream, times_s=seen.times_s, away_mm=seen.away_mm.astype(np.float32), note=np.array(note))
         folder.mkdir(parents=True, exist_ok=True)
         write_bytes(file, stream.getvalue())

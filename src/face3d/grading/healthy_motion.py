@@ -32,18 +32,21 @@ class Predictor(nn.Module):
         nn.init.zeros_(self.head.bias)
 
     def forward(self, ways: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, 3R, T) each."""
         mean, log_sd = self.head(self.body(ways)).chunk(2, dim=1)
         return ways + mean, (log_sd - 1.5).clamp(-5.0, 3.0)
 
 
 class HealthyMotion(nn.Module):
     """Several predictors, heard together, and the healthy ranges: `limits` (R,) of anomaly; of the E expressions
-    `toward` (E, R, 3) the direction in which healthy people move, `low`, `high` (E, R) mm."""
+    `toward` (E, R, 3) the direction in which healthy people move, `low`, `high` (E, R) mm; `spread` what the standard
+    error of a missing share is multiplied by."""
 
     limits: Tensor
     toward: Tensor
     low: Tensor
     high: Tensor
+    spread: Tensor
 
     def __init__(self, members: int = 4, width: int = 48) -> None:
         super().__init__()
@@ -51,6 +54,7 @@ class HealthyMotion(nn.Module):
         e = len(MADE)
         for name, shape in (("limits", (_R,)), ("toward", (e, _R, 3)), ("low", (e, _R)), ("high", (e, _R))):
             self.register_buffer(name, torch.ones(shape))
+        self.register_buffer("spread", torch.ones(()))
 
     @torch.inference_mode()
     def predict(self, ways: Floats, members: tuple[int, ...] | None = None) -> tuple[Floats, Floats, float]:

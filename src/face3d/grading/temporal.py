@@ -37,13 +37,15 @@ LEAST_MM = 0.3
 HIGH = 0.95
 #: s over which the share that is missing is taken at each instant.
 AROUND_S = 1.0
+#: Share of the person's amplitude that must be predicted, RMS, for anything to be missing.
+MOVING = 0.5
 HYPO, HYPER, AGAINST = "hypokinesia", "hyperkinesia", "movement against the healthy direction"
 
 
 @dataclass(frozen=True)
 class Strange:
-    """A region of a side at a movement's apex, outside the healthy envelope: `along_mm` its way in the direction in which
-    healthy people's goes, `low_mm` the least of theirs; `length_mm` its whole way, `high_mm` the most of theirs."""
+    """A region of a side at a movement's apex, outside the healthy envelope: `along_mm` its way in the direction of
+    healthy people's, `low_mm` the least of theirs; `length_mm` its whole way, `high_mm` the most of theirs."""
 
     movement: int
     expression: str
@@ -60,11 +62,12 @@ class Strange:
 class Anomaly(Value):
     """How unlike healthy movement a recording is. T instants at 15 a second, R `places`, two sides (left, right).
 
-    `times_s` (T,); `score` (T, R, 2) distance from the movement predicted from the other side, in SDs of healthy people;
+    `times_s` (T,); `score` (T, R, 2) distance from the movement predicted from the other side, in healthy SDs;
     `short` (T, R, 2) its signed part: above 0 where the place moves less than predicted. `limits` (R,): healthy
     recordings stay below, in 99 of 100. `missing` (T, 2) share of predicted movement that a side does not make, over a
     second about each instant, with its standard error `missing_se`; NaN in rest. NaN too where nothing was recorded
     within half a second; `note` says why nothing at all is known. `strange` what lies outside the healthy envelope.
+    `weakest` the region and side that fall shortest of what the other side promises; None where all is within limits.
     """
 
     times_s: Floats
@@ -75,26 +78,20 @@ class Anomaly(Value):
     missing: Floats
     missing_se: Floats
     strange: tuple[Strange, ...]
+    weakest: tuple[str, str] | None = None
     note: str = ""
 
     @property
     def by_place(self) -> Floats:
         """(R, 2) of the whole recording, in units of the healthy limit: above 1 is rare among healthy people."""
+        if self.note:
+            return np.full(self.score.shape[1:], np.nan)
         return _high(self.score) / self.limits[:, None]
 
     @property
     def total(self) -> float:
         """The whole recording's anomaly, in units of the healthy limit; NaN where nothing is known."""
-        return float(self.by_place.max()) if self.score.size and not self.note else float("nan")
-
-    @property
-    def weakest(self) -> tuple[str, str] | None:
-        """Region and side that fall shortest of what the other side promises; None where nothing is beyond a limit."""
-        if not self.total > 1:
-            return None
-        falls = _high(self.short) / self.limits[:, None]
-        side = int(falls.mean(axis=0).argmax())
-        return self.places[int(falls[:, side].argmax())], SIDES[side]
+        return float("nan") if self.note else float(self.by_place.max())
 
     @property
     def table(self) -> pd.DataFrame:
@@ -126,39 +123,48 @@ def anomaly(seen: Kinematics) -> Anomaly:
     from face3d.threads import one_torch_thread
 
     with one_torch_thread():
-        limits = network.limits.double().numpy()
-        mean, sd, scale = network.predict(ways)
+        predicted = network.predict(ways)
     apexes = [(m.number, m.expression, m.segment.apex) for m in seen.movements]
     strange = outside(network, seen.names, seen.away_mm, apexes)
-    return judged(times, ways, mean, sd, scale, limits, strange)
+    return judged(times, ways, predicted, network.limits.double().numpy(), float(network.spread), strange)
 
 
 def judged(
-    times: Floats, ways: Floats, mean: Floats, sd: Floats, scale: float, limits: Floats, strange: tuple[Strange, ...]
+    times: Floats,
+    ways: Floats,
+    predicted: tuple[Floats, Floats, float],
+    limits: Floats,
+    spread: float,
+    strange: tuple[Strange, ...] = (),
 ) -> Anomaly:
-    """From ways (T, 2, R, 3) mm and what was predicted of them: `mean`, `sd` (T, 2, R, 3) mm, NaN where unknown."""
+    """From ways (T, 2, R, 3) mm and what `HealthyMotion.predict` said of them; `limits` (R,) and `spread` of the
+    healthy."""
+    mean, sd, scale = predicted
     off = (ways - mean) / sd
     score = np.sqrt((off**2).mean(axis=-1)).transpose(0, 2, 1)
-    length = np.linalg.norm(mean, axis=-1, keepdims=True)
-    toward = mean / np.maximum(length, 1e-9)
+    toward = mean / np.maximum(np.linalg.norm(mean, axis=-1, keepdims=True), 1e-9)
     short = -(off * toward).sum(axis=-1).transpose(0, 2, 1) / np.sqrt(3.0)
     # Missing share: movement regressed on prediction, over time about each instant, each axis by its own certainty.
+    made, promised = (mean * ways / sd**2).sum(axis=(2, 3)), (mean**2 / sd**2).sum(axis=(2, 3))
     wide = 2 * round(AROUND_S * RATE_HZ / 2) + 1
-    moving = _around((mean * ways / sd**2).sum(axis=(2, 3)), wide), _around((mean**2 / sd**2).sum(axis=(2, 3)), wide)
-    told = _around((mean**2).sum(axis=3).mean(axis=2), wide) / wide > (0.5 * scale) ** 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        missing = np.where(told, 1 - moving[0] / moving[1], np.nan)
-        # Neighbours in time and regions err alike: a window counts as one frame of a third of its numbers.
-        se = np.where(told, np.sqrt(3.0 * wide / moving[1]), np.nan)
+    told = _around((mean**2).sum(axis=3).mean(axis=2), wide) / wide > (MOVING * scale) ** 2
+    nearby = np.where(told, _around(promised, wide), np.nan)
+    missing = 1 - _around(made, wide) / nearby
+    se = spread * np.sqrt(wide / nearby)
     note = ""
     if scale < LEAST_MM:
         note = f"neither side moves: {scale:.2f} mm, least {LEAST_MM:g} mm"
-    elif not np.isfinite(score).any():
+    elif not np.isfinite(score).any(axis=0).all():
         note = "nowhere was a second of all regions recorded without a gap"
     if note:
-        score, short = np.full_like(score, np.nan), np.full_like(short, np.nan)
-        missing, se = np.full_like(missing, np.nan), np.full_like(se, np.nan)
-    return Anomaly(times, PLACES, score, short, limits, missing, se, strange, note)
+        score, short, missing, se = (np.full_like(v, np.nan) for v in (score, short, missing, se))
+        return Anomaly(times, PLACES, score, short, limits, missing, se, strange, None, note)
+    weakest = None
+    if (_high(score) / limits[:, None]).max() > 1:
+        # The side that falls short by more, all in all: the other side's prediction is short of what it does.
+        side = int(np.nansum(promised - made, axis=0).argmax())
+        weakest = PLACES[int((_high(short)[:, side] / limits).argmax())], SIDES[side]
+    return Anomaly(times, PLACES, score, short, limits, missing, se, strange, weakest)
 
 
 def outside(
@@ -183,8 +189,8 @@ def outside(
 
 
 def named(along: float, length: float, low: float, high: float) -> str:
-    """The name of a way that is `length` mm long, `along` mm of it as healthy people's: empty within the envelope. Where
-    healthy people hardly move, less is no loss."""
+    """The name of a way that is `length` mm long, `along` mm of it as healthy people's: empty within the envelope.
+    Where healthy people hardly move, less is no loss."""
     if along < min(low, 0.0):
         return AGAINST
     if along < low:

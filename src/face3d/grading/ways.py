@@ -21,7 +21,9 @@ RATE_HZ, CUTOFF_HZ = 15.0, 5.0
 
 
 def ways_of(names: tuple[str, ...], times_s: Floats, away_mm: Floats) -> tuple[Floats, Floats]:
-    """(T,) s at 15 a second, and the regions' ways (T, 2, R, 3) mm, left and right, the right mirrored onto the left."""
+    """(T,) s at 15 a second, and the regions' ways (T, 2, R, 3) mm, left and right, the right mirrored onto the left.
+
+    Raises `LandmarkError` where `names` holds no regions, as markers don't."""
     index = {n: k for k, n in enumerate(names)}
     lacking = [p for p in PLACES if not {f"{p}_{s}" for s in SIDES} <= index.keys()]
     if lacking:
