@@ -1,6 +1,6 @@
 """Learns healthy movement (`grading/temporal.py`): predictors of one side by the other, and the healthy envelope.
 
-    python tools/train_temporal.py --work FOLDER [--people 96]
+    python tools/train_temporal.py --work FOLDER [--people 36]
 
 Healthy simulated people only (tools/moved_people.py), made where they are not in FOLDER. Each of the four predictors
 never sees one kind of people; limits come from what each says of the kind that it did not see.
@@ -28,7 +28,7 @@ from training_people import EMBEDDED
 DATA = Path(__file__).parents[1] / "src/face3d/data"
 SEED = 31
 SIZE = {"members": len(EMBEDDED), "width": 48}
-STEPS, BATCH, CROP, RATE, DECAY = 400, 24, 96, 3e-3, 0.02
+STEPS, BATCH, CROP, RATE, DECAY = 300, 16, 96, 3e-3, 0.02
 #: The envelope holds all but this share of healthy sides at either end.
 BEYOND = 0.01
 #: Share of healthy recordings below the limits.
@@ -113,7 +113,7 @@ def envelope(people: Sequence[Moved]) -> tuple[Floats, Floats, Floats]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--work", type=Path, required=True, help="folder of the people")
-    parser.add_argument("--people", type=int, default=96)
+    parser.add_argument("--people", type=int, default=36)
     parser.add_argument("--out", type=Path, default=DATA / "temporal.safetensors")
     a = parser.parse_args()
     torch.set_num_threads(1)

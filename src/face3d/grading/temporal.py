@@ -117,9 +117,9 @@ def anomaly(seen: Kinematics) -> Anomaly:
     `MissingExtraError` without torch, `WeightsError` when the weights are missing or damaged, `LandmarkError` when the
     recording has no regions (markers).
     """
+    times, ways = ways_of(seen.names, seen.times_s, seen.away_mm)
     require("torch")
     network = shipped()
-    times, ways = ways_of(seen.names, seen.times_s, seen.away_mm)
     from face3d.threads import one_torch_thread
 
     with one_torch_thread():
