@@ -124,7 +124,7 @@ def graded(people: Sequence[Moved]) -> None:
         for e, name in enumerate(MADE):
             if name in p.apexes:
                 apex[i, e] = ways[int(np.abs(times - p.times_s[p.apexes[name]]).argmin())]
-        time.append(ways[::3])
+        time.append(ways[::4])
     longest = max(map(len, time))
     whole = np.stack([np.pad(t, ((0, longest - len(t)), (0, 0), (0, 0), (0, 0))) for t in time])
     truth = np.array([p.facts["severity"] for p in people])
@@ -139,7 +139,7 @@ def graded(people: Sequence[Moved]) -> None:
             torch.manual_seed(fold)
             head = Head(name == "over time")
             optimizer = torch.optim.AdamW(head.parameters(), 3e-3, weight_decay=0.05)
-            rounds = 40
+            rounds = 30
             schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, rounds * (1 + len(kept) // 16))
             for _ in range(rounds):
                 for batch in torch.randperm(len(kept)).split(16):
