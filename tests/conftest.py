@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +42,21 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip(f"{NO_SCANS} at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """Debian's Chromium without a window, drawing by software; tests of pages are skipped where there is none."""
+    api = pytest.importorskip("playwright.sync_api", reason="no playwright: pages are not looked at in a browser")
+    path = shutil.which("chromium")
+    if path is None:
+        pytest.skip("no chromium: pages are not looked at in a browser (tools/system_libraries.sh installs it)")
+    # Without a user of its own, as in a container, Chromium has no sandbox.
+    arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+    with api.sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=path, args=arguments)
+        yield started
+        started.close()
 
 
 @pytest.fixture(scope="session")

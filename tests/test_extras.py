@@ -14,7 +14,12 @@ from face3d.landmarking.placing import placed
 from face3d.measuring.analysis import Analysis
 
 #: import name -> distribution name, where they differ
-DISTRIBUTION = {"sklearn": "scikit-learn", "torch_geometric": "torch-geometric", "cv2": "opencv-contrib-python"}
+DISTRIBUTION = {
+    "sklearn": "scikit-learn",
+    "torch_geometric": "torch-geometric",
+    "cv2": "opencv-contrib-python",
+    "dask_jobqueue": "dask-jobqueue",
+}
 
 
 def test_extras_are_those_of_pyproject() -> None:

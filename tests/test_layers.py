@@ -24,6 +24,7 @@ ORDER = (
     ("grading",),
     ("learn",),
     ("report",),
+    ("batch",),
     ("cli",),
 )
 #: Truth is made by the same rules as measurements; what measures and grades knows nothing of simulated faces.

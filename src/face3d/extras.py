@@ -18,7 +18,8 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "detect": ("finding landmarks without a click", ("mediapipe", "open3d")),
     "sequence": ("stereo pairs, depth cameras and videos", ("cv2", "mediapipe", "open3d")),
     "view": ("scans and results in pyvista and trimesh", ("pyvista", "trimesh")),
-    "batch": ("Parquet tables of many exams", ("pyarrow",)),
+    "batch": ("many exams, and their Parquet tables", ("pebble", "pyarrow")),
+    "cluster": ("many machines, and files in stores", ("dask_jobqueue", "distributed", "fsspec", "s3fs")),
     "grade": ("grading by networks, and its explanation", ("torch", "captum")),
     "learn": ("training graders", ("torch", "captum", "torch_geometric", "sklearn", "onnx", "onnxscript")),
 }

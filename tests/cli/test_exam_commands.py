@@ -144,9 +144,10 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     assert "--control" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["exam", "study", "compare", "validate"])
+@pytest.mark.parametrize("command", ["exam", "batch", "study", "compare", "validate"])
 def test_a_missing_exam_is_named(tmp_path: Path, command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    more = {"study": ["--out", str(tmp_path / "o")], "compare": [str(tmp_path / "gone")]}.get(command, [])
+    out = ["--out", str(tmp_path / "o")]
+    more = {"batch": out, "study": out, "compare": [str(tmp_path / "gone")]}.get(command, [])
     assert cli.run([command, str(tmp_path / "gone"), *more]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
@@ -170,17 +171,19 @@ def test_a_folder_of_another_subject_is_refused_before_anything_is_measured(
     ("arguments", "words"),
     [
         (["exam", "study"], "2 examinations (p0, p1)"),
-        (["grade", "study"], "`face3d study"),
+        (["grade", "study"], "`face3d batch"),
         (["exam", "study/p0/rest.ply"], "`face3d analyze"),
         (["validate", "study/p0/rest.ply"], "`face3d analyze"),
         (["study", "study/p0/rest.ply", "--out", "o"], "`face3d analyze"),
+        (["study", "study", "--out", "o"], "`face3d batch"),
+        (["batch", "study/p0/rest.ply", "--out", "o"], "`face3d analyze"),
         (["analyze", "study/p0"], "`face3d exam"),
         (["analyze", "study/p0/exam.json"], "`face3d exam"),
         (["info", "study/p0"], "`face3d exam"),
-        (["analyze", "study"], "`face3d study"),
+        (["analyze", "study"], "`face3d batch"),
         (["exam", "result"], "report.html"),
         (["analyze", "result"], "report.html"),
-        (["norms", "study", "--out", "n.json", "--population", "p", "--source", "s"], "`face3d study"),
+        (["norms", "study", "--out", "n.json", "--population", "p", "--source", "s"], "`face3d batch"),
         (["evaluate", "rules", "study/p0/rest.ply"], "`face3d analyze"),
         (["exam", "study/p0", "--side", "links"], "'left', 'right', 'both', 'none'"),
     ],
@@ -210,7 +213,8 @@ def test_the_other_command_is_named(
         ["analyze", "study/p0/rest.ply"],
         ["exam", "study/p0"],
         ["compare", "study/p0", "study/p1"],
-        ["study", "study"],
+        ["batch", "study"],
+        ["study", "measures.csv", "--change", "a", "b"],
         ["simulate"],
         ["train", "none.json"],
         ["evaluate", "rules", "study"],
@@ -254,7 +258,7 @@ def test_parquet_without_its_package(
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for arguments in (
         ["norms", str(tmp_path / "t.parquet"), "--out", str(tmp_path / "n"), "--population", "p", "--source", "s"],
-        ["study", str(tmp_path / "study"), "--out", str(tmp_path / "out")],
+        ["batch", str(tmp_path / "study"), "--out", str(tmp_path / "out")],
     ):
         assert cli.run(arguments) == 2
         err = capsys.readouterr().err
@@ -269,8 +273,8 @@ def test_a_file_that_may_not_be_read_is_one_line(
     def forbidden(path: Path) -> None:
         raise PermissionError(13, "Permission denied", str(path / "closed"))
 
-    monkeypatch.setattr(Path, "iterdir", forbidden)
-    assert cli.run(["study", str(tmp_path), "--out", str(tmp_path / "o")]) == 2
+    monkeypatch.setattr("os.scandir", forbidden)
+    assert cli.run(["validate", str(tmp_path)]) == 2
     assert (
         capsys.readouterr().err
         == f"face3d: {tmp_path / 'closed'}: Permission denied; give a path that can be read and written\n"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from face3d.geometry.colors import ABOVE, BELOW, LIMIT_MM, UNMEASURED, colors_of, colors_of_size, hex_of
+from face3d.geometry.colors import ABOVE, ASYMMETRY, BELOW, CHANGE, MOVEMENT, SURFACE, UNMEASURED, Scale, hex_of
 
 
 def lightness(color: np.ndarray) -> np.ndarray:
@@ -15,12 +15,12 @@ def lightness(color: np.ndarray) -> np.ndarray:
 
 
 def test_the_colour_of_a_distance_depends_on_nothing_else() -> None:
-    assert np.array_equal(colors_of([1.0, -2.0])[0], colors_of([1.0, 0.0, 300.0])[0])
+    assert np.array_equal(SURFACE.colors([1.0, -2.0])[0], SURFACE.colors([1.0, 0.0, 300.0])[0])
 
 
 def test_zero_is_lightest_and_lightness_falls_to_both_ends_alike() -> None:
-    mm = np.linspace(0, LIMIT_MM, 41)
-    outside, inside = lightness(colors_of(mm)), lightness(colors_of(-mm))
+    mm = np.linspace(0, SURFACE.high, 41)
+    outside, inside = lightness(SURFACE.colors(mm)), lightness(SURFACE.colors(-mm))
     assert (np.diff(outside) < 0).all() and (np.diff(inside) < 0).all()
     # Equal distances look equally strong: within 12 of 100 steps of lightness, both ways.
     assert np.abs(outside - inside).max() < 12
@@ -36,23 +36,29 @@ def test_inside_and_outside_differ_without_red_or_green_cones(lost: str) -> None
     }[lost]
     seen = np.linalg.inv(to_lms) @ without @ to_lms
     for mm in (1.0, 2.0, 4.0):
-        pair = (colors_of([mm, -mm]) / 255) ** 2.2 @ seen.T
+        pair = (SURFACE.colors([mm, -mm]) / 255) ** 2.2 @ seen.T
         blueness = pair[:, 2] - pair[:, 0]
         assert blueness[1] - blueness[0] > 0.2
 
 
 def test_beyond_the_limits_and_unmeasured_have_colours_of_their_own() -> None:
-    end = colors_of([LIMIT_MM, -LIMIT_MM])
-    above, below, unmeasured = colors_of([LIMIT_MM + 0.01, -LIMIT_MM - 0.01, np.nan])
+    end = SURFACE.colors([SURFACE.high, -SURFACE.high])
+    above, below, unmeasured = SURFACE.colors([SURFACE.high + 0.01, -SURFACE.high - 0.01, np.nan])
     assert tuple(above) == ABOVE and tuple(below) == BELOW and tuple(unmeasured) == UNMEASURED
     assert np.abs(above - end[0]).max() > 30 and np.abs(below - end[1]).max() > 30
 
 
-def test_lengths_darken_evenly_and_saturate_in_another_hue() -> None:
-    mm = np.linspace(0, LIMIT_MM, 41)
-    assert (np.diff(lightness(colors_of_size(mm))) < 0).all()
-    end, beyond, unmeasured = colors_of_size([LIMIT_MM, LIMIT_MM + 0.01, np.nan])
+@pytest.mark.parametrize("scale", [ASYMMETRY, MOVEMENT])
+def test_lengths_darken_evenly_and_saturate_in_another_hue(scale: Scale) -> None:
+    mm = np.linspace(0, scale.high, 41)
+    assert (np.diff(lightness(scale.colors(mm))) < 0).all()
+    end, beyond, unmeasured = scale.colors([scale.high, scale.high + 0.01, np.nan])
     assert np.abs(beyond - end).max() > 30 and tuple(unmeasured) == UNMEASURED
+
+
+def test_contour_lines_end_where_the_scales_do() -> None:
+    for scale in (SURFACE, ASYMMETRY, MOVEMENT, CHANGE):
+        assert scale.high % scale.contour == 0 and scale.low % scale.contour == 0
 
 
 def test_hex() -> None:

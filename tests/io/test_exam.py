@@ -316,11 +316,11 @@ def test_names_of_several_people(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "wanted", "words"),
     [
-        ("study", "exam", "2 examinations (p1, p2); expected one examination.*face3d study .*study --out"),
+        ("study", "exam", "2 examinations (p1, p2); expected one examination.*face3d batch .*study --out"),
         ("study/p1/rest.ply", "exam", "a scan; expected one examination.*face3d analyze"),
         ("study/p1", "scan", "an examination, of several scans; expected one scan file; `face3d exam"),
         ("study/p1/exam.json", "scan", "an examination; expected one scan file; `face3d exam"),
-        ("study", "scan", "2 examinations .*face3d study"),
+        ("study", "scan", "2 examinations .*face3d batch"),
         ("study/p1/rest.ply", "study", "a scan; expected a study"),
         ("result", "exam", "a result of face3d; .*report.html"),
         ("result/result.json", "exam", "a result of face3d"),

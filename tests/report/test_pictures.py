@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from face3d.geometry.colors import UNMEASURED, colors_of
+from face3d.geometry.colors import SURFACE, UNMEASURED
 from face3d.geometry.views import Surface
 from face3d.measuring.analysis import Analysis
 from face3d.report.pictures import DIRECTIONS, Picture, map_pictures, pictures_of, plain_picture
@@ -22,7 +22,7 @@ def pictures(dome: Analysis) -> dict[str, np.ndarray]:
     """The map of the dome, as if nothing had been measured above the eyes."""
     surface = Surface(dome.scan.vertices, dome.scan.faces)
     values = np.where(dome.scan.vertices[:, 1] > 0, np.nan, dome.signed_surface_distance_mm)
-    return {picture.name: pixels(picture) for picture in map_pictures(surface, [(values, colors_of)])[0]}
+    return {picture.name: pixels(picture) for picture in map_pictures(surface, [(values, SURFACE)])[0]}
 
 
 def test_a_bump_on_the_left_is_orange_on_the_right_of_the_front_view(pictures: dict[str, np.ndarray]) -> None:

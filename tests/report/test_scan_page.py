@@ -1,5 +1,8 @@
 """The page: one file, offline, honest, the same scale always."""
 
+import base64
+import hashlib
+import json
 import math
 import re
 from dataclasses import replace
@@ -26,8 +29,19 @@ def without_pictures(result: Result) -> str:
 def test_nothing_is_loaded_from_elsewhere(html: str) -> None:
     sources = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', html)
     assert len(sources) == 6
-    assert all(source.startswith("data:image/png;base64,") for source in sources)
-    assert not re.search(r"<script|<link|<iframe|@import|url\((?!#)", html)
+    assert all(source.startswith("data:image/webp;base64,") for source in sources)
+    assert not re.search(r"<link|<iframe|@import|url\((?!#)", html)
+    data, program = re.findall(r"<script([^>]*)>(.*?)</script>", html, re.DOTALL)
+    assert data[0] == ' type="application/json"' and json.loads(data[1])["states"]
+    digest = base64.b64encode(hashlib.sha256(program[1].encode()).digest()).decode()
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy and policy[1].startswith("default-src 'none'")
+    assert f"script-src 'sha256-{digest}'" in policy[1]
+    assert "http" not in program[1] and "fetch" not in program[1] and "eval" not in program[1]
+
+
+def test_without_a_view_to_turn_no_program_runs(dome: Analysis) -> None:
+    assert "<script" not in page(result_of(dome)) and "script-src 'none'" in page(result_of(dome))
 
 
 def test_what_must_be_on_it(html: str) -> None:
@@ -66,7 +80,7 @@ def test_it_says_why_there_are_no_pictures(dome: Analysis) -> None:
 
 def test_asymmetry_has_a_section_of_its_own_when_measured(dome: Analysis, html: str) -> None:
     result = result_of(dome)
-    assert "corresponding places" not in html
+    assert "Asymmetry by region" not in html and "not measured" in html
     smile = UnitPart(
         unit="mouthSmile", left=0.8, right=0.12, left_se=0.05, right_se=0.05, ratio=0.15, relative="own rest"
     )
@@ -77,9 +91,16 @@ def test_asymmetry_has_a_section_of_its_own_when_measured(dome: Analysis, html: 
         "fit": FitPart(light="amber", reasons=["a reason"], residual_mm=0.1, residual_p95_mm=0.5, uncovered=0.4),
     }
     text = without_pictures(result.model_copy(update=through))
-    for needed in ("corresponding places", "mouthSmile", "0.80", "0.12", "amber: a reason", "Through correspondence."):
+    for needed in (
+        "Asymmetry by region",
+        "mouth corner raised (smile)",
+        "0.80",
+        "0.12",
+        "amber: a reason",
+        "Through correspondence.",
+    ):
         assert needed in text
-    assert "jawOpen" not in text
+    assert "mouthSmile" not in text and "jaw opened" not in text
 
 
 def test_a_plane_in_doubt_is_said_before_any_number(dome: Analysis) -> None:

@@ -1,7 +1,7 @@
 """The command line. A command is a short function that calls one module; heavy imports stay inside.
 
 Exit codes: 0 done; 2 bad input or usage, with one line on standard error that names the file, the cause and the
-way out; 130 interrupted (Ctrl-C); 1 a defect of ours, with its traceback.
+way out; 4 some items of a batch failed; 130 interrupted (Ctrl-C); 1 a defect of ours, with its traceback.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import typer
 import face3d
 from face3d.cli.captures import calibrate, fuse, reconstruct, video
 from face3d.cli.common import refuse
+from face3d.cli.many import batch, bids
 from face3d.cli.people import evaluate, norms, simulate, study, train
 from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info, validate
 from face3d.cli.raters import kit, ratings
@@ -70,6 +71,7 @@ for _command in (
     grade,
     validate,
     compare,
+    batch,
     study,
     norms,
     kit,
@@ -84,6 +86,7 @@ for _command in (
     doctor,
 ):
     app.command()(_command)
+app.command(context_settings={"allow_extra_args": True})(bids)
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -5,22 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face3d.cli.common import Json, Out, RequiredOut, StudyPath, check_writable, print_json
+from face3d.cli.common import Json, Out, RequiredOut, check_writable, print_json
 from face3d.errors import SchemaError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from face3d.exam import Exam
-    from face3d.measuring.exam_measures import Measures
-
 
 def study(
-    folder: StudyPath,
+    table: Annotated[
+        Path,
+        typer.Argument(metavar="TABLE", help="What `face3d batch` wrote: its folder, or measures.csv or .parquet."),
+    ],
     out: RequiredOut,
     repeats: Annotated[
         tuple[str, str] | None,
@@ -39,61 +39,27 @@ def study(
     control: Annotated[str | None, typer.Option(help="The group that the others are compared with.")] = None,
     json: Json = False,
 ) -> int:
-    """Measure every examination below a folder: one tidy table, CSV and Parquet, one row a subject, visit and
-    measure. STUDY may be such a table: nothing is measured again.
+    """Compare visits and groups in what `face3d batch` measured.
 
     agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people or more repeatability.json
     too, your own scanner's detectable changes for `face3d compare --repeatability`. change.csv: mean change of the
     group with its interval, p also adjusted for the number of measures (Holm; false discovery rate). adjusted.csv:
     how much more the people of a group changed than those of the control group, from the same start (analysis of
-    covariance). exams.csv: one row an exam, with its grades by rule and by the networks.
+    covariance).
     """
-    import pandas as pd
-
-    from face3d.cli.progress import steps
-    from face3d.extras import require
-    from face3d.grading.examination import examine
-    from face3d.io.exam import find_exams
-    from face3d.io.write import write_bytes
-    from face3d.measuring.study import read_table, study_table, write_table
-    from face3d.report.exam_row import exam_row
+    from face3d.io.exam import refusal
+    from face3d.measuring.study import is_table, read_table
 
     check_writable(out)
-    if folder.suffix in (".csv", ".parquet"):
-        if repeats is change is None:
-            raise SchemaError(f"{folder}: a table is measured already; say which visits with --repeats or --change")
-        trial = _trial(groups, control, change)
-        found = _of_two_visits(read_table(folder), out, repeats, change, trial)
-        made = {name: str(file) for name, file in found.items()}
-        print_json(made) if json else print(", ".join(made.values()))
-        return 0
-    require("pyarrow")  # said now, not after hours of measuring
+    if not is_table(table):
+        raise SchemaError(refusal(table, "table"))
+    if repeats is change is None:
+        raise SchemaError(f"{table}: say which visits are compared, with --repeats or --change")
     trial = _trial(groups, control, change)
-    rows: list[dict[str, Any]] = []
-
-    def measured(exam: Exam) -> Measures:
-        x = examine(exam)
-        rows.append(exam_row(x))
-        return x.measures
-
-    with steps(len(list(find_exams(folder)))) as step:
-        table = study_table(folder, measured, lambda number, of, name: step(f"{name} ({number}/{of})"))
-    csv, parquet = write_table(table, out)
-    exams_csv = out / "exams.csv"
-    write_bytes(exams_csv, pd.DataFrame(rows).to_csv(index=False).encode())
-    files = {"csv": csv, "parquet": parquet, "exams_csv": exams_csv}
-    files |= _of_two_visits(table, out, repeats, change, trial)
-    failed = table[table["measure"] == "exam"]
-    names = zip(table["subject"], table["visit"], table["measure"], strict=True)
-    exams = len({(subject, visit) for subject, visit, measure in names if measure != "exam"}) + len(failed)
-    columns = ("subject", "visit", "status")
-    reasons = [dict(zip(columns, row, strict=True)) for row in zip(*(failed[c] for c in columns), strict=True)]
-    if json:
-        print_json({"exams": exams, "failed": reasons, **{name: str(file) for name, file in files.items()}})
-    else:
-        print(f"{exams - len(failed)} of {exams} exams measured: {', '.join(map(str, files.values()))}")
-        print("".join(f"  {r['subject']} {r['visit']}: {r['status']}\n" for r in reasons), end="")
-    return 4 if len(failed) else 0
+    found = _of_two_visits(read_table(table), out, repeats, change, trial)
+    made = {name: str(file) for name, file in found.items()}
+    print_json(made) if json else print(", ".join(made.values()))
+    return 0
 
 
 def _of_two_visits(
@@ -151,7 +117,7 @@ def _trial(
 
 def norms(
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="measures.csv or .parquet of `face3d study`, of healthy people.")
+        Path, typer.Argument(metavar="TABLE", help="measures.csv or .parquet of `face3d batch`, of healthy people.")
     ],
     out: Annotated[Path, typer.Option(help="File for the norms, JSON.")],
     population: Annotated[str, typer.Option(help='Who was measured, e.g. "healthy adults, Lyon".')],

@@ -196,8 +196,9 @@ def compare(
     from face3d.measuring.end_points import load_end_points
     from face3d.reference.repeatability import load_repeatability
     from face3d.report.compare_result import compare_result
+    from face3d.report.folder import REPORT
     from face3d.report.outputs import write_comparison
-    from face3d.report.reading import measured
+    from face3d.report.reading import read_visit
 
     if out is not None:
         check_writable(out)
@@ -205,12 +206,19 @@ def compare(
     known = None if repeatability is None else load_repeatability(repeatability)
     with steps(2) as step:
         step("before")
-        first = measured(before, side)
+        first = read_visit(before, side)
         step("after")
-        second = measured(after, first.affected_side)
-        comparison = changes(first, second, repeatability=known, same_person=same_person, end_points=points)
-    result = compare_result(comparison) if out is None else write_comparison(comparison, out)
+        second = read_visit(after, first.measured.affected_side)
+        comparison = changes(
+            first.measured, second.measured, repeatability=known, same_person=same_person, end_points=points
+        )
+        if out is None:
+            result = compare_result(comparison, (first.result, second.result))
+        else:
+            result = write_comparison(comparison, out, (first, second))
     print(result.to_json() if json else result.to_text())
+    if out is not None and not json:
+        print(f"report: {out / REPORT}")
     return 0
 
 
@@ -238,12 +246,20 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
 
         x = examine(read, side, step)
         if out is None:
-            result = exam_result(x.measures, read.grades, None, x.grade, read.questionnaires, x.kinematics)
+            result = exam_result(
+                x.measures,
+                read.grades,
+                grade=x.grade,
+                reported=read.questionnaires,
+                kinematics=x.kinematics,
+                exam=read,
+                quality=x.fitted.quality,
+            )
         else:
             from face3d.report.movement_pictures import movement_pictures
 
             drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
-            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires, x.kinematics)
+            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires, x.kinematics, x)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")

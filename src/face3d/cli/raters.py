@@ -47,7 +47,7 @@ def ratings(
     kit: KitPath,
     exams: Annotated[
         Path | None,
-        typer.Option(help="exams.csv of `face3d study`: face3d's grades against the raters' median as well."),
+        typer.Option(help="exams.csv of `face3d batch`: face3d's grades against the raters' median as well."),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -69,7 +69,7 @@ def ratings(
             graded["visit"] = graded["visit"].fillna("")
             tables["flow"], tables["grades"] = against_raters(found, graded)
         except (OSError, ValueError, KeyError) as error:
-            raise SchemaError(f"{exams}: not exams.csv of `face3d study` ({error})") from None
+            raise SchemaError(f"{exams}: not exams.csv of `face3d batch` ({error})") from None
     for name, table in tables.items():
         write_bytes(kit / f"{name}.csv", table.to_csv(index=False).encode())
     if json:

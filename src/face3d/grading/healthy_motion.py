@@ -28,8 +28,8 @@ class Predictor(nn.Module):
             channels = width
         self.body = nn.Sequential(*layers)
         self.head = nn.Conv1d(width, 6 * _R, 1)
-        nn.init.zeros_(self.head.weight)
-        nn.init.zeros_(self.head.bias)
+        for untaught in self.head.parameters():
+            nn.init.zeros_(untaught)
 
     def forward(self, ways: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 3R, T) each."""
@@ -93,6 +93,6 @@ def inputs(ways: Floats, scale: float) -> Floats:
 
 def _heard(ways: Floats) -> np.ndarray:
     """(T, 2) bool: all regions of a side are known at each instant within reach; beyond the ends it is rest."""
-    gap = ~np.isfinite(ways).all(axis=(2, 3))
+    gap = np.asarray(~np.isfinite(ways).all(axis=(2, 3)))
     near = np.ones(2 * REACH + 1)
     return np.stack([np.convolve(gap[:, k], near, "full")[REACH : REACH + len(gap)] < 0.5 for k in range(2)], axis=1)

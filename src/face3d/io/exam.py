@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -225,7 +226,14 @@ def _is_scan(path: Path) -> bool:
 
 def _scan_files(folder: Path) -> list[Path]:
     """Hidden files are left out: macOS writes a "._rest.ply" beside each file on foreign disks."""
-    return sorted(p for p in folder.iterdir() if p.is_file() and _is_scan(p) and not p.name.startswith("."))
+    with os.scandir(folder) as entries:  # it knows files from folders without asking for each
+        names = [e.name for e in entries if not e.name.startswith(".") and _is_scan(Path(e.name)) and e.is_file()]
+    return [folder / name for name in sorted(names)]
+
+
+def _folders(folder: Path) -> list[Path]:
+    with os.scandir(folder) as entries:
+        return sorted(folder / e.name for e in entries if not e.name.startswith(".") and e.is_dir())
 
 
 def _stem(path: Path) -> str:
@@ -233,24 +241,25 @@ def _stem(path: Path) -> str:
     return name[: name.rindex(".")]
 
 
-def find_exams(study: str | Path) -> Iterator[Path]:
+def find_exams(study: str | Path, unread: Callable[[Path, OSError], None] | None = None) -> Iterator[Path]:
     """Folders below `study` that hold an exam, each exam once, visits in their order: those with a manifest, and those
     with a scan named rest, unless a manifest or such a scan above them speaks for them (sub-* and ses-* speak for
     themselves).
 
-    Raises `SchemaError` when there is none.
+    `unread` is told of folders that cannot be looked into; without it that is an OSError. Raises `SchemaError` when
+    there is no exam.
     """
     root = Path(study)
-    folders = _exams_below(root) if root.is_dir() else []
+    folders = _exams_below(root, unread=unread) if root.is_dir() else []
     if not folders:
         raise SchemaError(refusal(root, "study"))
     yield from folders
 
 
-def _exams_below(root: Path, depth: int = 50) -> list[Path]:
+def _exams_below(root: Path, depth: int = 50, unread: Callable[[Path, OSError], None] | None = None) -> list[Path]:
     """Two folders with one rest scan hold one exam: the outer one, whose manifest it is, counts."""
     found: dict[Path, Path] = {}
-    for folder in _candidates(root, root.resolve(), depth, True, set()):
+    for folder in _candidates(root, root.resolve(), depth, True, set(), unread):
         try:
             rest = reading(folder).scans.get("rest")
         except SchemaError:
@@ -261,17 +270,34 @@ def _exams_below(root: Path, depth: int = 50) -> list[Path]:
     return sorted(found.values(), key=lambda folder: path_order(folder.relative_to(root)))
 
 
-def _candidates(folder: Path, root: Path, depth: int, plain: bool, linked: set[Path]) -> Iterator[Path]:
-    if (folder / MANIFEST).is_file() or (plain and any(expression_of(_stem(f)) == "rest" for f in _scan_files(folder))):
+def _candidates(
+    folder: Path,
+    root: Path,
+    depth: int,
+    plain: bool,
+    linked: set[Path],
+    unread: Callable[[Path, OSError], None] | None,
+) -> Iterator[Path]:
+    try:
+        named = (folder / MANIFEST).is_file()
+        held = named or (plain and any(expression_of(_stem(f)) == "rest" for f in _scan_files(folder)))
+        inner = _folders(folder) if depth else []
+    except OSError as error:  # it may not be read, or has vanished since
+        if unread is None:
+            raise
+        unread(folder, error)
+        return
+    if held:
         yield folder
         plain = False
-    for below in sorted(p for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")) if depth else ():
+    for below in inner:
         if below.is_symlink():  # followed where it leads to what would not be found without it, and once
             target = below.resolve()
             if target.is_relative_to(root) or root.is_relative_to(target) or target in linked:
                 continue
             linked.add(target)
-        yield from _candidates(below, root, depth - 1, plain or below.name.startswith(("sub-", "ses-")), linked)
+        anew = plain or below.name.startswith(("sub-", "ses-"))
+        yield from _candidates(below, root, depth - 1, anew, linked, unread)
 
 
 #: What a result of face3d is told by, and the table of a study.
@@ -280,12 +306,13 @@ _RESULTS, _TABLE = ("result.json", "evaluation.json"), "measures.csv"
 _WANTED: Mapping[str, str] = {
     "exam": f"one examination: a folder with {MANIFEST} or with a scan named rest",
     "scan": "one scan file",
+    "table": "what `face3d batch` wrote: its folder, or its measures.csv",
     "study": f"a study: a folder of examinations, each with {MANIFEST} or a scan named rest",
 }
 
 
 def refusal(path: str | Path, wanted: str) -> str:
-    """The line that says what is at `path` instead of what was wanted ("exam", "scan", "study"), and what takes it."""
+    """The line that says what is at `path` instead of what was wanted (a key of `_WANTED`), and what takes it."""
     path = Path(path)
     what, way = _contents(path)
     return f"{path}: {what}; expected {_WANTED[wanted]}{way}"
@@ -311,7 +338,7 @@ def _contents(path: Path) -> tuple[str, str]:
     if below:
         some = ", ".join(str(p.relative_to(path)) for p in islice(below, 4)) + (", ..." if len(below) > 4 else "")
         many = f"{len(below)} examinations ({some})" if len(below) > 1 else f"an examination lies deeper ({some})"
-        return many, f"; `face3d study {path} --out FOLDER` measures all, or give one of them"
+        return many, f"; `face3d batch {path} --out FOLDER` measures all, or give one of them"
     if (path / _TABLE).is_file():
         return "the table of a study", "; give the folder of the examinations that it was made from"
     if scans := [p.name for p in _scan_files(path)]:

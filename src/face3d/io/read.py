@@ -94,7 +94,7 @@ def _parsed(file: Path, texture: bool) -> RawMesh | FaceScan:
     if file.is_dir():
         raise ScanError(
             f"{file}: is a folder, not a scan; give the file of one scan (an examination: `face3d exam`, a study: "
-            "`face3d study`)"
+            "`face3d batch`)"
         )
     data = guard.read_bytes(file)
     if data.startswith(b"\x1f\x8b"):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from face3d.errors import Face3DError
-from face3d.geometry.colors import LIMIT_MM, colors_of_size
+from face3d.geometry.colors import ASYMMETRY
 from face3d.geometry.views import looking, shaded
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def scan_html(title: str, regions: pd.DataFrame, notes: Sequence[str], scan: Fac
         picture = f'<img alt="asymmetry, front" width="240" src="data:image/png;base64,{_front(scan, asymmetry_mm)}">'
     except Face3DError as error:  # nothing to draw, or to draw with
         picture = html.escape(str(error))
-    scale = f"asymmetry, front: white 0 to brown {LIMIT_MM:g} mm, purple beyond, grey not measured"
+    scale = f"asymmetry, front: white 0 to brown {ASYMMETRY.high:g} mm, purple beyond, grey not measured"
     return _page(title, columns, rows, notes, f"<figure>{picture}<figcaption>{scale}</figcaption></figure>")
 
 
@@ -54,7 +54,7 @@ def _front(whole: FaceScan, asymmetry_mm: Floats) -> str:
     seen = surface.see(view)
     tint = None
     if len(part.scan.faces):
-        tint = colors_of_size(surface.interpolate(seen, asymmetry_mm[part.kept][:, None])[..., 0])
+        tint = ASYMMETRY.colors(surface.interpolate(seen, asymmetry_mm[part.kept][:, None])[..., 0])
     picture = shaded(seen, view, (0.0, 0.25, 1.0), tint)
     picture[seen.faces < 0] = 255
     buffer = io.BytesIO()

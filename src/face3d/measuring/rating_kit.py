@@ -188,7 +188,7 @@ def rater_agreement(ratings: pd.DataFrame) -> pd.DataFrame:
 
 
 def against_raters(ratings: pd.DataFrame, exams: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """face3d's grades in exams.csv of `face3d study` against the raters' median (their first showings): what a STARD or
+    """face3d's grades in exams.csv of `face3d batch` against the raters' median (their first showings): what a STARD or
     TRIPOD report asks for. First table: how many exams there are at each step, and why the others are not; second: of
     each of face3d's House-Brackmann grades how many of each of theirs, rows theirs."""
     import pandas as pd

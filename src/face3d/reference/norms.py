@@ -179,14 +179,14 @@ def norms_from(
 ) -> tuple[Norm, ...]:
     """A laboratory's own norms from a study of healthy people: one a measure, expression, region, side and unit.
 
-    `table`: tidy, as `face3d study` writes. Mean and SD are those of a single value, one side at one visit, as one
+    `table`: tidy, as `face3d batch` writes. Mean and SD are those of a single value, one side at one visit, as one
     patient's is compared with them; `n` counts people. `low` and `high` enclose the value of a further healthy person
     with 95 %. Measures of fewer than `least` people, or without any spread, are left out. Raises `SchemaError` where
     the study has fewer people, or names those who move too little on one side to be healthy.
     """
     keys = ["measure", "expression", "region", "side", "unit"]
     if missing := {"subject", "value", *keys} - set(table.columns):
-        raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d study`")
+        raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d batch`")
     if (count := len(set(table["subject"].tolist()))) < max(least, 2):
         raise SchemaError(f"{count} people; norms take {max(least, 2)} healthy ones or more (120 for percentiles)")
     lost = table.loc[(table["measure"] == "severity") & (table["value"].astype(float) > HEALTHY_LOSS)]

@@ -119,13 +119,13 @@ def write_repeatability(path: str | Path, values: Iterable[Repeatability]) -> No
 def repeatability_from(table: pd.DataFrame, source: str, least: int = 10) -> tuple[Repeatability, ...]:
     """From a study in which each subject was measured at two visits without a true change between them.
 
-    `table`: tidy, as `face3d study` writes; the first two visits of a subject (`face3d.visits`) count. Both sides of a
+    `table`: tidy, as `face3d batch` writes; the first two visits of a subject (`face3d.visits`) count. Both sides of a
     face tell of the same error, but only people are independent: `n` and Student's t count them. Measures of fewer
     than `least` people are left out.
     """
     columns = ("measure", "expression", "region", "unit", "subject", "side", "visit", "value")
     if missing := set(columns) - set(table.columns):
-        raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d study`")
+        raise SchemaError(f"table: columns {sorted(missing)} are missing; see `face3d batch`")
     groups: dict[tuple[str, str, str, str], dict[tuple[str, str], dict[str, float]]] = {}
     for m, e, r, unit, subject, side, visit, value in zip(*(table[c].tolist() for c in columns), strict=True):
         groups.setdefault((m, e, r, unit), {}).setdefault((subject, side), {})[visit] = value

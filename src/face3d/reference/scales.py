@@ -195,7 +195,7 @@ def eye_sign(share: float, gentle_gap_mm: float, tight_gap_mm: float, cuts: Sign
     if _ratio(share, "eye") < c.eye[1]:
         return "none"
     if math.isnan(tight_gap_mm) and not gentle_gap_mm <= c.gap_mm:
-        raise ValueError(f"tight closure was not measured, and closing gently left {gentle_gap_mm} mm open")
+        raise ValueError(f"tight closure was not measured, and closing gently left {gentle_gap_mm:.1f} mm open")
     if tight_gap_mm > c.gap_mm:
         return "incomplete"
     if math.isnan(gentle_gap_mm):

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
+from face3d.exam import EXPRESSIONS
 from face3d.measuring.comparison import Comparison
+from face3d.report.frame import spoken
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
+from face3d.report.scale_changes import ScaleChange, scale_changes
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Sequence
+
+    from face3d.report.exam_result import ExamResult
+
+
+#: Scales that the terminal tells.
+_TOLD = ("House-Brackmann by movement", "movement lost")
 
 
 class ChangePart(Part):
@@ -52,6 +62,11 @@ class CompareResult(Part):
         [], description="how many calls chance alone makes, and what else changes unchanged people"
     )
     notes: list[str]
+    dates: dict[str, datetime.date] = Field({}, description="visit -> its date, as entered")
+    lacking: dict[str, list[str]] = Field(
+        {}, description="visit -> expressions that it lacks though another visit has them; these were not compared"
+    )
+    scales: list[ScaleChange] = Field([], description="grades and function at the first and each later visit")
 
     def to_json(self) -> str:
         """The content of result.json."""
@@ -64,6 +79,10 @@ class CompareResult(Part):
         lines = [f"{self.subject}: {self.baseline} to {', '.join(self.visits)}; {sides}"]
         for visit in self.visits:
             lines += self._of_visit(visit, most)
+        lines += [
+            f"not compared, {visit} lacks it: {', '.join(spoken(e) for e in names)}"
+            for visit, names in self.lacking.items()
+        ]
         lines += [f"caution: {c}" for c in self.cautions]
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
 
@@ -72,7 +91,9 @@ class CompareResult(Part):
         own = [c for c in self.changes if c.visit == visit and c.beyond is not None]
         points, rest = [c for c in own if c.end_point], [c for c in own if not c.end_point]
         called = sorted((c for c in rest if c.beyond), key=lambda c: c.p or 0.0)
-        lines = [f"{visit}: {sum(bool(c.beyond) for c in points)} of {len(points)} end points changed"]
+        said = [s.to_text() for s in self.scales if s.visit == visit and s.scale in _TOLD]
+        lines = [f"{visit}: {'; '.join(said)}"] if said else []
+        lines += [f"{visit}: {sum(bool(c.beyond) for c in points)} of {len(points)} end points changed"]
         lines += [f"  {'CHANGED' if c.beyond else 'no call'}  {_told(c, c.limit)}" for c in points]
         lines.append(f"  of {len(rest)} other measures {len(called)} changed, with allowance for their number")
         return lines + [f"    {_told(c, c.mdc95)}" for c in called[:most]]
@@ -99,9 +120,15 @@ def cautions(c: Comparison) -> list[str]:
     ]
 
 
-def compare_result(c: Comparison) -> CompareResult:
-    """A comparison, ready to be written."""
+def compare_result(c: Comparison, visits: Sequence[ExamResult] = ()) -> CompareResult:
+    """A comparison, ready to be written. `visits`: the results that were compared, in order; with them the grades are
+    put beside each other, and what a visit lacks is said."""
     import face3d
+
+    names = (c.baseline, *c.visits)
+    shown = {name: set(v.expressions) | _measured(v) for name, v in zip(names, visits, strict=bool(visits))}
+    every = set().union(*shown.values())
+    lacking = {name: [e for e in EXPRESSIONS if e in every - own] for name, own in shown.items()}
 
     return CompareResult(
         face3d_version=face3d.__version__,
@@ -112,4 +139,12 @@ def compare_result(c: Comparison) -> CompareResult:
         changes=[ChangePart(**vars(change)) for change in c.changes],
         cautions=cautions(c),
         notes=list(c.notes),
+        dates={name: v.date for name, v in zip(names, visits, strict=False) if v.date is not None},
+        lacking={name: missing for name, missing in lacking.items() if missing},
+        scales=[s for name, v in zip(names[1:], visits[1:], strict=False) for s in scale_changes(visits[0], v, name)],
     )
+
+
+def _measured(result: ExamResult) -> set[str]:
+    """Expressions of which there is any value: stored results of former versions name them in no other place."""
+    return {m.expression for m in result.measures if m.value is not None and m.expression in EXPRESSIONS}

@@ -7,15 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from face3d.exam import EXPRESSIONS
-from face3d.geometry.colors import hex_of
+from face3d.geometry.colors import MOVEMENT, hex_of
+from face3d.landmarks import MIDLINE
 from face3d.measuring.ratios import BILATERAL
 from face3d.reference.norms import find_norms
-from face3d.reference.scales import ROMAN, Sunnybrook
+from face3d.reference.scales import ROMAN
 from face3d.report.curves import COLORS
-from face3d.report.exam_result import ExamResult, MeasurePart, sunnybrook_text
+from face3d.report.exam_result import ExamResult, MeasurePart
 from face3d.report.frame import rendered, spoken
-from face3d.report.movement_pictures import MOST_MM, colors_of_length
+from face3d.report.opinions import lead, opinions
 from face3d.report.sequence_page import shown_movements
+from face3d.report.viewer import Scene, mark_text
 from face3d.template.identity import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -82,14 +84,23 @@ _TOGETHER: Mapping[str, str] = {
 }
 
 
+#: How heights and angles are to be read.
+_SIGNS = (
+    "Heights are above (+) or below (−) the line through the inner eye corners, so that a mouth corner’s is negative "
+    "and a lower one more so. Directions of a mouth corner: frontal, 0° is straight outward, 90° straight up, 180° to "
+    "the midline, negative downward; from above, 0° is outward, 90° straight forward, negative backward."
+)
+
+
 def exam_page(
     result: ExamResult,
     maps: Sequence[Picture] = (),
     thirds: Sequence[Third] = (),
     kinematics: Mapping[str, Kinematics] | None = None,
+    scene: Scene | None = None,
 ) -> str:
     """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`, `kinematics`
-    of the recorded expressions."""
+    of the recorded expressions, `scene` from `scenes.exam_scene`."""
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
         if m.measure == "synkinesis" and m.side == result.affected_side and not result.affected_side_contradiction:
@@ -99,6 +110,8 @@ def exam_page(
         for r in ("brow", "eye", "midface", "mouth", "lower_lip", "chin", "neck")
         if any(r in cells for cells in matrix.values())
     ]
+    heads, rows = opinions(result)
+    g = result.grade
     neither, both = result.affected_side == "none", result.affected_side == "both"
     against = result.affected_side_contradiction
     given = {"given": "Side as given in the exam.", "measured": "Side found by measuring."}
@@ -117,11 +130,16 @@ def exam_page(
         alarms=[*result.notes[: bool(against)], *(note for note in result.notes if LEFT_OUT in note)],
         side_note="The given side is contradicted by what was measured." if against else said,
         absent=BILATERAL if both else "not with this side" if against else "",
-        scales=_scales(result),
-        numerals=list(zip(ROMAN, result.grade.probabilities, strict=True)) if result.grade else [],
+        scene=scene,
+        lead=lead(result),
+        chances=[(ROMAN[k], p, k + 1 == g.house_brackmann) for k, p in enumerate(g.probabilities)] if g else [],
+        opinion_heads=heads,
+        opinions=rows,
+        unsure=_unsure(result),
+        signs=_SIGNS,
         groups=_groups(result),
         together=[
-            (spoken(m.expression), _TOGETHER[m.measure], spoken(m.region), _shown(m))
+            (spoken(m.expression), _TOGETHER[m.measure], _place(m.region), _shown(m))
             for m in result.measures
             if m.measure in _TOGETHER and m.expression in ("rest", "open_smile")
         ],
@@ -131,56 +149,19 @@ def exam_page(
         thirds=[t for t in thirds if t.expression == "open_smile"],
         in_time=[shown for e, k in (kinematics or {}).items() for shown in shown_movements(result.kinematics[e], k)],
         side_colors=COLORS,
-        limit=f"{MOST_MM:g}",
-        gradient="linear-gradient(to right,"
-        + ",".join(hex_of(c) for c in colors_of_length([MOST_MM * i / 8 for i in range(9)]))
-        + ")",
+        limit=f"{MOVEMENT.high:g}",
+        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in MOVEMENT.stops) + ")",
     )
 
 
-def _scales(result: ExamResult) -> list[tuple[str, str, str]]:
-    e, c = result.estimates, result.clinician or {}
-
-    def roman(grade: int | None) -> str:
-        return ROMAN[grade - 1] if grade else ""
-
-    theirs = c.get("sunnybrook_composite")
-    if theirs is None and c.get("sunnybrook"):
-        s = c["sunnybrook"]
-        theirs = Sunnybrook(**s).composite
-    fngs = e.fngs2 or {}
-
-    def points(value: int | None) -> str:
-        return "–" if value is None else f"{value} / 8"
-
-    def parts(names: Sequence[str]) -> str:
-        values = [(e.sunnybrook or {}).get(name) for name in names]
-        return " / ".join("–" if v is None else f"{v:g}" for v in values)
-
+def _unsure(result: ExamResult) -> list[str]:
+    """What to look at before any number: fits that are not good."""
+    lights = {"rest": (result.rest_light, result.rest_reasons)}
+    lights |= {e: (part.light, part.reasons) for e, part in result.expressions.items()}
     return [
-        # A clinician's grade is the table's: it stands beside the descriptive one.
-        ("House-Brackmann by movement, estimated", roman(e.house_brackmann) or "–", ""),
-        (
-            "House-Brackmann, descriptive, estimated",
-            roman(e.house_brackmann_descriptive) or "–",
-            roman(c.get("house_brackmann")),
-        ),
-        (
-            "House’s points, of the healthy side, in centimetres",
-            f"{points(e.house_points)}, {points(e.house_points_absolute)}",
-            "",
-        ),
-        (
-            "Sunnybrook, estimated",
-            sunnybrook_text(e.sunnybrook) if e.sunnybrook else "–",
-            "" if theirs is None or math.isnan(theirs) else f"{theirs:g}",
-        ),
-        (
-            "its rest / movement / synkinesis scores",
-            parts(("resting", "voluntary_score", "synkinesis_score")),
-            "",
-        ),
-        ("FNGS 2.0, estimated", roman(fngs.get("grade")) or "–", ""),
+        f"{spoken(e)}: the template fit is {light}{': ' + '; '.join(reasons) if reasons else ''}"
+        for e, (light, reasons) in lights.items()
+        if light not in (None, "green")
     ]
 
 
@@ -221,6 +202,12 @@ def _shown(m: MeasurePart) -> str:
     if m.value is None:
         return "–"
     digits = 0 if m.unit == "deg" else 2
-    unit = {"1": "", "deg": "°", "mm": " mm"}[m.unit]
-    spread = "" if m.uncertainty is None else f" ± {m.uncertainty:.{digits}f}"
-    return f"{m.value:.{digits}f}{spread}{unit}"
+    # No-break spaces: in a short line a value and its spread stand below each other. What rounds to 0 has no sign.
+    unit = {"1": "", "deg": "°", "mm": "\N{NO-BREAK SPACE}mm"}[m.unit]
+    spread = "" if m.uncertainty is None else f" ±\N{NO-BREAK SPACE}{m.uncertainty:.{digits}f}"
+    return f"{round(m.value, digits) + 0.0:.{digits}f}{spread}{unit}".replace("-", "−")
+
+
+def _place(region: str) -> str:
+    """A region, or a landmark by its name."""
+    return mark_text(region) if region in MIDLINE else spoken(region)

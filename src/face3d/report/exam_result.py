@@ -5,6 +5,7 @@ What was not measured is null, with the reason as its status. Never zero.
 
 from __future__ import annotations
 
+import datetime
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
@@ -22,9 +23,11 @@ from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
 from face3d.report.sequence_result import SequenceResult, sequence_result
 
 if TYPE_CHECKING:
+    from face3d.exam import Exam
     from face3d.grading.grades import Grade
     from face3d.reference.questionnaires import Questionnaires
     from face3d.sequence.kinematics import Kinematics
+    from face3d.template.quality import FitQuality
 
 
 #: Why these numbers are kept, and what they give away.
@@ -40,6 +43,8 @@ class ExpressionPart(Part):
 
     aligned_on: list[str] = Field(description="regions that are stable in this expression")
     alignment_rms_mm: Number = Field(description="movement that was left in those regions")
+    light: Literal["green", "amber", "red"] | None = Field(None, description="may the template's fit be believed?")
+    reasons: list[str] = Field([], description="why it is not green")
 
 
 class MeasurePart(Part):
@@ -125,6 +130,12 @@ class ExamResult(Part):
     notice: str = NOTICE
     subject: str
     visit: str | None
+    date: datetime.date | None = Field(None, description="of the visit, as entered")
+    device: str | None = Field(None, description="the scanner, as entered")
+    rest_light: Literal["green", "amber", "red"] | None = Field(
+        None, description="of the scan at rest, see expressions"
+    )
+    rest_reasons: list[str] = Field([], description="why it is not green")
     affected_side: Literal["left", "right", "both", "none"]
     affected_side_source: Literal["given", "measured"]
     affected_side_contradiction: str = Field("", description="what was measured clearly against a given side; or empty")
@@ -218,9 +229,11 @@ def exam_result(
     grade: Grade | None = None,
     reported: Questionnaires | None = None,
     kinematics: Mapping[str, Kinematics] | None = None,
+    exam: Exam | None = None,
+    quality: Mapping[str, FitQuality] | None = None,
 ) -> ExamResult:
     """What was measured in an exam, with the scales it suggests and the networks' grade, ready to be written; beside
-    them what clinician and patient say."""
+    them what clinician and patient say. `exam`: the one that was measured, `quality` of its fits by expression."""
     import face3d
 
     e = estimates or estimate_scales(m)
@@ -238,18 +251,24 @@ def exam_result(
         )
     if e.fngs2 is not None:
         fngs = _plain(e.fngs2) | {"total": e.fngs2.total, "grade": e.fngs2.grade}
+    fits = {name: {"light": q.light, "reasons": list(q.reasons)} for name, q in (quality or {}).items()}
+    at_rest = fits.get("rest", {})
     used = {r.measure if r.measure in DEFINITIONS else r.measure.removesuffix("_ratio") for r in m.rows}
     return ExamResult(
         face3d_version=face3d.__version__,
         subject=m.subject,
         visit=m.visit,
+        date=exam.date if exam else None,
+        device=exam.device if exam else None,
+        rest_light=at_rest.get("light"),
+        rest_reasons=at_rest.get("reasons", []),
         affected_side=m.affected_side,  # type: ignore[arg-type]
         affected_side_source=m.side_source,  # type: ignore[arg-type]
         affected_side_contradiction=m.contradiction,
         region_function=dict(m.region_function),
         severity=m.severity,
         expressions={
-            name: ExpressionPart(aligned_on=list(moved.stable), alignment_rms_mm=moved.rms)
+            name: ExpressionPart(aligned_on=list(moved.stable), alignment_rms_mm=moved.rms, **fits.get(name, {}))
             for name, moved in m.movements.items()
         },
         estimates=EstimatesPart(

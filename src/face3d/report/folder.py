@@ -18,6 +18,7 @@ from face3d.errors import OutputError, ScanError
 
 RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
 MEASURES, CHANGES, THIRDS, EVALUATION = "measures.csv", "changes.csv", "thirds.csv", "evaluation.json"
+FACES = "faces.npz"
 SUMMARY, KINEMATICS, KINEMATICS_PARQUET = "summary.json", "kinematics.csv", "kinematics.parquet"
 FRAMES, FRAMES_PARQUET, TRACKED = "frames.csv", "frames.parquet", "tracked.npz"
 MOVEMENT_CURVES, EYE_CURVES, ANOMALY = "movement.svg", "eyes.svg", "anomaly.csv"
@@ -25,8 +26,8 @@ MOVEMENT_CURVES, EYE_CURVES, ANOMALY = "movement.svg", "eyes.svg", "anomaly.csv"
 #: What is written of each kind of thing. The first file says whose it is, and appears last.
 FILES: Mapping[str, tuple[str, ...]] = {
     "scan": (RESULT, REGIONS, MESH, REPORT),
-    "exam": (RESULT, MEASURES, THIRDS, REPORT),
-    "comparison": (RESULT, CHANGES),
+    "exam": (RESULT, MEASURES, THIRDS, FACES, REPORT),
+    "comparison": (RESULT, CHANGES, REPORT),
     "evaluation": (EVALUATION, REPORT),
     "sequence": (
         SUMMARY,
@@ -45,6 +46,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
 _BEGIN: Mapping[str, tuple[str, ...]] = {
     THIRDS: ("subject,visit,expression,third,", "expression,third,"),
     ANOMALY: ("time_s,anomaly_left,",),
+    FACES: ("PK",),
 }
 
 

@@ -1,4 +1,4 @@
-"""Pictures of movement: each expression's face, coloured by how far its skin moved from rest."""
+"""Pictures of movement: each expression's face, coloured by how far its skin moved, or moves further than before."""
 
 from __future__ import annotations
 
@@ -6,62 +6,48 @@ import io
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from PIL import Image
 
-from face3d.geometry.colors import UNMEASURED
+from face3d.geometry.colors import CHANGE, MOVEMENT, Scale
 from face3d.geometry.views import Surface, looking, shaded
 from face3d.report.pictures import CENTRE, FRAME_MM, Picture
-from face3d.scan import Floats
+from face3d.report.viewer import Scene
+from face3d.scan import Floats, Ints
 from face3d.template.anatomy import Anatomy
 from face3d.template.movement import Movement
 
-#: mm at the end of the scale, the same in every report: a full smile moves the mouth corner of healthy adults by 9 to
-#: 14 mm.
-MOST_MM = 15.0
-#: From still to MOST_MM: light to dark in one hue family that any colour vision orders (ColorBrewer YlGnBu).
-_STOPS: Floats = np.array(
-    [
-        [250, 250, 240],
-        [237, 248, 200],
-        [199, 233, 180],
-        [127, 205, 187],
-        [65, 182, 196],
-        [29, 145, 192],
-        [34, 94, 168],
-        [37, 52, 148],
-        [8, 29, 88],
-    ],
-    np.float64,
-)
 _FINE = 480
-
-
-def colors_of_length(values: ArrayLike) -> Floats:
-    """Lengths (...) in mm to colours (..., 3) 0..255; NaN is grey."""
-    v = np.asarray(values, np.float64)
-    place = np.clip(np.nan_to_num(v) / MOST_MM, 0, 1) * (len(_STOPS) - 1)
-    out = np.stack([np.interp(place, np.arange(len(_STOPS)), _STOPS[:, c]) for c in range(3)], axis=-1)
-    out[~np.isfinite(v)] = UNMEASURED
-    return out
 
 
 def movement_pictures(rest: Floats, movements: Mapping[str, Movement], anatomy: Anatomy) -> list[Picture]:
     """One front view an expression, in the order of the exam. `rest` (N, 3) mm, canonical frame."""
-    return [_picture(name, rest, moved.displacement, anatomy) for name, moved in movements.items()]
+    out = []
+    for name, moved in movements.items():
+        # What was not seen is drawn where it lies at rest, in grey: a hole would look like a wound.
+        there = np.where(np.isfinite(rest + moved.displacement), rest + moved.displacement, rest)
+        length = np.linalg.norm(moved.displacement, axis=1)
+        out.append(_picture(name, there, anatomy.faces, length, MOVEMENT))
+    return out
 
 
-def _picture(name: str, rest: Floats, displacement: Floats, anatomy: Anatomy) -> Picture:
-    # What was not seen is drawn where it lies at rest, in grey: a hole would look like a wound.
-    there = np.where(np.isfinite(rest + displacement), rest + displacement, rest)
-    whole = np.asarray(np.isfinite(there).all(axis=1))
-    faces = anatomy.faces[whole[anatomy.faces].all(axis=1)]
-    surface = Surface(np.where(whole[:, None], there, 0.0), faces)
+def change_pictures(scene: Scene) -> list[Picture]:
+    """Of two visits' scene (`scenes.compare_scene`) the change of movement in each expression, on the last visit's
+    face."""
+    shown = (scene.states[k] for k in scene.panes[-1])
+    return [
+        _picture(s.choice, s.vertices, scene.faces, s.values["change"], CHANGE) for s in shown if "change" in s.values
+    ]
+
+
+def _picture(name: str, vertices: Floats, faces: Ints, values: Floats, scale: Scale) -> Picture:
+    whole = np.asarray(np.isfinite(vertices).all(axis=1))
+    faces = faces[whole[faces].all(axis=1)]
+    surface = Surface(np.where(whole[:, None], vertices, 0.0), faces)
     size = (_FINE, round(_FINE * FRAME_MM[1] / FRAME_MM[0]) // 2 * 2)
     view = looking((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), CENTRE, FRAME_MM[0], size)
     seen = surface.see(view)
-    length = np.linalg.norm(displacement, axis=1)[:, None]
-    tint = colors_of_length(surface.interpolate(seen, length)[..., 0])
+    tint = scale.colors(surface.interpolate(seen, values[:, None])[..., 0])
     grey = shaded(seen, view, light=(0.0, 0.25, 1.0), colors=np.full((*seen.faces.shape, 3), 255.0))
     picture: NDArray[np.float64] = tint * (1.0 - 0.6 * (1.0 - grey / 255.0))
     picture[seen.faces < 0] = 255.0

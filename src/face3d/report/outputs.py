@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from face3d.io.write import write_bytes
 from face3d.report.folder import (
     CHANGES,
     EVALUATION,
+    FACES,
     MEASURES,
     MESH,
     REGIONS,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from face3d.exam import Grades
+    from face3d.grading.examination import Examination
     from face3d.grading.grades import Grade
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
@@ -40,6 +42,7 @@ if TYPE_CHECKING:
     from face3d.report.compare_result import CompareResult
     from face3d.report.exam_result import ExamResult
     from face3d.report.pictures import Picture
+    from face3d.report.reading import Visit
     from face3d.sequence.kinematics import Kinematics
 
 
@@ -67,18 +70,20 @@ def write_outputs(analysis: Analysis, folder: Path, step: Callable[[str], None] 
 
 def report_of(analysis: Analysis, result: Result) -> str:
     """The report as HTML; without pictures, and saying why, where there is nothing to draw or to draw with."""
-    from face3d.report.pictures import pictures_of
+    from face3d.report.pictures import Drawn, pictures_of
     from face3d.report.scan_page import page
+    from face3d.report.scenes import scan_scene
 
     try:
-        pictures = pictures_of(analysis)
+        drawn = Drawn.of(analysis)
+        pictures = pictures_of(analysis, drawn)
     except LandmarkError as error:  # a point cloud too sparse to be drawn as a surface
         return page(result, no_pictures=str(error))
     except ModuleNotFoundError as error:
         if extra_of(error.name or "") is None:
             raise
         return page(result, no_pictures=str(missing(error.name or "")))
-    return page(result, pictures)
+    return page(result, pictures, scene=scan_scene(analysis, drawn))
 
 
 def write_exam(
@@ -89,43 +94,53 @@ def write_exam(
     grade: Grade | None = None,
     reported: Questionnaires | None = None,
     kinematics: Mapping[str, Kinematics] | None = None,
+    x: Examination | None = None,
 ) -> ExamResult:
     """Writes result.json, measures.csv, report.html and, where a side is affected, thirds.csv into `folder`, made when
     it is not there.
 
-    `pictures` draws the movements for the report. Raises `OutputError` when the folder cannot be written, or holds the
-    result of another exam.
+    `pictures` draws the movements for the report. `x`: the examination behind the measures; then the report can be
+    turned by hand, and faces.npz lies beside it for comparing visits. Raises `OutputError` when the folder cannot be
+    written, or holds the result of another exam.
     """
     from face3d.measuring.smile_thirds import outcome, outcome_table
     from face3d.report.exam_page import exam_page
     from face3d.report.exam_result import exam_result
+    from face3d.report.faces import Faces
+    from face3d.report.scenes import exam_scene
 
-    result = exam_result(m, clinician, None, grade, reported, kinematics)
-    maps: list[Picture] = []
-    if pictures is not None:
-        try:
-            maps = pictures()
-        except ModuleNotFoundError as error:  # drawing needs open3d; numbers don't
-            if extra_of(error.name or "") is None:
-                raise
+    exam, quality = (None, None) if x is None else (x.exam, x.fitted.quality)
+    result = exam_result(m, clinician, None, grade, reported, kinematics, exam, quality)
+    faces = None if x is None else Faces.of(x)
+    maps = [] if pictures is None else _drawn(pictures)
     thirds = outcome(m)
-    page = exam_page(result, maps, thirds, kinematics)
-    files = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
+    page = exam_page(result, maps, thirds, kinematics, None if faces is None else exam_scene(faces))
+    files: dict[str, str | bytes] = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
     if thirds:
         files[THIRDS] = _table(outcome_table(thirds), m.subject, m.visit)
+    if faces is not None:
+        files[FACES] = faces.to_bytes()
     with filled(folder, Thing("exam", examined(m.subject, m.visit))) as aside:
         _write(aside, files)
     return result
 
 
-def write_comparison(c: Comparison, folder: Path) -> CompareResult:
-    """Writes result.json and changes.csv into `folder`, made when it is not there. Raises `OutputError` when it cannot
-    be written, or holds another result."""
+def write_comparison(c: Comparison, folder: Path, visits: Sequence[Visit] = ()) -> CompareResult:
+    """Writes result.json, changes.csv and report.html into `folder`, made when it is not there. `visits`: those that
+    were compared, for their grades and their faces. Raises `OutputError` when it cannot be written, or holds another
+    result."""
+    from face3d.report.compare_page import compare_page
     from face3d.report.compare_result import compare_result
+    from face3d.report.movement_pictures import change_pictures
+    from face3d.report.scenes import compare_scene
 
-    result = compare_result(c)
+    result = compare_result(c, [v.result for v in visits])
+    first, last = (visits[0].faces, visits[-1].faces) if visits else (None, None)
+    scene = compare_scene(first, last, (c.baseline, c.visits[-1])) if first and last else None
+    page = compare_page(result, scene, _drawn(lambda: [] if scene is None else change_pictures(scene)))
+    files = {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False), REPORT: page}
     with filled(folder, Thing("comparison", compared(c.subject, c.baseline, c.visits))) as aside:
-        _write(aside, {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False)})
+        _write(aside, files)
     return result
 
 
@@ -138,9 +153,19 @@ def write_evaluation(e: Evaluation, predicted: Predictions, truth: Truth, model:
         _write(aside, {EVALUATION: e.to_json(), REPORT: evaluation_page(e, predicted, truth, name, data)})
 
 
-def _write(folder: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        write_bytes(folder / name, text.encode())
+def _drawn(pictures: Callable[[], list[Picture]]) -> list[Picture]:
+    """The pictures, none where there is nothing to draw with: drawing needs open3d, numbers don't."""
+    try:
+        return pictures()
+    except ModuleNotFoundError as error:
+        if extra_of(error.name or "") is None:
+            raise
+        return []
+
+
+def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:
+    for name, content in files.items():
+        write_bytes(folder / name, content.encode() if isinstance(content, str) else content)
 
 
 def _table(table: pd.DataFrame, subject: str, visit: str | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,15 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
-from face3d.geometry.colors import LIMIT_MM, colors_of, colors_of_size
+from face3d.geometry.colors import ASYMMETRY, SURFACE, Scale
 from face3d.geometry.views import Seen, Surface, View, looking, shaded, smoothed
 from face3d.scan import Floats
 
 if TYPE_CHECKING:
     from face3d.measuring.analysis import Analysis
-
-#: Values (...) in mm to colours (..., 3) 0..255.
-Colors = Callable[[Floats], Floats]
 
 #: name -> degrees that the camera stands to the subject's left of straight ahead.
 DIRECTIONS: Mapping[str, float] = {
@@ -36,8 +33,6 @@ FRAME_MM = (190.0, 250.0)
 CENTRE = (0.0, -30.0, -25.0)
 #: Pixels across, before halving: twice as fine as kept, so that edges come out smooth. The front is shown larger.
 _FINE_FRONT, _FINE = 880, 600
-#: Contours every 2 mm, the smallest asymmetry that people see (at the lid).
-CONTOUR_MM = 2.0
 
 
 @dataclass(frozen=True)
@@ -71,37 +66,50 @@ class Pictures:
     plain: Picture
 
 
-def pictures_of(analysis: Analysis) -> Pictures:
-    """An analysed scan's maps and, as it was scanned, its front with the landmarks.
+@dataclass(frozen=True)
+class Drawn:
+    """An analysed scan as it is drawn: its `surface` in the canonical frame, triangles facing out, and which of the
+    scan's vertices each of the surface's is (`source`)."""
 
-    Raises `LandmarkError` for a point cloud too sparse to be drawn, `ModuleNotFoundError` without open3d.
-    """
-    from face3d.geometry.meshing import surface_of
+    surface: Surface
+    source: NDArray[np.int64]
 
-    scan = analysis.scan.moved(analysis.head)
-    drawn = np.arange(len(scan.vertices))
-    if not scan.present.all():  # points without coordinates
-        from face3d.geometry.clean import crop
+    @classmethod
+    def of(cls, analysis: Analysis) -> Drawn:
+        """Raises `LandmarkError` for a point cloud too sparse to be drawn, `ModuleNotFoundError` without open3d."""
+        from face3d.geometry.meshing import surface_of
 
-        part = crop(scan, scan.present)
-        scan, drawn = part.scan, part.kept
-    surface = _facing_out(surface_of(scan, []))
-    if not len(scan.faces):  # a point cloud is drawn as the surface through its points
-        from scipy.spatial import KDTree
+        scan = analysis.scan.moved(analysis.head)
+        source = np.arange(len(scan.vertices))
+        if not scan.present.all():  # points without coordinates
+            from face3d.geometry.clean import crop
 
-        drawn = drawn[KDTree(scan.vertices).query(surface.vertices)[1]]
+            part = crop(scan, scan.present)
+            scan, source = part.scan, part.kept
+        surface = _facing_out(surface_of(scan, []))
+        if not len(scan.faces):  # a point cloud is drawn as the surface through its points
+            from scipy.spatial import KDTree
+
+            source = source[KDTree(scan.vertices).query(surface.vertices)[1]]
+        return cls(surface, source)
+
+
+def pictures_of(analysis: Analysis, drawn: Drawn | None = None) -> Pictures:
+    """An analysed scan's maps and, as it was scanned, its front with the landmarks. Raises what `Drawn.of` raises,
+    which is asked where `drawn` is not given."""
+    drawn = drawn or Drawn.of(analysis)
     through = analysis.correspondence
-    wanted: list[tuple[ArrayLike, Colors]] = [(analysis.signed_surface_distance_mm[drawn], colors_of)]
+    wanted: list[tuple[ArrayLike, Scale]] = [(analysis.signed_surface_distance_mm[drawn.source], SURFACE)]
     if through is not None and through.map is not None:
-        wanted.append((through.asymmetry_mm[drawn], colors_of_size))
-    maps = map_pictures(surface, wanted)
+        wanted.append((through.asymmetry_mm[drawn.source], ASYMMETRY))
+    maps = map_pictures(drawn.surface, wanted)
     return Pictures(
         tuple(maps[0]),
         tuple(maps[1]) if len(maps) > 1 else (),
         plain_picture(
-            surface,
+            drawn.surface,
             {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()},
-            None if analysis.scan.colors is None else analysis.scan.colors[drawn],
+            None if analysis.scan.colors is None else analysis.scan.colors[drawn.source],
         ),
     )
 
@@ -115,18 +123,18 @@ def _facing_out(surface: Surface) -> Surface:
     return Surface(surface.vertices, surface.faces[:, ::-1])
 
 
-def map_pictures(surface: Surface, maps: Sequence[tuple[ArrayLike, Colors]]) -> list[list[Picture]]:
-    """Each map, (V,) mm and the colours of its scale, on a surface in the canonical frame, from every direction; NaN
+def map_pictures(surface: Surface, maps: Sequence[tuple[ArrayLike, Scale]]) -> list[list[Picture]]:
+    """Each map, (V,) mm and its scale, on a surface in the canonical frame, from every direction; NaN
     stays grey."""
     pictures: list[list[Picture]] = [[] for _ in maps]
     for name, degrees in DIRECTIONS.items():
         view = view_from(degrees)
         seen = surface.see(view)
         light = _light(seen, view)
-        for drawn, (values, colors) in zip(pictures, maps, strict=True):
+        for drawn, (values, scale) in zip(pictures, maps, strict=True):
             shown = surface.interpolate(seen, np.asarray(values, np.float64)[:, None])[..., 0]
-            picture = _lit(seen, light, colors(shown), 0.5)
-            lines = _contours(shown, seen, view)
+            picture = _lit(seen, light, scale.colors(shown), 0.5)
+            lines = _contours(shown, seen, view, scale)
             picture[lines] = (0.45 * picture[lines]).astype(np.uint8)
             drawn.append(_picture(name, picture))
     return pictures
@@ -169,10 +177,10 @@ def _lit(seen: Seen, light: Floats, tint: Floats | None, contrast: float) -> NDA
     return np.round(picture).astype(np.uint8)
 
 
-def _contours(shown: Floats, seen: Seen, view: View) -> NDArray[np.bool_]:
-    """Where the map, freed of noise finer than 1.5 mm, crosses a multiple of `CONTOUR_MM` within the scale."""
-    level = np.floor(smoothed(shown, 1.5 / view.mm_per_pixel) / CONTOUR_MM)
-    level = np.clip(level, -LIMIT_MM / CONTOUR_MM - 1, LIMIT_MM / CONTOUR_MM)
+def _contours(shown: Floats, seen: Seen, view: View, scale: Scale) -> NDArray[np.bool_]:
+    """Where the map, freed of noise finer than 1.5 mm, crosses a multiple of the scale's contour within it."""
+    level = np.floor(smoothed(shown, 1.5 / view.mm_per_pixel) / scale.contour)
+    level = np.clip(level, scale.low / scale.contour - 1, scale.high / scale.contour)
     lines = np.zeros(level.shape, bool)
     for axis in (0, 1):
         step = np.diff(level, axis=axis)

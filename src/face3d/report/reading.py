@@ -1,45 +1,71 @@
-"""Measures of what a path holds."""
+"""Visits that a path holds: an exam, which is measured now, or a result of `face3d exam`, which is read."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from face3d.measuring.exam_measures import Measures
-from face3d.report.exam_result import ExamResult
-
-if TYPE_CHECKING:
-    pass
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from pathlib import Path
 
 from face3d.errors import SchemaError
 from face3d.measuring.definitions import Measure
+from face3d.measuring.exam_measures import Measures
+from face3d.report.exam_result import ExamResult, exam_result
+from face3d.report.faces import Faces, read_faces
+from face3d.report.folder import FACES, RESULT
+from face3d.values import Value
 
 
-def measured(path: str | Path, affected_side: str | None = None) -> Measures:
-    """Measures of what a path holds: an exam, which is measured now, or a result of `face3d exam`, which is read."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Visit(Value):
+    """One visit of one person: what was `measured`, the `result` with its grades, and the `faces` to look at, None
+    where the folder keeps none."""
+
+    measured: Measures
+    result: ExamResult
+    faces: Faces | None = None
+
+
+def read_visit(path: str | Path, affected_side: str | None = None) -> Visit:
+    """The visit that a path holds. Raises `SchemaError`, and what `examine` raises of an exam."""
     path = Path(path)
-    stored = path / "result.json" if path.is_dir() else path
-    if stored.name == "result.json" and stored.is_file():
-        return read_measures(stored)
+    stored = path / RESULT if path.is_dir() else path
+    if stored.name == RESULT and stored.is_file():
+        result, faces = _read(stored), stored.parent / FACES
+        return Visit(_measures(result), result, read_faces(faces) if faces.is_file() else None)
+    from face3d.grading.examination import examine
     from face3d.io.exam import read_exam
-    from face3d.measuring.examination import measure
 
-    return measure(read_exam(path), affected_side)
+    exam = read_exam(path)
+    x = examine(exam, affected_side)
+    result = exam_result(
+        x.measures,
+        exam.grades,
+        grade=x.grade,
+        reported=exam.questionnaires,
+        kinematics=x.kinematics,
+        exam=exam,
+        quality=x.fitted.quality,
+    )
+    return Visit(x.measures, result, Faces.of(x))
 
 
 def read_measures(path: str | Path) -> Measures:
     """The measures of an exam that `face3d exam --out` wrote: its folder or result.json. Raises `SchemaError`."""
     path = Path(path)
-    file = path / "result.json" if path.is_dir() else path
+    return _measures(_read(path / RESULT if path.is_dir() else path))
+
+
+def _read(file: Path) -> ExamResult:
     try:
-        stored = ExamResult.model_validate_json(file.read_text(encoding="utf-8"))
+        return ExamResult.model_validate_json(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SchemaError(f"{file}: {error.strerror}; give an exam, or a result of `face3d exam`") from None
     except ValueError as error:
         first = " ".join(str(error).split())[:200]
         raise SchemaError(f"{file}: not a result of `face3d exam` ({first})") from None
+
+
+def _measures(stored: ExamResult) -> Measures:
     rows = tuple(
         Measure(
             p.measure, p.expression, p.region, p.side, _nan(p.value), p.unit, _nan(p.uncertainty), p.status, p.source

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from face3d.geometry.colors import LIMIT_MM
-from face3d.landmarks import MIDLINE, PAIRED
+from face3d.geometry.colors import ASYMMETRY, SURFACE
+from face3d.io.expression_names import expression_of
 from face3d.report.drawings import bar, strip
 from face3d.report.frame import rendered
-from face3d.report.pictures import CONTOUR_MM, Pictures
+from face3d.report.movement_names import movement_text
+from face3d.report.pictures import Pictures
 from face3d.report.scan_result import DistancePart, RegionPart, Result, UnitPart
+from face3d.report.viewer import Scene, mark_text
 
 #: Landmarks found with less confidence than this are named, so that they are looked at first.
 UNSURE = 0.3
@@ -43,29 +46,37 @@ _ORDER = (
 )
 
 
-def page(result: Result, pictures: Pictures | None = None, no_pictures: str = "not asked for") -> str:
-    """The report as HTML. `pictures` from `face3d.report.pictures.pictures_of`; without, `no_pictures` says why."""
+def page(
+    result: Result, pictures: Pictures | None = None, no_pictures: str = "not asked for", scene: Scene | None = None
+) -> str:
+    """The report as HTML. `pictures` from `face3d.report.pictures.pictures_of`; without, `no_pictures` says why.
+    `scene` from `face3d.report.scenes.scan_scene`."""
     whole = _whole(result.surface_distance)
+    shown = expression_of(Path(result.scan.name).stem)
     return rendered(
         "page.html",
         _FILTERS,
         version=result.face3d_version,
         notice=result.notice,
         result=result,
+        scene=scene,
         whole=whole,
+        expression=shown if shown != "rest" else None,
+        red=result.fit is not None and result.asymmetry is None,
         strip=strip(whole),
         surface_maps={} if pictures is None else {p.name: p for p in pictures.surface_distance},
         asymmetry_maps={} if pictures is None else {p.name: p for p in pictures.asymmetry},
-        signed_bar=bar(signed=True),
-        size_bar=bar(signed=False),
+        signed_bar=bar(SURFACE, "signed"),
+        size_bar=bar(ASYMMETRY, "size"),
         plain=None if pictures is None else pictures.plain,
         no_pictures=no_pictures,
         groups=_groups(result.surface_distance.regions),
         corresponding=_corresponding(result),
         units=_units(result),
         landmark_note=_landmark_note(result),
-        limit=f"{LIMIT_MM:g}",
-        contour=f"{CONTOUR_MM:g}",
+        limit=f"{SURFACE.high:g}",
+        asymmetry_limit=f"{ASYMMETRY.high:g}",
+        contour=f"{SURFACE.contour:g}",
     )
 
 
@@ -120,14 +131,7 @@ def _landmark_note(result: Result) -> str:
         parts.append(f"{len(found)} found automatically")
     unsure = sorted((c, name) for name, c in found.items() if c is not None and c < UNSURE)
     note = " and ".join(parts) or "none"
-    return note + (f"; least sure: {', '.join(_spoken(name) for _, name in unsure[:6])}" if unsure else "") + "."
-
-
-def _spoken(name: str) -> str:
-    """ch_left -> "mouth corner left (ch)"."""
-    code, _, side = name.partition("_")
-    words = {**PAIRED, **MIDLINE}.get(code, code).split(", ")[-1]
-    return f"{words} {side}".strip() + f" ({code})"
+    return note + (f"; least sure: {', '.join(mark_text(name) for _, name in unsure[:6])}" if unsure else "") + "."
 
 
 def _signed(value: float | None) -> str:
@@ -139,6 +143,10 @@ def _percent(share: float | None) -> str:
     return "–" if share is None else f"{math.floor(100 * share + 1e-9)} %"
 
 
+def _width(value: float | None, most: float) -> str:
+    return f"{100 * min(value or 0.0, most) / most:.1f}%"
+
+
 def _share(value: float | None) -> str:
     return "–" if value is None else f"{value:.2f}"
 
@@ -146,7 +154,9 @@ def _share(value: float | None) -> str:
 _FILTERS: Mapping[str, Callable[..., Any]] = {
     "signed": _signed,
     "percent": _percent,
-    "width": lambda rms: f"{0 if rms is None else min(rms, LIMIT_MM) / LIMIT_MM * 100:.1f}%",
+    "width": lambda rms: _width(rms, SURFACE.high),
+    "asymmetry_width": lambda rms: _width(rms, ASYMMETRY.high),
+    "movement": movement_text,
     "share": _share,
     "share_width": lambda value: f"{100 * min(value or 0.0, 1.0):.1f}%",
     "thin": lambda share: "thin" if share is None or share < 0.8 else "",

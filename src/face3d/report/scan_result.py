@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from pydantic import Field
 
 from face3d.reference.distances import Distance
+from face3d.report.movement_names import movement_text
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part, Vector
 
 if TYPE_CHECKING:
@@ -204,8 +205,8 @@ class Result(Part):
         lines += [self.plane.to_text()]
         units = sorted(self.action_units or [], key=lambda u: -max(u.left or 0.0, u.right or 0.0))
         if units:
-            moves = (f"{u.unit} {_shown(u.right)} : {_shown(u.left)}" for u in units[:3])
-            lines += [f"strongest movement units, right : left, 0 to 1: {'; '.join(moves)}"]
+            moves = (f"{movement_text(u.unit)} {_shown(u.right)} : {_shown(u.left)}" for u in units[:3])
+            lines += [f"strongest movements, right : left, 0 to 1: {'; '.join(moves)}"]
         return "\n".join([*lines, *(f"note: {note}" for note in self.notes), self.notice])
 
 

@@ -73,7 +73,7 @@ def fit_quality(fit: TemplateFit) -> FitQuality:
         if value > amber:
             worst = value > red
             light = "red" if worst or light == "red" else "amber"
-            reasons.append(f"{meaning}: {value:.2f}, above {red if worst else amber:g}")
+            reasons.append(f"{meaning}: {value:.3g}, above {red if worst else amber:g}")
     return FitQuality(light, tuple(reasons), **numbers)
 
 
