@@ -51,7 +51,7 @@ def anomalies(folder: Path, seed: int, healthy: int, ill: int) -> None:
     network = shipped()
     limits, spread = network.limits.double().numpy(), float(network.spread)
     totals: dict[int, list[float]] = {}
-    sides, branches, weakest, strange, cover, off = [], [], [], [], [], []
+    sides, branches, weakest, strange, cover, off, severity = [], [], [], [], [], [], []
     for grade, count in ((1, healthy), (2, ill // 3), *((g, ill // 4) for g in (3, 4, 5, 6))):
         for k in range(count):
             person = moved(folder, seed, k, grade)
@@ -62,9 +62,11 @@ def anomalies(folder: Path, seed: int, healthy: int, ill: int) -> None:
             out = outside(network, person.names, person.away_mm, apexes)
             one = judged(times, ways, predicted, limits, spread, out)
             totals.setdefault(grade, []).append(one.total)
+            severity.append(float(np.nanmean(one.missing, axis=0).max()) - person.facts["severity"])
             if grade == 1:
                 strange.append([sum(s.name == n for s in out) for n in (HYPO, HYPER, AGAINST)])
-                cover.append(np.nanmean(np.abs(one.missing) < 1.96 * one.missing_se))
+                off_se = np.abs(one.missing / one.missing_se)
+                cover.append((off_se[np.isfinite(off_se)] < 1.96).mean())
             if grade >= 3:
                 place, side = one.weakest or ("", "")
                 lost = {b: 1 - f for b, f in person.facts["branches"].items()}
@@ -84,6 +86,7 @@ def anomalies(folder: Path, seed: int, healthy: int, ill: int) -> None:
     print(f"  side and the weakest branch {np.mean(weakest):.3f}")
     print(f"outside the envelope, of {9 * 2 * len(PLACES)}: hypokinesia, hyperkinesia, against the healthy direction")
     print(f"  healthy {np.mean(strange, axis=0).round(1)}; >= III on the ill side {np.mean(off, axis=0).round(1)}")
+    print(f"missing share of the weaker side less severity: mean {np.mean(severity):+.3f}, SD {np.std(severity):.3f}")
     print(f"missing share of the healthy within 1.96 standard errors of 0: {np.mean(cover):.3f} of instants")
 
 
