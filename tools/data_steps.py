@@ -234,6 +234,18 @@ STEPS: tuple[Step, ...] = (
         measured=False,
     ),
     Step(
+        "train_temporal",
+        commands=(("train_temporal.py", "--work", "{work}/moved"),),
+        reads=(_HEAD, "template.npz"),
+        rooms=("simulate", "sequence", "grading/ways.py", "grading/temporal.py", "grading/healthy_motion.py"),
+        writes=("temporal.safetensors", "work/moved"),
+        hours=0.1,
+        measured=False,
+        resumes=True,
+        grows=("work/moved",),
+        of=36,
+    ),
+    Step(
         "export_schemas",
         commands=(("export_schemas.py",),),
         reads=(),

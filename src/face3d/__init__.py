@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from face3d.grading.examination import grade as grade
     from face3d.grading.grades import Grade as Grade
     from face3d.grading.recorded import kinematics as kinematics
+    from face3d.grading.temporal import Anomaly as Anomaly
+    from face3d.grading.temporal import anomaly as anomaly
     from face3d.io import read_scan as read_scan
     from face3d.io import write_scan as write_scan
     from face3d.io.exam import read_exam as read_exam
@@ -76,6 +78,8 @@ _PUBLIC = {
     "explain": "face3d.grading.examination",
     "kinematics": "face3d.grading.recorded",
     "Kinematics": "face3d.sequence.kinematics",
+    "anomaly": "face3d.grading.temporal",
+    "Anomaly": "face3d.grading.temporal",
     "track": "face3d.sequence.track",
     "calibrate": "face3d.sequence.calibration",
     "reconstruct": "face3d.sequence.stereo",

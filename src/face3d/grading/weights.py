@@ -7,23 +7,24 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from face3d.errors import SchemaError, WeightsError
 from face3d.grading.heads import Grader
 from face3d.grading.networks import CorrespondenceNetwork
 from face3d.io.write import write_bytes
 
+Network = TypeVar("Network", bound=nn.Module)
 #: The grader that ships with face3d.
 SHIPPED = "grader.safetensors"
 
 
-def save_grader(path: Path, networks: Sequence[Grader], card: Mapping[str, Any]) -> Path:
+def save_grader(path: Path, networks: Sequence[nn.Module], card: Mapping[str, Any]) -> Path:
     """Writes an ensemble of one architecture and, beside it, its card with the suffix .json; returns the card's path.
 
     `card` holds at least `architecture` and `size`, as `build` takes them; `members` and `sha256` are added.
@@ -58,6 +59,12 @@ def load_grader(
 ) -> list[Grader]:
     """The networks of an ensemble, ready to grade; None the shipped one. `mean_outputs` joins what they say.
     `build` makes a network of an architecture and a size; left out, only the shipped one's architecture is known.
+    Raises as `load_networks`."""
+    return load_networks(path, build or _shipped_kind)
+
+
+def load_networks(path: Path | None, build: Callable[[str, Mapping[str, Any]], Network]) -> list[Network]:
+    """The networks of a file that `save_grader` wrote, ready to use, each made by `build` of architecture and size.
 
     Raises `WeightsError`, naming the file, when it is missing, when its SHA-256 is not the card's, or when a tensor is
     missing, left over or of another shape.
@@ -72,7 +79,7 @@ def load_grader(
         raise WeightsError(f"{file}: SHA-256 is {found}, its card says {card['sha256']}; {_way_out(path)}")
     try:
         tensors = load(data)
-        networks = [(build or _shipped_kind)(card["architecture"], card["size"]) for _ in range(card["members"])]
+        networks = [build(card["architecture"], card["size"]) for _ in range(card["members"])]
         for k, network in enumerate(networks):
             load_strictly(network, {n.split(".", 1)[1]: v for n, v in tensors.items() if n.startswith(f"{k}.")})
             network.eval()
@@ -81,7 +88,7 @@ def load_grader(
     return networks
 
 
-def load_strictly(network: Grader, tensors: Mapping[str, Tensor]) -> None:
+def load_strictly(network: nn.Module, tensors: Mapping[str, Tensor]) -> None:
     """Raises RuntimeError when a tensor is missing, left over, of another shape, or not finite."""
     for name, value in tensors.items():
         if not torch.isfinite(value).all():
@@ -94,7 +101,8 @@ def _place(path: Path | None) -> Path:
 
 
 def _way_out(path: Path | None) -> str:
-    return "install face3d again" if path is None else "write it anew with `face3d train`"
+    ours = path is None or path.parent == _place(None).parent
+    return "install face3d again" if ours else "write it anew with `face3d train`"
 
 
 def _shipped_kind(architecture: str, size: Mapping[str, Any]) -> Grader:

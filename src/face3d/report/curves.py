@@ -14,6 +14,7 @@ from face3d.scan import Floats
 from face3d.sequence.filtering import stretches
 
 if TYPE_CHECKING:
+    from face3d.grading.temporal import Anomaly
     from face3d.sequence.kinematics import Kinematics, MovedOnce
 
 #: The subject's own sides, alike in every drawing; also told apart by their dashes, in print and by the colour-blind.
@@ -49,6 +50,18 @@ def movement_over_time(k: Kinematics) -> Markup:
     for side, c in courses.items():
         _course(chart, k.times_s, c, side)
     return chart.svg("Distance of both sides from rest over time; bars are movements")
+
+
+def anomaly_over_time(found: Anomaly) -> Markup:
+    """How unlike healthy movement each side's most unlike region is over time; 1 is the healthy limit."""
+    table = found.table
+    courses = {s: table[f"anomaly_{s}"].to_numpy() for s in SIDES}
+    top = max([1.5, *(float(np.nanmax(c)) for c in courses.values() if np.isfinite(c).any())])
+    chart = _chart(found.times_s, 0.0, top, "anomaly", wide=True)
+    chart.line([float(found.times_s[0]), float(found.times_s[-1])], [1.0, 1.0], "#5b6670", 1.0, "2 3")
+    for side, c in courses.items():
+        _course(chart, found.times_s, c, side)
+    return chart.svg("Anomaly of both sides over time; dotted: the healthy limit")
 
 
 def one_movement(k: Kinematics, m: MovedOnce) -> Markup:

@@ -21,7 +21,7 @@ MEASURES, CHANGES, THIRDS, EVALUATION = "measures.csv", "changes.csv", "thirds.c
 FACES = "faces.npz"
 SUMMARY, KINEMATICS, KINEMATICS_PARQUET = "summary.json", "kinematics.csv", "kinematics.parquet"
 FRAMES, FRAMES_PARQUET, TRACKED = "frames.csv", "frames.parquet", "tracked.npz"
-MOVEMENT_CURVES, EYE_CURVES = "movement.svg", "eyes.svg"
+MOVEMENT_CURVES, EYE_CURVES, ANOMALY = "movement.svg", "eyes.svg", "anomaly.csv"
 
 #: What is written of each kind of thing. The first file says whose it is, and appears last.
 FILES: Mapping[str, tuple[str, ...]] = {
@@ -36,6 +36,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
         FRAMES,
         FRAMES_PARQUET,
         TRACKED,
+        ANOMALY,
         MOVEMENT_CURVES,
         EYE_CURVES,
         REPORT,
@@ -44,6 +45,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
 #: Files that not every result of a kind has -> how ours begin, of this and of earlier versions.
 _BEGIN: Mapping[str, tuple[str, ...]] = {
     THIRDS: ("subject,visit,expression,third,", "expression,third,"),
+    ANOMALY: ("time_s,anomaly_left,",),
     FACES: ("PK",),
 }
 

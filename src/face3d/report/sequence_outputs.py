@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from face3d.errors import MissingExtraError
+from face3d.errors import LandmarkError, MissingExtraError
 from face3d.extras import require
 from face3d.io.write import write_bytes
 from face3d.report.curves import WIDE, eyes_over_time, movement_over_time, standalone
 from face3d.report.folder import (
+    ANOMALY,
     EYE_CURVES,
     FRAMES,
     FRAMES_PARQUET,
@@ -34,6 +35,7 @@ from face3d.sequence.tracked_files import as_npz
 if TYPE_CHECKING:
     import pandas as pd
 
+    from face3d.grading.temporal import Anomaly
     from face3d.sequence.kinematics import Kinematics
     from face3d.sequence.tracked import Tracked
 
@@ -45,11 +47,12 @@ def write_sequence(
     k: Kinematics, folder: Path, tracked: Tracked | None = None, stored: Mapping[str, np.ndarray] | None = None
 ) -> SequenceResult:
     """Writes summary.json, kinematics and frames as CSV and, where pyarrow is installed, Parquet, the curves, the
-    report, and tracked.npz of the arrays `stored`. Raises `OutputError` when the folder cannot be written, or holds
+    report, tracked.npz of the arrays `stored`, and where torch is installed and regions are known the anomaly over
+    time. Raises `OutputError` when the folder cannot be written, or holds
     another result."""
     result = sequence_result(k, tracked)
     tables = {(KINEMATICS, KINEMATICS_PARQUET): k.table, (FRAMES, FRAMES_PARQUET): k.frames}
-    eyes = eyes_over_time(k)
+    eyes, unlike = eyes_over_time(k), _anomaly(k)
     with filled(folder, Thing("sequence", k.name)) as aside:
         for (csv, parquet), table in tables.items():
             write_bytes(aside / csv, table.to_csv(index=False, float_format=_DIGITS).encode())
@@ -60,9 +63,23 @@ def write_sequence(
             write_bytes(aside / EYE_CURVES, standalone(eyes, *WIDE).encode())
         if stored is not None:
             write_bytes(aside / TRACKED, as_npz(stored))
-        write_bytes(aside / REPORT, sequence_page(result, k).encode())
+        if unlike is not None:
+            table = unlike.table.to_csv(index=False, float_format=_DIGITS)
+            write_bytes(aside / ANOMALY, table.encode())
+        write_bytes(aside / REPORT, sequence_page(result, k, unlike).encode())
         write_bytes(aside / SUMMARY, result.to_json().encode())
     return result
+
+
+def _anomaly(k: Kinematics) -> Anomaly | None:
+    """None where torch is not installed, where points are markers, and where nothing can be said."""
+    from face3d.grading.temporal import anomaly
+
+    try:
+        found = anomaly(k)
+    except (MissingExtraError, LandmarkError):
+        return None
+    return None if found.note else found
 
 
 def _parquet(table: pd.DataFrame) -> bytes | None:

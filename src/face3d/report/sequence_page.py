@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from face3d.landmarks import SIDES
-from face3d.report.curves import COLORS, eyes_over_time, movement_over_time, one_movement
+from face3d.report.curves import COLORS, anomaly_over_time, eyes_over_time, movement_over_time, one_movement
 from face3d.report.frame import rendered, spoken
 from face3d.report.sequence_result import SURE_MM, MovementPart, ReadingPart, SequenceResult
 
 if TYPE_CHECKING:
     from markupsafe import Markup
 
+    from face3d.grading.temporal import Anomaly
     from face3d.sequence.kinematics import Kinematics
 
 #: (place, measure) -> words, in the order of a table; each side for itself. Everything is in kinematics.csv.
@@ -57,8 +58,8 @@ class _Row:
     note: str = ""
 
 
-def sequence_page(result: SequenceResult, k: Kinematics) -> str:
-    """The report as HTML."""
+def sequence_page(result: SequenceResult, k: Kinematics, unlike: Anomaly | None = None) -> str:
+    """The report as HTML; `unlike`: how far from healthy movement it is."""
     counts = (str(sum(side in b.counted for b in result.blinks)) for side in ("right", "left"))
     counted = _Row(f"blinks in {result.seconds:.1f} s", *counts)
     return rendered(
@@ -70,6 +71,8 @@ def sequence_page(result: SequenceResult, k: Kinematics) -> str:
         colors=COLORS,
         whole=movement_over_time(k),
         eyes=eyes_over_time(k),
+        unlike=unlike,
+        unlike_curves=None if unlike is None else anomaly_over_time(unlike),
         movements=shown_movements(result, k),
         blinks=[counted, *_rows(result.readings, {("eye", name): words for name, words in _BLINKS.items()})],
         fatigue=[r for r in result.readings if r.measure == "fatigue" and r.value is not None],
