@@ -112,10 +112,11 @@ def graded(people: Sequence[Moved]) -> None:
             for own, other in ((0, 1), (1, 0)):
                 pair = torch.cat([x[:, :, own], x[:, :, other]], dim=-1)
                 code = self.frame(self.regions(pair).flatten(2))
-                if self.over is None:
+                over = self.over
+                if over is None:
                     code = code.flatten(1)
                 else:
-                    seen = self.over(code)[0]
+                    seen = over(code)[0]
                     code = torch.cat([seen.mean(dim=1), seen.amax(dim=1)], dim=1)
                 said.append(self.end(code)[:, 0])
             return torch.sigmoid(torch.maximum(*said))

@@ -80,8 +80,9 @@ class MovementPart(Part):
             for v in [value.get((measure, place, side))]
         ]
         lag = value.get(("onset_lag", "face", "both"))
-        known = lag is not None and self.sure
-        late = f"; {'left' if lag > 0 else 'right'} begins {1000 * abs(lag):.0f} ms later" if known else ""
+        late = ""
+        if lag is not None and self.sure:
+            late = f"; {'left' if lag > 0 else 'right'} begins {1000 * abs(lag):.0f} ms later"
         return f"{words} {', '.join(both)}{late}"
 
 
