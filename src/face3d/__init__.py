@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
 
-__version__ = "0.3.0"
+__version__ = "0.4.0"
 
 #: public name -> module that defines it. No module may have a public name: once imported, it would hide the function.
 _PUBLIC = {
