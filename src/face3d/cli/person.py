@@ -240,21 +240,13 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
         free_for(out, Thing("exam", read.name))
     with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
         from face3d.grading.examination import examine
-        from face3d.report.exam_result import exam_result
+        from face3d.report.exam_result import examined_result
         from face3d.report.folder import REPORT
         from face3d.report.outputs import write_exam
 
         x = examine(read, side, step)
         if out is None:
-            result = exam_result(
-                x.measures,
-                read.grades,
-                grade=x.grade,
-                reported=read.questionnaires,
-                kinematics=x.kinematics,
-                exam=read,
-                quality=x.fitted.quality,
-            )
+            result = examined_result(x)
         else:
             from face3d.report.movement_pictures import movement_pictures
 

@@ -19,7 +19,7 @@ import numpy as np
 from face3d.errors import SchemaError
 from face3d.learn.example_files import read_example
 from face3d.learn.predictions import Predictions, Truth, by_model, groups_of, truth_of
-from face3d.learn.prevalence import CLINICS, in_clinic
+from face3d.learn.prevalence import CLINICS, clinic_lines, in_clinic
 from face3d.reference.agreement import Estimate, bootstrap_by_subject, confusion, kappa_of_table
 from face3d.reference.intervals import (
     LEAST_AREA,
@@ -103,13 +103,7 @@ class Evaluation(Value):
                 figures = (e[k].value for k in GROUP_FIGURES)
                 shown = "".join(f"{v:>8.3f}" if math.isfinite(v) else f"{'-':>8}" for v in figures)
                 lines.append(f"  {value:<26}{e['exact'].n:>6}{shown}")
-        told = {c: row for c, row in self.clinics.items() if math.isfinite(row["exact"])}
-        if told:
-            lines += [
-                "",
-                f"{'where grades are seen as in':<28}exact     MAE     ECE   and told so: exact     MAE     ECE",
-            ]
-            lines += [f"  {c:<24}" + "".join(f"{v:>8.3f}" for v in row.values()) for c, row in told.items()]
+        lines += clinic_lines(self.clinics)
         return "\n".join(lines)
 
 

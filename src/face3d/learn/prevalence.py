@@ -50,5 +50,14 @@ def in_clinic(predicted: Predictions, truth: Truth, shares: tuple[float, ...], b
     return dict(zip(names, out, strict=True))
 
 
+def clinic_lines(clinics: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """The table of what `in_clinic` said of each clinic, for a terminal; empty where nothing is known."""
+    known = {clinic: row for clinic, row in clinics.items() if np.isfinite(row["exact"])}
+    if not known:
+        return []
+    head = f"{'where grades are seen as in':<28}exact     MAE     ECE   and told so: exact     MAE     ECE"
+    return ["", head, *(f"  {c:<24}" + "".join(f"{v:>8.3f}" for v in row.values()) for c, row in known.items())]
+
+
 def _mean(values: Floats, weight: Floats) -> float:
     return float(values @ weight / weight.sum())

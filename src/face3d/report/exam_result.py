@@ -24,6 +24,7 @@ from face3d.report.sequence_result import SequenceResult, sequence_result
 
 if TYPE_CHECKING:
     from face3d.exam import Exam
+    from face3d.grading.examination import Examination
     from face3d.grading.grades import Grade
     from face3d.reference.questionnaires import Questionnaires
     from face3d.sequence.kinematics import Kinematics
@@ -220,6 +221,19 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_plain(v) for v in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def examined_result(x: Examination) -> ExamResult:
+    """The result of an examination, with what clinician and patient say in its exam."""
+    return exam_result(
+        x.measures,
+        x.exam.grades,
+        grade=x.grade,
+        reported=x.exam.questionnaires,
+        kinematics=x.kinematics,
+        exam=x.exam,
+        quality=x.fitted.quality,
+    )
 
 
 def exam_result(

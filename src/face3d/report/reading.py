@@ -9,7 +9,7 @@ from pathlib import Path
 from face3d.errors import SchemaError
 from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures
-from face3d.report.exam_result import ExamResult, exam_result
+from face3d.report.exam_result import ExamResult, examined_result
 from face3d.report.faces import Faces, read_faces
 from face3d.report.folder import FACES, RESULT
 from face3d.values import Value
@@ -35,18 +35,8 @@ def read_visit(path: str | Path, affected_side: str | None = None) -> Visit:
     from face3d.grading.examination import examine
     from face3d.io.exam import read_exam
 
-    exam = read_exam(path)
-    x = examine(exam, affected_side)
-    result = exam_result(
-        x.measures,
-        exam.grades,
-        grade=x.grade,
-        reported=exam.questionnaires,
-        kinematics=x.kinematics,
-        exam=exam,
-        quality=x.fitted.quality,
-    )
-    return Visit(x.measures, result, Faces.of(x))
+    x = examine(read_exam(path), affected_side)
+    return Visit(x.measures, examined_result(x), Faces.of(x))
 
 
 def read_measures(path: str | Path) -> Measures:
