@@ -151,7 +151,9 @@ def grade_examples(examples: Sequence[Example]) -> list[Grade]:
     mean = {k: v.numpy() for k, v in outputs._asdict().items()}
     composite = outputs.composite.numpy()
     said, sides = said_of(examples, outputs)
-    severity, function, chances = pool.severity(said), pool.functions(said), pool.probabilities(said)
+    # Measured shares err to either side of 0 and 1; what is said of a face does not.
+    severity, function = np.clip(pool.severity(said), 0.0, 1.0), np.clip(pool.functions(said), 0.0, 1.0)
+    chances = pool.probabilities(said)
     apart = np.std([m.severity.numpy() for m in members], axis=0)
     se = np.hypot(LOGISTIC_SD * pool.scale(said), apart)
     grades = []
