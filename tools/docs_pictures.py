@@ -114,7 +114,10 @@ def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Ima
             middle = "e => window.scrollTo(0, e.getBoundingClientRect().bottom + window.scrollY - innerHeight + 60)"
             window.locator(at).first.evaluate(middle)
             window.wait_for_timeout(1500)
-        shot = window.screenshot()
+        clip = None
+        if at and (box := window.locator(at).first.bounding_box()):
+            clip = {"x": 0, "y": box["y"] - 4, "width": width, "height": box["height"] + 52}
+        shot = window.screenshot(clip=clip)
         browser.close()
     return Image.open(io.BytesIO(shot)).convert("RGB")
 
