@@ -131,6 +131,11 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     assert "there are a, b, c" in capsys.readouterr().err
     assert cli.run(["study", table, "--out", str(out)]) == 2
     assert "--repeats" in capsys.readouterr().err
+    few = planted().query("subject in ('s0', 's1', 's2')")
+    few.to_csv(tmp_path / "few.csv", index=False)
+    assert cli.run(["study", str(tmp_path / "few.csv"), "--out", str(tmp_path / "none"), "--change", "a", "c"]) == 2
+    assert "knows 3" in (said := capsys.readouterr().err) and "5 are the least" in said
+    assert not (tmp_path / "none" / "change.csv").exists()
     groups = tmp_path / "groups.csv"
     groups.write_text("subject,group\n" + "".join(f"s{i},{'old' if i % 2 else 'new'}\n" for i in range(60)))
     change = ["study", table, "--out", str(out), "--change", "a", "c"]

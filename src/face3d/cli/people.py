@@ -72,6 +72,7 @@ def _of_two_visits(
     """Writes what was asked of two visits; name -> file. `trial`: subject -> group, and the control group."""
     from face3d.io.write import write_bytes
     from face3d.measuring.two_visits import adjusted_change, agreement_table, group_change
+    from face3d.reference.intervals import LEAST_MEAN
     from face3d.reference.repeatability import repeatability_from, write_repeatability
 
     wanted, own = {}, {}
@@ -86,6 +87,12 @@ def _of_two_visits(
         wanted["change"] = group_change(table, *change)
         if trial is not None:
             wanted["adjusted"] = adjusted_change(table, *change, *trial)
+    if nothing := [name for name, found in wanted.items() if found.empty]:
+        people = table.loc[table["visit"].isin(change or repeats or ()), "subject"].nunique()
+        raise SchemaError(
+            f"{' and '.join(nothing)}: no measure that enough people have at both visits; the table knows {people} at "
+            f"these visits, and {LEAST_MEAN} are the least that a mean and its interval are told of"
+        )
     made = {name: out / f"{name}.csv" for name in wanted}
     for name, found in wanted.items():
         out.mkdir(parents=True, exist_ok=True)
