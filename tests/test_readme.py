@@ -88,3 +88,12 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     demo = json.loads((tmp_path / "demo-report" / "result.json").read_text("utf-8"))
     assert demo["affected_side"] == "left" and demo["estimates"]["house_brackmann"] == 4  # the patient's truth
     assert len(demo["expressions"]) == 9
+
+
+def test_its_figures_are_those_of_the_shipped_grader() -> None:
+    test = json.loads((ROOT / "src/face3d/data/grader.json").read_text("utf-8"))["tests"]["external"]
+    exact, rules = (round(100 * test[by]["exact"]["value"]) for by in ("figures", "rules"))
+    said = " ".join(README.split())
+    assert f"On {test['subjects']} simulated people of a head in no training" in said
+    assert f"was exact in {exact} % and never off by more than one; the rules alone in {rules} %" in said
+    assert test["figures"]["within_one"]["value"] == 1.0
