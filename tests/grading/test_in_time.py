@@ -12,8 +12,9 @@ import pytest
 import face3d
 from face3d.grading.grades import grade_examples
 from face3d.grading.grid import grid_of
-from face3d.grading.in_time import example_in_time, largest
+from face3d.grading.in_time import example_in_time, grade_of_session, largest
 from face3d.grading.recorded import kinematics
+from face3d.report.sequence_outputs import write_sequence
 from face3d.sequence.kinematics import Kinematics
 from face3d.sequence.tracked import Tracked
 from face3d.simulate.truth import truth_of
@@ -60,6 +61,17 @@ def test_what_was_not_recorded_is_not_graded(session):
     some = replace(seen, movements=tuple(m for m in seen.movements if "smile" not in m.expression))
     graded = grade_examples([example_in_time(noisy, some)])[0]
     assert graded.abstained and "no smile" in graded.reason
+    assert grade_of_session(noisy, some) is None
+
+
+def test_the_grade_stands_in_the_summary_and_on_the_page(session, tmp_path):
+    _, _, noisy, seen = session
+    written = write_sequence(seen, tmp_path / "out", noisy)
+    graded = grade_of_session(noisy, seen)
+    assert graded is not None and written.grade is not None
+    assert written.grade.severity == graded.severity
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert f"severity {graded.severity:.2f}" in page or (graded.abstained and "abstains" in page)
 
 
 def test_lost_frames_are_left_out(session):

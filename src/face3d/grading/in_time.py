@@ -15,12 +15,27 @@ from face3d.grading.example import MOVEMENTS, Example, assembled
 from face3d.grading.grid import MARKS
 
 if TYPE_CHECKING:
+    from face3d.grading.grades import Grade
     from face3d.sequence.kinematics import Kinematics, MovedOnce
     from face3d.sequence.tracked import Tracked
 
 #: s to either side of an apex that are averaged: of 0, 1/15, 2/15 and 4/15 the one with the least error of severity, on
 #: 42 simulated people (SD 0.048; by the apex's frame alone 0.051).
 ABOUT_S = 4 / 15
+
+#: Of these at least one each must have been made for a session to be graded: what says most of brow, eye and mouth.
+NEEDED = (("brow_raise",), ("gentle_eye_closure", "tight_eye_closure"), ("open_smile", "closed_smile"))
+
+
+def grade_of_session(tracked: Tracked, seen: Kinematics) -> Grade | None:
+    """The grade of a recording of several expressions, by its kinematics; None where a brow raise, an eye closure or a
+    smile is not among them. Raises `MissingExtraError` without torch."""
+    from face3d.grading.grades import grade_examples
+
+    made = largest(seen)
+    if not all(any(name in made for name in some) for some in NEEDED):
+        return None
+    return grade_examples([example_in_time(tracked, seen)])[0]
 
 
 def example_in_time(tracked: Tracked, seen: Kinematics, about_s: float = ABOUT_S) -> Example:

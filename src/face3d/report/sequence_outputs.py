@@ -35,6 +35,7 @@ from face3d.sequence.tracked_files import as_npz
 if TYPE_CHECKING:
     import pandas as pd
 
+    from face3d.grading.grades import Grade
     from face3d.grading.temporal import Anomaly
     from face3d.sequence.kinematics import Kinematics
     from face3d.sequence.tracked import Tracked
@@ -50,7 +51,7 @@ def write_sequence(
     report, tracked.npz of the arrays `stored`, and where torch is installed and regions are known the anomaly over
     time. Raises `OutputError` when the folder cannot be written, or holds
     another result."""
-    result = sequence_result(k, tracked)
+    result = sequence_result(k, tracked, None if tracked is None else _grade(tracked, k))
     tables = {(KINEMATICS, KINEMATICS_PARQUET): k.table, (FRAMES, FRAMES_PARQUET): k.frames}
     eyes, unlike = eyes_over_time(k), _anomaly(k)
     with filled(folder, Thing("sequence", k.name)) as aside:
@@ -80,6 +81,16 @@ def _anomaly(k: Kinematics) -> Anomaly | None:
     except (MissingExtraError, LandmarkError):
         return None
     return None if found.note else found
+
+
+def _grade(tracked: Tracked, k: Kinematics) -> Grade | None:
+    """None where torch is not installed, and where too few expressions were made."""
+    from face3d.grading.in_time import grade_of_session
+
+    try:
+        return grade_of_session(tracked, k)
+    except MissingExtraError:
+        return None
 
 
 def _parquet(table: pd.DataFrame) -> bytes | None:

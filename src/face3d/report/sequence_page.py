@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from face3d.landmarks import SIDES
+from face3d.reference.scales import ROMAN
 from face3d.report.curves import COLORS, anomaly_over_time, eyes_over_time, movement_over_time, one_movement
 from face3d.report.frame import rendered, spoken
 from face3d.report.sequence_result import SURE_MM, MovementPart, ReadingPart, SequenceResult
@@ -68,6 +69,7 @@ def sequence_page(result: SequenceResult, k: Kinematics, unlike: Anomaly | None 
         version=result.face3d_version,
         notice=result.notice,
         result=result,
+        roman=ROMAN,
         colors=COLORS,
         whole=movement_over_time(k),
         eyes=eyes_over_time(k),
