@@ -21,9 +21,9 @@ from face3d.simulate.truth import truth_of
 
 pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[2] / "tools"))
-from moved_people import MADE  # noqa: E402
-from training_people import person  # noqa: E402
-from true_recordings import Recording, disturbed, recording, tracked_of  # noqa: E402
+from moved_people import MADE
+from training_people import person
+from true_recordings import Recording, disturbed, recording, tracked_of
 
 
 @pytest.fixture(scope="module")
