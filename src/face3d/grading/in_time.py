@@ -1,7 +1,7 @@
 """The grade of a recorded session: of each expression its largest movement, averaged over the frames about its apex.
 
-A held expression is seen many times over, so that no single frame decides. What the grade is off by is mostly not noise of
-frames: see docs/validation.md.
+A held expression is seen many times over, so that no single frame decides. What the grade is off by is mostly not noise
+of frames: see docs/validation.md.
 """
 
 from __future__ import annotations
