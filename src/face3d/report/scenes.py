@@ -13,7 +13,7 @@ from face3d.geometry.elements import grid_cells
 from face3d.geometry.weld import first_of_equal
 from face3d.report.frame import spoken
 from face3d.report.pictures import CENTRE, Drawn
-from face3d.report.viewer import COLOUR, Layer, Scene, State
+from face3d.report.viewer import COLOUR, Layer, Scene, Source, State
 from face3d.scan import Floats, Ints
 from face3d.template.anatomy import Anatomy
 
@@ -42,6 +42,17 @@ _SURFACE = Layer(
 )
 _MOVEMENT = Layer(
     "movement", "movement from rest", MOVEMENT, "How far each place moved from rest, head motion removed."
+)
+
+
+#: What is to be done with corrected landmarks.
+_AGAIN_SCAN = (
+    "Then measure again with the saved file: face3d analyze SCAN --landmarks FILE. The numbers of this page do not know of "
+    "the corrections."
+)
+_AGAIN_EXAM = (
+    "Put each saved file beside its scan, under this name, or name it in exam.json under landmarks; then run face3d exam "
+    "again. The numbers of this page do not know of the corrections."
 )
 
 
@@ -74,16 +85,18 @@ def scan_scene(analysis: Analysis, drawn: Drawn) -> Scene:
     subunits = [r for r in analysis.face_regions if r.definition == "subunit"]
     weights = np.stack([mean(np.asarray(r.weight, np.float64)[drawn.source]) for r in subunits], axis=1)
     marks = {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()}
+    source = Source(analysis.scan.name, analysis.head.inv(), tuple(n for n in analysis.scan.landmarks if n in marks))
     fewer = "" if count == len(of) else f", shown with {count:,} of its {len(analysis.scan.vertices):,} vertices"
     return Scene(
         f"The scan’s own surface{fewer}",
         faces,
-        (State("", vertices, values, marks),),
+        (State("", vertices, values, marks, source=source),),
         ((0,),),
         tuple(layers),
         ("", *(f"{spoken(r.name)}, {r.side}" for r in subunits)),
         _largest(weights),
         colors,
+        again=_AGAIN_SCAN,
     )
 
 
@@ -117,7 +130,7 @@ def exam_scene(faces: Faces) -> Scene:
     states = tuple(_state(spoken(e), *_whole(faces, e), faces, e) for e in names)
     expressions = tuple(range(1, len(names))) or (0,)
     first = shown.index("open_smile") if "open_smile" in shown else 0
-    return _scene(t, states, ((0,), expressions), (_MOVEMENT, _ASYMMETRY), first=first)
+    return _scene(t, states, ((0,), expressions), (_MOVEMENT, _ASYMMETRY), first=first, again=_AGAIN_EXAM)
 
 
 def compare_scene(before: Faces, after: Faces, visits: tuple[str, str]) -> Scene:
@@ -174,6 +187,7 @@ def frames_scene(
             {"movement": _length(frame - rest)},
             {},
             f"{time:.2f} s",
+            time_s=time,
         )
         states.append(state)
     pause = 1000.0 * (times_s[-1] - times_s[0]) / max(len(times_s) - 1, 1) / speed if len(times_s) > 1 else 100.0
@@ -188,12 +202,14 @@ def _scene(
     layers: tuple[Layer, ...],
     first: int = 0,
     pause: float | None = None,
+    again: str = "",
 ) -> Scene:
     regions = {name: np.asarray(weight) for name, weight in t.regions.items()}
     weights = np.stack(list(regions.values()), axis=1)
     what = f"The same {len(t.vertices):,} anatomical places on every face: the template, laid on each scan"
     names = tuple(_place(name) for name in regions)
-    return Scene(what, np.asarray(t.faces), states, panes, layers, ("", *names), _largest(weights), None, pause, first)
+    of = _largest(weights)
+    return Scene(what, np.asarray(t.faces), states, panes, layers, ("", *names), of, None, pause, first, again)
 
 
 def _place(region: str) -> str:
@@ -210,7 +226,8 @@ def _state(name: str, vertices: Floats, moved: Floats | None, faces: Faces, expr
         values["movement"] = _length(moved)
         seen = seen & np.asarray(np.isfinite(moved).all(axis=1))
     values["asymmetry"] = np.where(seen & seen[t.opposite], values["asymmetry"], np.nan)
-    return State(name, vertices, values, faces.marks.get(expression, {}), spoken(expression))
+    marks, source = faces.marks.get(expression, {}), faces.sources.get(expression)
+    return State(name, vertices, values, marks, spoken(expression), source)
 
 
 def _whole(faces: Faces, expression: str) -> tuple[Floats, Floats | None]:
