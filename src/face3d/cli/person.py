@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,10 +53,8 @@ def analyze(
 
     Without --out nothing is written, only the summary is printed.
     """
-    from face3d.io import read_scan
-
     _check_scan(scan)
-    return _analyze(lambda: read_scan(scan, unit_of(units, scale), landmarks), out, json)
+    return _analyze(lambda: _with_colours(scan, unit_of(units, scale), landmarks), out, json)
 
 
 def info(
@@ -258,6 +257,18 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
     return 0
 
 
+def _with_colours(file: Path, units: str | float, landmarks: Path | None) -> FaceScan:
+    """The scan, with its texture for the report; one that cannot be read is no reason not to measure."""
+    from face3d.errors import ScanError
+    from face3d.io import read_scan
+
+    try:
+        return read_scan(file, units, landmarks, texture=True)
+    except ScanError as error:
+        scan = read_scan(file, units, landmarks)
+        return scan.replace(notes=(*scan.notes, f"not shown in colour: {error}"))
+
+
 def _check_scan(path: Path) -> None:
     """Raises `ScanError` for what is an examination, a study or a result instead, with the command that takes it."""
     from face3d.errors import ScanError
@@ -284,7 +295,8 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
         from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
-        analysis = measure(scan, None if out is None else out / "views.png")
+        # The texture is for the report's eyes: numbers are those of the surface, whether its picture could be read or not.
+        analysis = replace(measure(scan.replace(texture=None), None if out is None else out / "views.png"), scan=scan)
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:

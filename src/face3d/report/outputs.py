@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from face3d.errors import LandmarkError
+from face3d.errors import LandmarkError, MissingExtraError
 from face3d.extras import extra_of, missing
 from face3d.io.write import write_bytes
 from face3d.report.folder import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from face3d.exam import Grades
     from face3d.grading.examination import Examination
+    from face3d.grading.explanation import Explanation
     from face3d.grading.grades import Grade
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
@@ -107,6 +108,7 @@ def write_exam(
     from face3d.report.exam_page import exam_page
     from face3d.report.exam_result import exam_result
     from face3d.report.faces import Faces
+    from face3d.report.movement_pictures import landmark_pictures
     from face3d.report.scenes import exam_scene
 
     exam, quality = (None, None) if x is None else (x.exam, x.fitted.quality)
@@ -114,7 +116,10 @@ def write_exam(
     faces = None if x is None else Faces.of(x)
     maps = [] if pictures is None else _drawn(pictures)
     thirds = outcome(m)
-    page = exam_page(result, maps, thirds, kinematics, None if faces is None else exam_scene(faces))
+    why = None if x is None else _explained(x)
+    scene = None if faces is None else exam_scene(faces, why)
+    marks = _drawn(lambda: [] if scene is None else landmark_pictures(scene))
+    page = exam_page(result, maps, thirds, kinematics, scene, why, marks)
     files: dict[str, str | bytes] = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
     if thirds:
         files[THIRDS] = _table(outcome_table(thirds), m.subject, m.visit)
@@ -123,6 +128,16 @@ def write_exam(
     with filled(folder, Thing("exam", examined(m.subject, m.visit))) as aside:
         _write(aside, files)
     return result
+
+
+def _explained(x: Examination) -> Explanation | None:
+    """Why the grade is what it is; None where there is none to be believed, or nothing to explain it with."""
+    if x.grade is None or x.grade.abstained or x.measures.contradiction:
+        return None
+    try:
+        return x.explain()
+    except MissingExtraError:
+        return None
 
 
 def write_comparison(c: Comparison, folder: Path, visits: Sequence[Visit] = ()) -> CompareResult:

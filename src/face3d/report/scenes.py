@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import KDTree
 
-from face3d.geometry.colors import ASYMMETRY, CHANGE, MOVEMENT, SURFACE
+from face3d.geometry.colors import ASYMMETRY, ATTRIBUTION, CHANGE, MOVEMENT, SURFACE
 from face3d.geometry.elements import grid_cells
+from face3d.geometry.mesh import vertex_areas
+from face3d.geometry.skin_tone import vertex_colors
 from face3d.geometry.weld import first_of_equal
 from face3d.report.frame import spoken
 from face3d.report.pictures import CENTRE, Drawn
 from face3d.report.viewer import COLOUR, Layer, Scene, Source, State
-from face3d.scan import Floats, Ints
+from face3d.scan import FaceScan, Floats, Ints
 from face3d.template.anatomy import Anatomy
 
 if TYPE_CHECKING:
+    from face3d.grading.explanation import Explanation
     from face3d.measuring.analysis import Analysis
     from face3d.report.faces import Faces
 
 #: A page shows no more vertices of a scan: its colours stay as fine as a screen's pixels, and it opens within 2 s.
 MOST_VERTICES = 20_000
+#: mm: half of what lies between two places at which the networks look.
+_SPREAD_MM = 3.5
 #: mm around the middle of the face: shoulders and chairs are left out.
 _REACH = 190.0
 
@@ -43,16 +50,23 @@ _SURFACE = Layer(
 _MOVEMENT = Layer(
     "movement", "movement from rest", MOVEMENT, "How far each place moved from rest, head motion removed."
 )
+_ATTRIBUTION = Layer(
+    "attribution",
+    "what made the grade",
+    ATTRIBUTION,
+    "What the networks’ severity of {:.0f} % is made of, place by place: in hundredths of movement lost on each square "
+    "centimetre, against a face of which both sides do what the healthy side does. Orange: adds to it; blue: takes "
+    "away. It says what the networks looked at, not where the nerve is ill.",
+    "% per cm²",
+)
 
 
 #: What is to be done with corrected landmarks.
-_AGAIN_SCAN = (
-    "Then measure again with the saved file: face3d analyze SCAN --landmarks FILE. The numbers of this page do not know of "
-    "the corrections."
-)
-_AGAIN_EXAM = (
-    "Put each saved file beside its scan, under this name, or name it in exam.json under landmarks; then run face3d exam "
-    "again. The numbers of this page do not know of the corrections."
+_AGAIN = "{} The numbers of this page do not know of the corrections."
+_AGAIN_SCAN = _AGAIN.format("Then measure again with the saved file: face3d analyze SCAN --landmarks FILE.")
+_AGAIN_EXAM = _AGAIN.format(
+    "Put each saved file beside its scan, under this name, or name it in exam.json under landmarks; then run face3d "
+    "exam again."
 )
 
 
@@ -78,8 +92,9 @@ def scan_scene(analysis: Analysis, drawn: Drawn) -> Scene:
         values["asymmetry"] = mean(analysis.asymmetry_mm[drawn.source])
         layers.insert(0, _ASYMMETRY)
     colors = None
-    if analysis.scan.colors is not None:
-        seen = analysis.scan.colors[drawn.source].astype(np.float64)
+    seen = vertex_colors(analysis.scan)
+    if seen is not None:
+        seen = seen[drawn.source]
         colors = np.stack([mean(seen[:, k]) for k in range(3)], axis=1)
         layers.append(Layer(COLOUR, "colour as scanned", None))
     subunits = [r for r in analysis.face_regions if r.definition == "subunit"]
@@ -122,15 +137,36 @@ def _largest(weights: Floats) -> Ints:
     return np.where(weights.max(axis=1, initial=0.0) >= 0.5, 1 + weights.argmax(axis=1), 0)
 
 
-def exam_scene(faces: Faces) -> Scene:
-    """Rest beside each expression, on the template, with movement and asymmetry."""
+def exam_scene(faces: Faces, why: Explanation | None = None) -> Scene:
+    """Rest beside each expression, on the template, with movement and asymmetry, and what made the grade (`why`)."""
     t = faces.template
     shown = list(faces.displacements)
     names = ("rest", *shown)
     states = tuple(_state(spoken(e), *_whole(faces, e), faces, e) for e in names)
+    layers = [_MOVEMENT, _ASYMMETRY]
+    if why is not None:
+        made = _per_cm2(t, why.attribution)
+        states = tuple(
+            replace(
+                s, values={**s.values, "attribution": np.where(np.isfinite(s.values["asymmetry"]), made[e], np.nan)}
+            )
+            for s, e in zip(states, names, strict=True)
+        )
+        layers.append(replace(_ATTRIBUTION, note=_ATTRIBUTION.note.format(100 * why.value)))
     expressions = tuple(range(1, len(names))) or (0,)
     first = shown.index("open_smile") if "open_smile" in shown else 0
-    return _scene(t, states, ((0,), expressions), (_MOVEMENT, _ASYMMETRY), first=first, again=_AGAIN_EXAM)
+    return _scene(t, states, ((0,), expressions), tuple(layers), first=first, again=_AGAIN_EXAM)
+
+
+def _per_cm2(t: Anatomy, amounts: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Amounts (N,) at vertices as hundredths on each square centimetre there, without the steps between the places at
+    which networks look."""
+    tree = KDTree(t.vertices)
+    near = tree.sparse_distance_matrix(tree, 3 * _SPREAD_MM, output_type="coo_matrix")
+    weight = sp.csr_matrix((np.exp(-0.5 * (near.data / _SPREAD_MM) ** 2), (near.row, near.col)), near.shape)
+    weight.setdiag(1.0)
+    cm2 = weight @ vertex_areas(FaceScan(t.vertices, t.faces)) / 100.0
+    return {name: 100.0 * (weight @ values) / cm2 for name, values in amounts.items()}
 
 
 def compare_scene(before: Faces, after: Faces, visits: tuple[str, str]) -> Scene:

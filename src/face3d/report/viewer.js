@@ -160,7 +160,8 @@ class Viewer {
       };
       const strip = element("div", "strip"), ticks = element("div", "ticks");
       strip.style.background = `linear-gradient(to right, ${layer.stops.map(rgb).join(",")})`;
-      for (let value = layer.low; value <= layer.high + 1e-6; value += layer.contour) {
+      const apart = layer.contour * ((layer.high - layer.low) / layer.contour < 8 || layer.contour >= 1 ? 1 : 2);
+      for (let value = layer.low; value <= layer.high + 1e-6; value += apart) {
         const tick = element("span", "", (value > 0 ? plus : "") + minus(Number(value.toFixed(3))));
         tick.style.left = `${(100 * (value - layer.low)) / (layer.high - layer.low)}%`;
         ticks.append(tick);

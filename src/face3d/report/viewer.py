@@ -33,7 +33,7 @@ STEPS = len(_SYMBOLS) ** 2
 #: Key of the layer that shows the colours of the scanner.
 COLOUR = "colour"
 
-#: The files that make the viewer's program, in their order: numbers, painting, correcting landmarks, the page, the start.
+#: The files of the viewer's program, in their order: numbers, painting, correcting landmarks, the page, the start.
 PROGRAM = ("viewer_model.js", "viewer_drawing.js", "viewer_marks.js", "viewer.js", "viewer_start.js")
 
 #: Everything that a viewer says, in one place.

@@ -43,7 +43,7 @@ const FRAGMENT = `#version 300 es
     vec3 n = normalize(facing);
     if (n.z < 0.0) n = -n;
     float lit = clamp(dot(n, vec3(0.0, 0.2425, 0.9701)), 0.0, 1.0);
-    float tone = 1.0 - (mode == 0 ? 0.5 : 0.65) * (1.0 - lit);
+    float tone = 1.0 - (mode == 0 ? 0.5 : mode == 1 ? 0.2 : 0.65) * (1.0 - lit); // a scanner's colours hold its own light
     if (mode == 3) { seen = vec4(vec3(0.25, 0.45, 0.75) * (0.5 + 0.5 * lit), 0.45); return; }
     seen = vec4(base * (gl_FrontFacing == (sideways > 0.0) ? tone : 0.25), 1.0);
   }`;
@@ -108,9 +108,7 @@ class Drawing {
       if (k < 3 || this.data.colour) gl.enableVertexAttribArray(k);
     }
     if (this.data.colour) {
-      const packed = unpacked(this.data.colour, 2), rgb = new Float32Array(3 * packed.length);
-      packed.forEach((n, i) => rgb.set([Math.floor(n / 400) / 19, (Math.floor(n / 20) % 20) / 19, (n % 20) / 19], 3 * i));
-      gl.bufferData(gl.ARRAY_BUFFER, rgb, gl.STATIC_DRAW);
+      gl.bufferData(gl.ARRAY_BUFFER, Float32Array.from(unpacked(this.data.colour, 1), (n) => n / (BASE - 1)), gl.STATIC_DRAW);
     }
     made.dots = gl.createVertexArray();
     gl.bindVertexArray(made.dots);
