@@ -295,7 +295,7 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
         from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
-        # The texture is for the report's eyes: numbers are those of the surface, whether its picture could be read or not.
+        # The texture is for looking at: numbers are those of the surface, whether its picture could be read or not.
         analysis = replace(measure(scan.replace(texture=None), None if out is None else out / "views.png"), scan=scan)
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
     print(result.to_json() if json else result.to_text())

@@ -35,7 +35,7 @@ def eyes_over_time(k: Kinematics) -> Markup | None:
         _course(chart, k.times_s, opening[side], side)
     for b in k.lids.blinks:
         chart.dots([b.time_s], [0.0], 3.5, "#1c2126")
-    return chart.svg("Opening of both eyes over time; dots are blinks")
+    return chart.svg("Opening of both eyes over time; dots are blinks", timed=True)
 
 
 def movement_over_time(k: Kinematics) -> Markup:
@@ -49,7 +49,7 @@ def movement_over_time(k: Kinematics) -> Markup:
             chart.line(span, [top, top], "#1c2126", 3.0)
     for side, c in courses.items():
         _course(chart, k.times_s, c, side)
-    return chart.svg("Distance of both sides from rest over time; bars are movements")
+    return chart.svg("Distance of both sides from rest over time; bars are movements", timed=True)
 
 
 def anomaly_over_time(found: Anomaly) -> Markup:
@@ -61,7 +61,7 @@ def anomaly_over_time(found: Anomaly) -> Markup:
     chart.line([float(found.times_s[0]), float(found.times_s[-1])], [1.0, 1.0], "#5b6670", 1.0, "2 3")
     for side, c in courses.items():
         _course(chart, found.times_s, c, side)
-    return chart.svg("Anomaly of both sides over time; dotted: the healthy limit")
+    return chart.svg("Anomaly of both sides over time; dotted: the healthy limit", timed=True)
 
 
 def one_movement(k: Kinematics, m: MovedOnce) -> Markup:
@@ -79,7 +79,7 @@ def one_movement(k: Kinematics, m: MovedOnce) -> Markup:
             chart.line([border, border], [low, top], "#5b6670", 1.0, "2 3")
     for side in SIDES:
         _course(chart, k.times_s[inside], values[side], side)
-    return chart.svg(f"Movement {m.number}, both sides over time; dotted: begin, arrival, leaving, end")
+    return chart.svg(f"Movement {m.number}, both sides over time; dotted: begin, arrival, leaving, end", timed=True)
 
 
 def standalone(drawing: Markup, width: float, height: float) -> str:

@@ -55,11 +55,14 @@ class Chart:
         for (u, v), r in zip(self.at(x, y), radii.tolist(), strict=True):
             self._drawn.append(f'<circle cx="{u:.1f}" cy="{v:.1f}" r="{r:.1f}" {fill}/>')
 
-    def svg(self, label: str) -> Markup:
-        """The picture; `label` says it in words."""
+    def svg(self, label: str, timed: bool = False) -> Markup:
+        """The picture; `label` says it in words. `timed`: along x are the seconds of a recording, which the viewer of
+        its page points at."""
         left, right, top, bottom = self._MARGINS
         width, height = self.size
-        parts = [f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}">']
+        place = (*self.x, left, width - right, top, height - bottom)
+        clock = f' data-time="{" ".join(f"{v:g}" for v in place)}"' if timed else ""
+        parts = [f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}"{clock}>']
         for value, words in self.x_ticks:
             ((u, _),) = self.at(value, self.y[0])
             parts.append(f'<line x1="{u:.1f}" y1="{top}" x2="{u:.1f}" y2="{height - bottom}" stroke="{LINE}"/>')

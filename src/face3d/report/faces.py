@@ -49,7 +49,7 @@ class Faces(Value):
         sources = {
             e: Source(x.fitted.seen[e].surfels.name, way.inv(), _given(x.fitted.seen[e].found.confidence))
             for e, way in to_page.items()
-            if e in x.exam.scans and e not in x.exam.sequences
+            if e in x.exam.scans
         }
         return cls(x.fitted.template, x.fitted.rest, displacements, {"rest": found["rest"], **marks}, sources)
 

@@ -42,6 +42,15 @@ def change_pictures(scene: Scene) -> list[Picture]:
     ]
 
 
+def frame_pictures(scene: Scene, most: int = 10) -> list[Picture]:
+    """Of a recording's scene (`scenes.recording_scene`) the frame shown at first, and others spread over its time."""
+    frames = list(scene.panes[-1])
+    spread = np.rint(np.linspace(0, len(frames) - 1, min(most, len(frames)))).astype(int)
+    spread[np.abs(spread - scene.first).argmin()] = scene.first
+    shown = (scene.states[frames[k]] for k in spread)
+    return [_picture(s.name, s.vertices, scene.faces, s.values["movement"], MOVEMENT) for s in shown]
+
+
 def landmark_pictures(scene: Scene) -> list[Picture]:
     """Of an exam's scene (`scenes.exam_scene`) the face at rest and in each expression from the front, with the
     landmarks that were found on it."""

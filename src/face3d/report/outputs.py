@@ -109,16 +109,17 @@ def write_exam(
     from face3d.report.exam_result import exam_result
     from face3d.report.faces import Faces
     from face3d.report.movement_pictures import landmark_pictures
+    from face3d.report.pictures import drawn
     from face3d.report.scenes import exam_scene
 
     exam, quality = (None, None) if x is None else (x.exam, x.fitted.quality)
     result = exam_result(m, clinician, None, grade, reported, kinematics, exam, quality)
     faces = None if x is None else Faces.of(x)
-    maps = [] if pictures is None else _drawn(pictures)
+    maps = [] if pictures is None else drawn(pictures)
     thirds = outcome(m)
     why = None if x is None else _explained(x)
     scene = None if faces is None else exam_scene(faces, why)
-    marks = _drawn(lambda: [] if scene is None else landmark_pictures(scene))
+    marks = drawn(lambda: [] if scene is None else landmark_pictures(scene))
     page = exam_page(result, maps, thirds, kinematics, scene, why, marks)
     files: dict[str, str | bytes] = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
     if thirds:
@@ -147,12 +148,13 @@ def write_comparison(c: Comparison, folder: Path, visits: Sequence[Visit] = ()) 
     from face3d.report.compare_page import compare_page
     from face3d.report.compare_result import compare_result
     from face3d.report.movement_pictures import change_pictures
+    from face3d.report.pictures import drawn
     from face3d.report.scenes import compare_scene
 
     result = compare_result(c, [v.result for v in visits])
     first, last = (visits[0].faces, visits[-1].faces) if visits else (None, None)
     scene = compare_scene(first, last, (c.baseline, c.visits[-1])) if first and last else None
-    page = compare_page(result, scene, _drawn(lambda: [] if scene is None else change_pictures(scene)))
+    page = compare_page(result, scene, drawn(lambda: [] if scene is None else change_pictures(scene)))
     files = {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False), REPORT: page}
     with filled(folder, Thing("comparison", compared(c.subject, c.baseline, c.visits))) as aside:
         _write(aside, files)
@@ -166,16 +168,6 @@ def write_evaluation(e: Evaluation, predicted: Predictions, truth: Truth, model:
     name = {"shipped": "the shipped grader", "rules": "the rule-based estimate"}.get(model, model)
     with filled(folder, Thing("evaluation", "")) as aside:
         _write(aside, {EVALUATION: e.to_json(), REPORT: evaluation_page(e, predicted, truth, name, data)})
-
-
-def _drawn(pictures: Callable[[], list[Picture]]) -> list[Picture]:
-    """The pictures, none where there is nothing to draw with: drawing needs open3d, numbers don't."""
-    try:
-        return pictures()
-    except ModuleNotFoundError as error:
-        if extra_of(error.name or "") is None:
-            raise
-        return []
 
 
 def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:

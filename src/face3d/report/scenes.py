@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from face3d.grading.explanation import Explanation
     from face3d.measuring.analysis import Analysis
     from face3d.report.faces import Faces
+    from face3d.sequence.tracked import Tracked
 
 #: A page shows no more vertices of a scan: its colours stay as fine as a screen's pixels, and it opens within 2 s.
 MOST_VERTICES = 20_000
 #: mm: half of what lies between two places at which the networks look.
 _SPREAD_MM = 3.5
+#: Frames of a recording that a page holds: five megabytes of it.
+MOST_FRAMES = 60
 #: mm around the middle of the face: shoulders and chairs are left out.
 _REACH = 190.0
 
@@ -211,24 +214,43 @@ def _change(before: State, after: State) -> dict[str, Floats]:
 
 
 def frames_scene(
-    template: Anatomy, rest: Floats, frames: Sequence[Floats], times_s: Sequence[float], speed: float = 1.0
+    template: Anatomy,
+    rest: Floats,
+    frames: Sequence[Floats],
+    times_s: Sequence[float],
+    seen: Sequence[np.ndarray] | None = None,
+    first: int = 0,
 ) -> Scene:
-    """A recording on the template: `rest` (N, 3) beside `frames` (N, 3) each, mm, NaN where a frame was lost or shows
-    nothing, on a slider with `times_s`. `speed` 1 plays as fast as it was recorded."""
+    """A recording on the template: `rest` (N, 3) beside `frames` (N, 3) each, mm, on a slider with `times_s`; `seen`
+    (N,) what each frame shows, else what is not NaN in it. It plays as fast as it was recorded; `first` is shown at
+    first."""
     states = [State("rest", _filled(rest, template.vertices))]
-    for frame, time in zip(frames, times_s, strict=True):
-        state = State(
-            f"{time:.2f} s",
-            _filled(frame, states[0].vertices),
-            {"movement": _length(frame - rest)},
-            {},
-            f"{time:.2f} s",
-            time_s=time,
-        )
-        states.append(state)
-    pause = 1000.0 * (times_s[-1] - times_s[0]) / max(len(times_s) - 1, 1) / speed if len(times_s) > 1 else 100.0
+    for k, (frame, time) in enumerate(zip(frames, times_s, strict=True)):
+        moved = _length(frame - rest)
+        if seen is not None:
+            moved = np.where(seen[k], moved, np.nan)
+        words = f"{time:.2f} s"
+        states.append(State(words, _filled(frame, states[0].vertices), {"movement": moved}, {}, words, time_s=time))
+    pause = 1000.0 * (times_s[-1] - times_s[0]) / max(len(times_s) - 1, 1) if len(times_s) > 1 else 100.0
     panes = ((0,), tuple(range(1, len(states))))
-    return _scene(template, tuple(states), panes, (_MOVEMENT,), pause=max(pause, 20.0))
+    return _scene(template, tuple(states), panes, (_MOVEMENT,), pause=max(pause, 20.0), first=first)
+
+
+def recording_scene(tracked: Tracked, apexes: Sequence[int]) -> Scene | None:
+    """A tracked recording, in `MOST_FRAMES` frames that were not lost, spread over its time, those of full movement
+    (`apexes`, frame numbers, the first shown at first) among them; None where all are lost."""
+    there = np.flatnonzero(~tracked.lost)
+    if not len(there):
+        return None
+    chosen = there[np.unique(np.rint(np.linspace(0, len(there) - 1, MOST_FRAMES)).astype(int))]
+    for apex in apexes:
+        if not tracked.lost[apex]:
+            chosen[np.abs(chosen - apex).argmin()] = apex
+    chosen = np.unique(chosen)
+    first = int(np.abs(chosen - apexes[0]).argmin()) if len(apexes) else 0
+    frames = [tracked.vertices_mm[k].astype(np.float64) for k in chosen]
+    times = tracked.times_s[chosen].tolist()
+    return frames_scene(tracked.template, tracked.rest_mm, frames, times, [tracked.valid[k] for k in chosen], first)
 
 
 def _scene(

@@ -89,8 +89,9 @@ class Viewer {
     if (!this.data.states.some((state) => Object.keys(state.marks).length)) this.marksButton.hidden = true;
     this.root.append(tools);
     this.most = Math.max(...this.panes.map((pane) => pane.states.length));
-    if (this.most > 1) this.root.append(this.data.timed ? this.slider() : this.picker());
+    if (this.most > 1 && !this.data.timed) this.root.append(this.picker());
     this.root.append(this.stage);
+    if (this.most > 1 && this.data.timed) this.root.append(this.slider()); // beside the curves, which stand below
     if (this.corrections) this.root.append(...this.corrections.build());
     this.root.append(this.said, this.bar);
     if (this.data.what) this.root.append(element("p", "soft", this.data.what));
@@ -121,7 +122,9 @@ class Viewer {
       playing = playing ? (clearInterval(playing), 0) : setInterval(() => this.choose((this.chosen + 1) % this.most), this.data.pause);
       play.textContent = playing ? this.words.stop : this.words.play;
     });
-    return group(this.words.time, play, this.range, this.clock);
+    const made = group(this.words.time, play, this.range, this.clock);
+    made.classList.add("time");
+    return made;
   }
 
   choose(k) {
