@@ -170,6 +170,7 @@ def validate(exam: ExamPath, json: Json = False) -> int:
 def compare(
     before: ExamPath,
     after: ExamPath,
+    later: Annotated[list[Path] | None, typer.Argument(metavar="[LATER]...", help="Further visits, in order.")] = None,
     out: Out = None,
     side: Side = None,
     same_person: Annotated[
@@ -183,7 +184,7 @@ def compare(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Compare two visits of one person: what changed by more than error and people's own scatter explain.
+    """Compare visits of one person: what changed since the first by more than error and people's own scatter explain.
 
     Visits are judged by eight end points, or your own; other measures are looked at with allowance for their number.
 
@@ -203,18 +204,25 @@ def compare(
         check_writable(out)
     points = load_end_points(end_points)
     known = None if repeatability is None else load_repeatability(repeatability)
-    with steps(2) as step:
-        step("before")
-        first = read_visit(before, side)
-        step("after")
-        second = read_visit(after, first.measured.affected_side)
+    paths = (before, after, *(later or ()))
+    with steps(len(paths)) as step:
+        visits = []
+        for path in paths:
+            step(path.name)
+            visits.append(read_visit(path, visits[0].measured.affected_side if visits else side))
+        measured = [v.measured for v in visits]
         comparison = changes(
-            first.measured, second.measured, repeatability=known, same_person=same_person, end_points=points
+            measured[0],
+            measured[1],
+            *measured[2:],
+            repeatability=known,
+            same_person=same_person,
+            end_points=points,
         )
         if out is None:
-            result = compare_result(comparison, (first.result, second.result))
+            result = compare_result(comparison, [v.result for v in visits])
         else:
-            result = write_comparison(comparison, out, (first, second))
+            result = write_comparison(comparison, out, visits)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")

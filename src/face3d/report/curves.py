@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
 from face3d.landmarks import SIDES
-from face3d.report.drawings import ACCENT, WARM, Chart
+from face3d.report.drawings import ACCENT, WARM, Chart, steps
 from face3d.scan import Floats
 from face3d.sequence.filtering import stretches
 
@@ -94,27 +94,15 @@ WIDE, SMALL = (900.0, 220.0), (320.0, 220.0)
 def _chart(times: Floats, low: float, top: float, name: str, wide: bool = False) -> Chart:
     room = 0.06 * max(top - low, 1e-6)
     first, last = float(times[0]), float(times[-1])
-    every = _step(last - first, 10 if wide else 5)
-    up = _step(top - low, 5)
     return Chart(
         (first, last),
         (low - room * (low < 0), top + room),
         "s",
         name,
-        [(t, f"{t:g}") for t in _ticks(first, last, every)],
-        [(v, f"{v:g}") for v in _ticks(low, top + room, up)],
+        [(t, f"{t:g}") for t in steps(first, last, 10 if wide else 5)],
+        [(v, f"{v:g}") for v in steps(low, top + room, 5)],
         WIDE if wide else SMALL,
     )
-
-
-def _step(span: float, most: int) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that makes at most `most` steps."""
-    power = 10.0 ** np.floor(np.log10(max(span, 1e-6) / most))
-    return float(next(f * power for f in (1, 2, 5, 10) if span / (f * power) <= most))
-
-
-def _ticks(first: float, last: float, step: float) -> Sequence[float]:
-    return [round(float(k * step), 6) for k in range(int(np.ceil(first / step - 1e-9)), int(last / step + 1e-9) + 1)]
 
 
 def _course(chart: Chart, times: Floats, values: Floats, side: str) -> None:
