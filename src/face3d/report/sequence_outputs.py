@@ -28,6 +28,9 @@ from face3d.report.folder import (
     Thing,
     filled,
 )
+from face3d.report.movement_pictures import frame_pictures
+from face3d.report.pictures import drawn
+from face3d.report.scenes import recording_scene
 from face3d.report.sequence_page import sequence_page
 from face3d.report.sequence_result import SequenceResult, sequence_result
 from face3d.sequence.tracked_files import as_npz
@@ -54,6 +57,9 @@ def write_sequence(
     result = sequence_result(k, tracked, None if tracked is None else _grade(tracked, k))
     tables = {(KINEMATICS, KINEMATICS_PARQUET): k.table, (FRAMES, FRAMES_PARQUET): k.frames}
     eyes, unlike = eyes_over_time(k), _anomaly(k)
+    largest = sorted(k.movements, key=lambda m: -m.size)
+    scene = None if tracked is None else recording_scene(tracked, [m.apex_frame for m in largest])
+    pictures = drawn(lambda: [] if scene is None else frame_pictures(scene))
     with filled(folder, Thing("sequence", k.name)) as aside:
         for (csv, parquet), table in tables.items():
             write_bytes(aside / csv, table.to_csv(index=False, float_format=_DIGITS).encode())
@@ -67,7 +73,7 @@ def write_sequence(
         if unlike is not None:
             table = unlike.table.to_csv(index=False, float_format=_DIGITS)
             write_bytes(aside / ANOMALY, table.encode())
-        write_bytes(aside / REPORT, sequence_page(result, k, unlike).encode())
+        write_bytes(aside / REPORT, sequence_page(result, k, unlike, scene, pictures).encode())
         write_bytes(aside / SUMMARY, result.to_json().encode())
     return result
 
