@@ -114,10 +114,12 @@ def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Ima
             middle = "e => window.scrollTo(0, e.getBoundingClientRect().bottom + window.scrollY - innerHeight + 60)"
             window.locator(at).first.evaluate(middle)
             window.wait_for_timeout(1500)
-        clip = None
-        if at and (box := window.locator(at).first.bounding_box()):
-            clip = {"x": 0, "y": box["y"] - 4, "width": width, "height": box["height"] + 52}
-        shot = window.screenshot(clip=clip)
+        box = window.locator(at).first.bounding_box() if at else None
+        if box is None:
+            shot = window.screenshot()
+        else:
+            below = box["height"] + 52  # the bar of colours
+            shot = window.screenshot(clip={"x": 0, "y": box["y"] - 4, "width": width, "height": below})
         browser.close()
     return Image.open(io.BytesIO(shot)).convert("RGB")
 
