@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,7 +12,7 @@ from face3d.app.receive import Form, Upload
 from face3d.app.unpack import known, safe_name
 from face3d.exam import AFFECTED, EXPRESSIONS
 from face3d.io.manifest import Fault, parsed
-from face3d.reference.eface import EfaceItems
+from face3d.reference.eface import BIPOLAR, EfaceItems
 from face3d.reference.questionnaires import Questionnaires
 from face3d.reference.scales import FNGS2, ROMAN, SUNNYBROOK_MOVEMENTS
 
@@ -57,15 +57,13 @@ def _numbers(low: int, high: int) -> dict[str, str]:
     return {str(n): str(n) for n in range(low, high + 1)}
 
 
-def _sunnybrook() -> Iterator[Field]:
-    at = "grades.sunnybrook"
-    yield Field(f"{at}.eye", "at rest: eye", {"0": "0 normal", "1": "1 narrow, wide or operated"})
-    folds = {"0": "0 normal", "1": "1 less or more pronounced", "2": "2 absent", "none": "not judged"}
-    yield Field(f"{at}.nasolabial", "at rest: nasolabial fold", folds)
-    yield Field(f"{at}.mouth", "at rest: mouth", {"0": "0 normal", "1": "1 drooped or pulled"})
-    for kind, words, low, high in (("voluntary", "movement", 1, 5), ("synkinesis", "synkinesis", 0, 3)):
-        for number, movement in enumerate(SUNNYBROOK_MOVEMENTS):
-            yield Field(f"{at}.{kind}.{number}", f"{words}: {movement}", _numbers(low, high))
+_SUNNYBROOK = "grades.sunnybrook"
+_FOLDS = {"0": "0 normal", "1": "1 less or more pronounced", "2": "2 absent", "none": "not judged"}
+
+
+def _items(kind: str, low: int, high: int) -> tuple[Field, ...]:
+    named = enumerate(SUNNYBROOK_MOVEMENTS)
+    return tuple(Field(f"{_SUNNYBROOK}.{kind}.{n}", _spoken(name), _numbers(low, high)) for n, name in named)
 
 
 _SCORES = {"face": "FaCE", "fdi": "FDI", "saq": "SAQ"}
@@ -85,10 +83,17 @@ GROUPS = (
         (Field("grades.house_brackmann", "Grade", {str(n): ROMAN[n - 1] for n in range(1, 7)}),),
     ),
     Group(
-        "Sunnybrook",
-        "All items together, or the composite alone.",
-        (*_sunnybrook(), Field("grades.sunnybrook_composite", "composite", low=-15.0)),
+        "Sunnybrook, at rest",
+        "All items of rest and movement together, or the composite alone.",
+        (
+            Field(f"{_SUNNYBROOK}.eye", "eye", {"0": "0 normal", "1": "1 narrow, wide or operated"}),
+            Field(f"{_SUNNYBROOK}.nasolabial", "nasolabial fold", _FOLDS),
+            Field(f"{_SUNNYBROOK}.mouth", "mouth", {"0": "0 normal", "1": "1 drooped or pulled"}),
+            Field("grades.sunnybrook_composite", "composite", low=-15.0),
+        ),
     ),
+    Group("Sunnybrook, movement", "1 none to 5 complete.", _items("voluntary", 1, 5)),
+    Group("Sunnybrook, synkinesis", "0 none to 3 severe.", _items("synkinesis", 0, 3)),
     Group(
         "FNGS 2.0",
         "All items together.",
@@ -100,7 +105,10 @@ GROUPS = (
     Group(
         "eFACE",
         "Items that were judged.",
-        tuple(Field(f"grades.eface.{f.name}", _spoken(f.name), high=200.0) for f in fields(EfaceItems)),
+        tuple(
+            Field(f"grades.eface.{f.name}", _spoken(f.name), high=200.0 if f.name in BIPOLAR else 100.0)
+            for f in fields(EfaceItems)
+        ),
     ),
     Group(
         "The patient’s own scores",

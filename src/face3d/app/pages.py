@@ -129,7 +129,7 @@ class Pages:
     def compared(self, job: Job) -> str:
         """What a comparison is called."""
         rows = (self._vault.store.exam(number) for number in (job.exam, job.other))
-        return " to ".join((row.visit or "the only one") if row else "?" for row in rows)
+        return " to ".join((row.visit or "unnamed") if row else "?" for row in rows)
 
     def message(self, heading: str, text: str, back: str | None = None) -> str:
         """A page that says one thing."""

@@ -16,9 +16,10 @@ _MOST = 2000
 
 @dataclass(frozen=True)
 class Root:
-    """A folder that was opened. Raises `SchemaError` where there is none."""
+    """A folder that was opened, `but` for what the app keeps itself. Raises `SchemaError` where there is none."""
 
     path: Path
+    but: Path
 
     def __post_init__(self) -> None:
         if not self.path.is_dir():
@@ -28,9 +29,9 @@ class Root:
         """Its name, its exams by their paths below it, and what is said where there are none."""
         try:
             found = list(self._found())
-        except (SchemaError, OSError) as error:
-            return {"name": self.path.name, "exams": [], "said": "no exam lies below it", "error": str(error)}
-        return {"name": self.path.name, "exams": found[:_MOST], "said": ""}
+        except (SchemaError, OSError):
+            found = []
+        return {"name": self.path.resolve().name, "exams": found[:_MOST], "said": "no exam lies below it"}
 
     def exam(self, name: str) -> Path | None:
         """The exam of that name, None where the folder has none."""
@@ -43,5 +44,6 @@ class Root:
         top = self.path.resolve()
         unread: list[Path] = []
         exams = find_exams(self.path, lambda place, _: unread.append(place))
-        within = (e for e in exams if e.resolve().is_relative_to(top))
+        own = self.but.resolve()
+        within = (e for e in exams if e.resolve().is_relative_to(top) and not e.resolve().is_relative_to(own))
         return {e.relative_to(self.path).as_posix(): e for e in within}

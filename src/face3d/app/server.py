@@ -44,7 +44,7 @@ def opened(
     """
     for module in ("fastapi", "uvicorn", "python_multipart"):
         require(module)
-    found = tuple(Root(root) for root in roots)
+    found = tuple(Root(root, data) for root in roots)
     vault, keys = Vault(data), Keys()
     with claimed(vault.results, str(data)), _listening(port) as listener:
         runner = Runner(vault, workers, limits, doing, warm if doing is work else None)
