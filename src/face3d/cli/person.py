@@ -249,16 +249,10 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import examined_result
         from face3d.report.folder import REPORT
-        from face3d.report.outputs import write_exam
+        from face3d.report.outputs import write_examined
 
         x = examine(read, side, step)
-        if out is None:
-            result = examined_result(x)
-        else:
-            from face3d.report.movement_pictures import movement_pictures
-
-            drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
-            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires, x.kinematics, x)
+        result = examined_result(x) if out is None else write_examined(x, out)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")
