@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from face3d.geometry.colors import CHANGE, hex_of
-from face3d.report.change_words import better, what_of, where_of
+from face3d.report.change_words import better, told, what_of, where_of
 from face3d.report.compare_result import ChangePart, CompareResult
 from face3d.report.courses import own_course
 from face3d.report.drawings import INK, LINE, SOFT, WARM
@@ -96,11 +96,7 @@ def _lines(called: Sequence[ChangePart], others: Sequence[ChangePart]) -> list[s
     """What changed, better first, in words."""
     said = []
     for word, wanted in (("Better", True), ("Worse", False), ("Changed", None)):
-        found = [
-            f"{what_of(c.measure)} ({where_of(c.measure, c.expression, c.region, c.side)})"
-            for c in called
-            if better(c) is wanted
-        ]
+        found = [told(c) for c in called if better(c) is wanted]
         if found:
             said.append(f"{word}: {', '.join(found)}.")
     if not said:

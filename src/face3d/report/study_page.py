@@ -13,7 +13,7 @@ from face3d.measuring.courses import Course
 from face3d.measuring.definitions import DEFINITIONS
 from face3d.measuring.end_points import ALPHA, EndPoint
 from face3d.reference.intervals import LEAST_MEAN, mean_interval
-from face3d.report.change_words import better, what_of, where_of
+from face3d.report.change_words import better, told, what_of, where_of
 from face3d.report.compare_result import ChangePart
 from face3d.report.courses import agreement_plot, group_course, group_key, own_course, shown_in
 from face3d.report.drawings import interval
@@ -182,11 +182,7 @@ def _judged(c: Course) -> dict[str, Any]:
     assert c.comparison is not None
     last = c.visits[-1]
     own = [p for p in _parts(c) if p.visit == last]
-    called = [
-        (better(p), f"{what_of(p.measure)} ({where_of(p.measure, p.expression, p.region, p.side)})")
-        for p in own
-        if p.beyond
-    ]
+    called = [(better(p), told(p)) for p in own if p.beyond]
     day = [f"{v} ({c.dates[v]:%-d %b %Y})" if v in c.dates else v for v in (c.visits[0], last)]
     return {
         "subject": c.subject,
@@ -215,7 +211,8 @@ def _own(c: Course) -> dict[str, Any]:
     points: dict[tuple[str, ...], list[ChangePart]] = {}
     for part in _parts(c):
         points.setdefault((part.measure, part.expression, part.region, part.side), []).append(part)
-    drawn = [own_course(parts, c.visits, c.dates) for parts in points.values()]
+    order = [(p.measure, p.expression, p.region) for p in c.values]
+    drawn = [own_course(points[k], c.visits, c.dates) for k in sorted(points, key=lambda k: order.index(k[:3]))]
     days = ", ".join(f"{v} {c.dates[v]:%-d %B %Y}" if v in c.dates else v for v in c.visits)
     return {"subject": c.subject, "side": c.affected_side, "days": days, "courses": [d for d in drawn if d]}
 
