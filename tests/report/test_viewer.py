@@ -44,6 +44,8 @@ def points(scene: dict, state: int) -> np.ndarray:
 
 def values(scene: dict, state: int, layer: str) -> np.ndarray:
     said = scene["states"][state]["values"][layer]
+    if "as" in said:
+        return values(scene, said["as"], layer)
     raw = unpacked(said["of"])
     return np.where(raw == 0, np.nan, said["low"] + (raw - 1) / (STEPS - 2) * (said["high"] - said["low"]))
 
@@ -109,6 +111,7 @@ def test_two_visits_are_compared_at_the_same_places() -> None:
     )
     for state in (left[k], right[k]):
         assert np.nanmax(np.abs(values(scene, state, "change") - change)) < 0.01
+    assert [s["values"]["change"].get("as") for s in scene["states"] if "change" in s["values"]][-1] == left[-1]  # once
     corner = MODEL.regions["commissure_left"].argmax()
     assert change[corner] > 2 > abs(change[MODEL.opposite[corner]])
 
