@@ -38,4 +38,8 @@ def measured(task: Task, path: Path, build: Path) -> Measured:
 
 
 def work(task: Task) -> Outcome:
-    return run(task, measured)
+    outcome = run(task, measured)
+    if outcome.status == "ok" and "PUBLISHED" in os.environ:
+        with open(os.environ["PUBLISHED"], "a", encoding="utf-8") as log:
+            log.write(f"{task.item.folder}\n")
+    return outcome
