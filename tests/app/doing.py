@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import signal
 import time
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def measured(task: Task, path: Path, build: Path) -> Measured:
     if said.get("device") == "refuse":
         raise ScanError(f"{path}: no face in it")
     if said.get("device") == "crash":
-        os.kill(os.getpid(), signal.SIGKILL)
+        os._exit(3)
     if said.get("device") == "hang":
         time.sleep(600)
     subject, visit = said["subject"], said.get("visit") or ""

@@ -90,12 +90,13 @@ class Checker:
                     return _refused(f"looking at it took longer than {self._limits.seconds:g} s")
                 except MemoryError:
                     return _refused(f"looking at it takes more than {self._limits.memory_gb:g} GB of memory")
-                except OSError:
-                    raise
-                except Exception as error:
-                    if not died(future):  # what no reader expected
+                except Exception as error:  # that a process died is told by an OSError too
+                    if died(future):
+                        lane.renew()  # somebody ended it, or what is in there did: then it does so again
+                    elif isinstance(error, OSError):
+                        raise
+                    else:  # what no reader expected
                         return _refused(f"it cannot be read ({type(error).__name__})")
-                    lane.renew()  # somebody ended it, or what is in there did: then it does so again
             return _refused("it cannot be read: what looks at it is ended each time")
         finally:
             self._free.put(lane)

@@ -70,3 +70,11 @@ def died(future: Future[Any]) -> bool:
     from pebble import ProcessExpired
 
     return future.cancelled() or isinstance(future.exception(), (ProcessExpired, BrokenExecutor))
+
+
+def killed(future: Future[Any]) -> bool:
+    """Whether a process that died was ended from outside, by SIGKILL, and did not crash by itself."""
+    from pebble import ProcessExpired
+
+    error = None if future.cancelled() else future.exception()
+    return not isinstance(error, ProcessExpired) or error.exitcode == -9

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from face3d.app.lanes import Lane, died
-from face3d.app.store import TRIES, Job
+from face3d.app.lanes import Lane, died, killed
+from face3d.app.store import Job
 from face3d.app.vault import Vault
 from face3d.app.work import step_file
 from face3d.batch.item import Outcome, Task
@@ -26,6 +26,9 @@ from face3d.extras import require
 
 #: Seconds to wait until something that could not be written is tried again: a full disk is not emptied in one.
 _AGAIN = 2.0
+#: How often an exam is begun whose process is killed from outside, and one that crashes by itself: kills are not the
+#: exam's fault, but the system kills what takes all memory, and such an exam must not go on for ever.
+_KILLED, _CRASHED = 10, 2
 _LOG = logging.getLogger("face3d.app")
 
 
@@ -153,7 +156,7 @@ class Runner:
         record = self._vault.record(job) if dead else None
         if record is not None:  # killed between its last step and telling of it
             store.settle(job, record["status"], self._vault.plain(record["reason"]))
-        elif dead and not late and job.tries < TRIES:
+        elif dead and not late and job.tries < (_KILLED if killed(future) else _CRASHED):
             _swept(task)
             store.settle(job, "queued")
             return
