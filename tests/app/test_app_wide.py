@@ -62,11 +62,9 @@ def attacks(server: Server) -> dict[str, object]:
         out[f"endless {number}"] = lambda c=chunks: raw(server, ["Transfer-Encoding: chunked"], c)
     for number in range(5):
         out[f"slow {number}"] = lambda: raw(server, ["Content-Length: 100000"], [start_of, *[b"x"] * 60], 0.2)
-    names = ("../rest.ply", "/etc/rest.sh", "..", "rest.exe", "exam-2.json")
-    for name in names[1:]:
-        out[f"named {name}"] = lambda n=name: (
-            server.post("/add/files", {"subject": "bad", "scan-rest": (n, ply())}).status
-        )
+    for name in ("/etc/rest.sh", "..", "rest.exe", "exam-2.json", ".rest.ply", "rest.ply.bat", "a:b.ply", "x" * 300):
+        files = {"subject": "bad", "scan-rest": (name, ply())}
+        out[f"named {name}"] = lambda f=files: server.post("/add/files", f).status
     return dict(list(out.items())[:50])
 
 
