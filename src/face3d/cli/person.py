@@ -26,18 +26,7 @@ from face3d.cli.common import (
 )
 
 if TYPE_CHECKING:
-    from face3d.exam import Exam
     from face3d.scan import FaceScan
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("face3d-demo"), json: Json = False
-) -> int:
-    """The whole job on the embedded exam."""
-    from face3d.simulate.demo import demo_exam
-
-    check_writable(out)
-    return _examine(demo_exam(), out, None, json)
 
 
 def analyze(
@@ -116,11 +105,27 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
 
     A visit that no exam.json names is told by the folders: bob/pre, bob/6 months, bob_post, sub-p017/ses-pre.
     """
+    from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
+    from face3d.report.folder import Thing, free_for
 
     if out is not None:
         check_writable(out)
-    return _examine(read_exam(exam), out, side, json)
+    read = read_exam(exam)
+    if out is not None:
+        free_for(out, Thing("exam", read.name))
+    with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
+        from face3d.grading.examination import examine
+        from face3d.report.exam_result import examined_result
+        from face3d.report.folder import REPORT
+        from face3d.report.outputs import write_examination
+
+        x = examine(read, side, step)
+        result = examined_result(x) if out is None else write_examination(x, out)
+    print(result.to_json() if json else result.to_text())
+    if out is not None and not json:
+        print(f"report: {out / REPORT}")
+    return 0
 
 
 def grade(
@@ -230,32 +235,6 @@ def doctor(json: Json = False) -> int:
     print(machine.as_json(checks) if json else machine.as_text(checks))
     lacking = [check.name for check in checks if check.state == "missing"]
     return refuse(f"this machine lacks: {', '.join(lacking)}; the lines above mend it") if lacking else 0
-
-
-def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
-    from face3d.cli.progress import steps
-    from face3d.report.folder import Thing, free_for
-
-    if out is not None:
-        free_for(out, Thing("exam", read.name))
-    with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
-        from face3d.grading.examination import examine
-        from face3d.report.exam_result import examined_result
-        from face3d.report.folder import REPORT
-        from face3d.report.outputs import write_exam
-
-        x = examine(read, side, step)
-        if out is None:
-            result = examined_result(x)
-        else:
-            from face3d.report.movement_pictures import movement_pictures
-
-            drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
-            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires, x.kinematics, x)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
 
 
 def _check_scan(path: Path) -> None:

@@ -125,6 +125,16 @@ def write_exam(
     return result
 
 
+def write_examination(x: Examination, folder: Path) -> ExamResult:
+    """Writes all of an examination: what `write_exam` writes, with pictures, grade, what was entered, recordings and
+    faces. Raises `OutputError`."""
+    from face3d.report.movement_pictures import movement_pictures
+
+    drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
+    exam = x.exam
+    return write_exam(x.measures, folder, exam.grades, drawn, x.grade, exam.questionnaires, x.kinematics, x)
+
+
 def write_comparison(c: Comparison, folder: Path, visits: Sequence[Visit] = ()) -> CompareResult:
     """Writes result.json, changes.csv and report.html into `folder`, made when it is not there. `visits`: those that
     were compared, for their grades and their faces. Raises `OutputError` when it cannot be written, or holds another
