@@ -17,9 +17,11 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "measure": ("distances and the pictures of the report", ("open3d",)),
     "detect": ("finding landmarks without a click", ("mediapipe", "open3d")),
     "sequence": ("stereo pairs, depth cameras and videos", ("cv2", "mediapipe", "open3d")),
-    "view": ("scans and results in pyvista and trimesh", ("pyvista", "trimesh")),
+    "view": ("windows, notebooks, and scans in pyvista and trimesh", ("pyvista", "trimesh")),
     "batch": ("many exams, and their Parquet tables", ("pebble", "pyarrow")),
     "cluster": ("many machines, and files in stores", ("dask_jobqueue", "distributed", "fsspec", "s3fs")),
+    "pdf": ("reports as PDF", ("weasyprint",)),
+    "dicom": ("results as DICOM", ("pydicom",)),
     "grade": ("grading by networks, and its explanation", ("torch", "captum")),
     "learn": ("training graders", ("torch", "captum", "torch_geometric", "sklearn", "onnx", "onnxscript")),
 }

@@ -52,7 +52,14 @@ plotter = pyvista.Plotter(off_screen=True, window_size=(64, 64))
 plotter.add_mesh(pyvista.Sphere(), color="red")
 assert plotter.screenshot(return_img=True).std() > 1, "the picture of a sphere is empty"
 """,
+    "weasyprint": """
+import weasyprint
+assert weasyprint.HTML(string="<p>a page</p>").write_pdf().startswith(b"%PDF-")
+""",
 }
+
+#: Debian packages that a package of an extra needs besides.
+_NEEDS: Mapping[str, tuple[str, ...]] = {"weasyprint": ("libpango-1.0-0", "libpangoft2-1.0-0", "fonts-liberation")}
 
 _PROCESSORS = Path("/sys/devices/system/cpu/possible")
 
@@ -134,7 +141,7 @@ def _packages() -> list[Check]:
 def _probed(module: str, error: str) -> Check:
     if not error:
         return Check(module, "ok", f"{importlib.metadata.version(module)} works")
-    mend = apt_line(sorted(SYSTEM_LIBRARIES.values()))
+    mend = apt_line(sorted({*SYSTEM_LIBRARIES.values(), *_NEEDS.get(module, ())}))
     return Check(module, "missing", error, f"{mend}; if it stays so: pip install --force-reinstall {module}")
 
 

@@ -15,13 +15,16 @@ from face3d.cli.common import (
     Json,
     Landmarks,
     Out,
+    Pdf,
     Scale,
     ScanFile,
     Side,
     Units,
+    check_pdf,
     check_writable,
     print_json,
     refuse,
+    told,
     unit_of,
 )
 
@@ -35,6 +38,7 @@ def analyze(
     units: Units = "auto",
     scale: Scale = None,
     landmarks: Landmarks = None,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
     """Measure one face scan: where it differs from its mirror image, and by how much.
@@ -44,7 +48,8 @@ def analyze(
     from face3d.io import read_scan
 
     _check_scan(scan)
-    return _analyze(lambda: read_scan(scan, unit_of(units, scale), landmarks), out, json)
+    check_pdf(pdf, out)
+    return _analyze(lambda: read_scan(scan, unit_of(units, scale), landmarks), out, pdf, json)
 
 
 def info(
@@ -77,7 +82,7 @@ def _recording_info(path: Path, units: str | float, fps: float | None, base: Pat
     return 0
 
 
-def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False) -> int:
+def exam(exam: ExamPath, out: Out = None, side: Side = None, pdf: Pdf = False, json: Json = False) -> int:
     """Measure a whole examination: movements, closure, synkinesis, the scales that they suggest, and its grade.
 
     Without --out nothing is written, only the summary is printed.
@@ -109,6 +114,7 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     from face3d.io.exam import read_exam
     from face3d.report.folder import Thing, free_for
 
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
     read = read_exam(exam)
@@ -117,15 +123,11 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
     with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import examined_result
-        from face3d.report.folder import REPORT
         from face3d.report.outputs import write_examination
 
         x = examine(read, side, step)
         result = examined_result(x) if out is None else write_examination(x, out)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    return told(result, out, pdf, json)
 
 
 def grade(
@@ -187,6 +189,7 @@ def compare(
     repeatability: Annotated[
         Path | None, typer.Option(help="repeatability.json of `face3d study --repeats`: your own detectable changes.")
     ] = None,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
     """Compare two visits of one person: what changed by more than error and people's own scatter explain.
@@ -201,10 +204,10 @@ def compare(
     from face3d.measuring.end_points import load_end_points
     from face3d.reference.repeatability import load_repeatability
     from face3d.report.compare_result import compare_result
-    from face3d.report.folder import REPORT
     from face3d.report.outputs import write_comparison
     from face3d.report.reading import read_visit
 
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
     points = load_end_points(end_points)
@@ -221,10 +224,7 @@ def compare(
             result = compare_result(comparison, (first.result, second.result))
         else:
             result = write_comparison(comparison, out, (first, second))
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    return told(result, out, pdf, json)
 
 
 def doctor(json: Json = False) -> int:
@@ -246,7 +246,7 @@ def _check_scan(path: Path) -> None:
         raise ScanError(refusal(path, "scan"))
 
 
-def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
+def _analyze(read: Callable[[], FaceScan], out: Path | None, pdf: bool, json: bool) -> int:
     from face3d.cli.progress import steps
     from face3d.report.folder import Thing, free_for
 
@@ -259,13 +259,9 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
             free_for(out, Thing("scan", scan.name))
         step("measuring")
         from face3d.measuring.analysis import analyze as measure
-        from face3d.report.folder import REPORT
         from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
         analysis = measure(scan, None if out is None else out / "views.png")
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    return told(result, out, pdf, json)
