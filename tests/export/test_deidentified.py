@@ -23,7 +23,7 @@ from face3d.io.exam import read_exam
 from face3d.measuring.analysis import Analysis
 from face3d.report.faces import read_faces
 from face3d.report.outputs import write_outputs
-from face3d.report.reading import read_measures
+from face3d.report.reading import read_map, read_measures
 from face3d.scan import FaceScan
 from face3d.template.template import FaceTemplate
 from planted_results import exam_result, faces
@@ -221,12 +221,12 @@ def test_the_result_of_a_scan(dome: Analysis, tmp_path: Path) -> None:
     write_outputs(replace(dome, scan=named), source)
     write_deidentified(source, tmp_path / "out", "s001")
     assert "Quimby" in found(source) and found(tmp_path / "out") == []
-    before, after = (read_scan(f / "asymmetry.ply", units="mm") for f in (source, tmp_path / "out"))
+    (before, values), (after, kept) = (read_map(f / "asymmetry.ply") for f in (source, tmp_path / "out"))
     assert before.colors is not None and after.colors is None
     assert np.array_equal(before.vertices, after.vertices)
-    assert "surface_distance_mm" in before.values and set(before.values) == set(after.values)
-    for name in before.values:
-        assert np.array_equal(before.values[name], after.values[name], equal_nan=True)
+    assert {"asymmetry_mm", "surface_distance_mm"} < set(values) == set(kept)
+    for name in values:
+        assert np.array_equal(values[name], kept[name], equal_nan=True)
     assert set(pd.read_csv(tmp_path / "out" / "regions.csv")["subject"]) == {"s001"}
     with pytest.raises(SchemaError, match="no face on the template"):
         write_deidentified(source, tmp_path / "neutral", template=True)

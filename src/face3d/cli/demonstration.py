@@ -68,7 +68,7 @@ def _examined(folder: Path, visit: str, step: Callable[[str], None] = lambda nam
     x = examine(demo_exam(visit), step=step, workers=1)
     step("explaining")
     try:
-        why = x.explain().regions.head(5).to_dict("records")
+        why = x.explain().regions.head(5).to_dict("records") if visit == "before" else []
     except MissingExtraError:  # without the networks there is no grade to explain
         why = []
     smile = movement_pictures(x.fitted.rest, {"open_smile": x.measures.movements["open_smile"]}, x.fitted.template)

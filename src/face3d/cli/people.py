@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from face3d.cli.common import Json, Out, RequiredOut, check_writable, print_json
 from face3d.errors import SchemaError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 def study(
@@ -41,56 +38,26 @@ def study(
 ) -> int:
     """Compare visits and groups in what `face3d batch` measured.
 
-    agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people or more repeatability.json
-    too, your own scanner's detectable changes for `face3d compare --repeatability`. change.csv: mean change of the
-    group with its interval, p also adjusted for the number of measures (Holm; false discovery rate). adjusted.csv:
-    how much more the people of a group changed than those of the control group, from the same start (analysis of
-    covariance).
+    report.html: the end points over the visits, of groups and of each person, beside the change that error explains;
+    courses.csv the same as a table. agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people
+    or more repeatability.json too, your own scanner's detectable changes for `face3d compare --repeatability`.
+    change.csv: mean change of the group with its interval, p also adjusted for the number of measures (Holm; false
+    discovery rate). adjusted.csv: how much more the people of a group changed than those of the control group, from
+    the same start (analysis of covariance).
     """
     from face3d.io.exam import refusal
-    from face3d.measuring.study import is_table, read_table
+    from face3d.measuring.study import is_table, read_exams, read_table
+    from face3d.report.study_outputs import write_study
 
     check_writable(out)
     if not is_table(table):
         raise SchemaError(refusal(table, "table"))
-    if repeats is change is None:
-        raise SchemaError(f"{table}: say which visits are compared, with --repeats or --change")
     trial = _trial(groups, control, change)
-    found = _of_two_visits(read_table(table), out, repeats, change, trial)
+    name = table.name if table.is_dir() else table.absolute().parent.name
+    found = write_study(read_table(table), read_exams(table), name, out, repeats, change, trial)
     made = {name: str(file) for name, file in found.items()}
     print_json(made) if json else print(", ".join(made.values()))
     return 0
-
-
-def _of_two_visits(
-    table: pd.DataFrame,
-    out: Path,
-    repeats: tuple[str, str] | None,
-    change: tuple[str, str] | None,
-    trial: tuple[Mapping[str, str], str] | None,
-) -> dict[str, Path]:
-    """Writes what was asked of two visits; name -> file. `trial`: subject -> group, and the control group."""
-    from face3d.io.write import write_bytes
-    from face3d.measuring.two_visits import adjusted_change, agreement_table, group_change
-    from face3d.reference.repeatability import repeatability_from, write_repeatability
-
-    wanted, own = {}, {}
-    if repeats is not None:
-        wanted["agreement"] = agreement_table(table, *repeats)
-        between = table.loc[table["visit"].isin(repeats)]
-        if known := repeatability_from(between, f"own study, visits {' and '.join(repeats)}"):
-            out.mkdir(parents=True, exist_ok=True)
-            own["repeatability"] = out / "repeatability.json"
-            write_repeatability(own["repeatability"], known)
-    if change is not None:
-        wanted["change"] = group_change(table, *change)
-        if trial is not None:
-            wanted["adjusted"] = adjusted_change(table, *change, *trial)
-    made = {name: out / f"{name}.csv" for name in wanted}
-    for name, found in wanted.items():
-        out.mkdir(parents=True, exist_ok=True)
-        write_bytes(made[name], found.to_csv(index=False).encode())
-    return made | own
 
 
 def _trial(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -45,11 +46,9 @@ def analyze(
 
     Without --out nothing is written, only the summary is printed.
     """
-    from face3d.io import read_scan
-
     _check_scan(scan)
     check_pdf(pdf, out)
-    return _analyze(lambda: read_scan(scan, unit_of(units, scale), landmarks), out, pdf, json)
+    return _analyze(lambda: _with_colours(scan, unit_of(units, scale), landmarks), out, pdf, json)
 
 
 def info(
@@ -178,6 +177,7 @@ def validate(exam: ExamPath, json: Json = False) -> int:
 def compare(
     before: ExamPath,
     after: ExamPath,
+    later: Annotated[list[Path] | None, typer.Argument(metavar="[LATER]...", help="Further visits, in order.")] = None,
     out: Out = None,
     side: Side = None,
     same_person: Annotated[
@@ -192,7 +192,7 @@ def compare(
     pdf: Pdf = False,
     json: Json = False,
 ) -> int:
-    """Compare two visits of one person: what changed by more than error and people's own scatter explain.
+    """Compare visits of one person: what changed since the first by more than error and people's own scatter explain.
 
     Visits are judged by eight end points, or your own; other measures are looked at with allowance for their number.
 
@@ -212,18 +212,25 @@ def compare(
         check_writable(out)
     points = load_end_points(end_points)
     known = None if repeatability is None else load_repeatability(repeatability)
-    with steps(2) as step:
-        step("before")
-        first = read_visit(before, side)
-        step("after")
-        second = read_visit(after, first.measured.affected_side)
+    paths = (before, after, *(later or ()))
+    with steps(len(paths)) as step:
+        visits = []
+        for path in paths:
+            step(path.name)
+            visits.append(read_visit(path, visits[0].measured.affected_side if visits else side))
+        measured = [v.measured for v in visits]
         comparison = changes(
-            first.measured, second.measured, repeatability=known, same_person=same_person, end_points=points
+            measured[0],
+            measured[1],
+            *measured[2:],
+            repeatability=known,
+            same_person=same_person,
+            end_points=points,
         )
         if out is None:
-            result = compare_result(comparison, (first.result, second.result))
+            result = compare_result(comparison, [v.result for v in visits])
         else:
-            result = write_comparison(comparison, out, (first, second))
+            result = write_comparison(comparison, out, visits)
     return told(result, out, pdf, json)
 
 
@@ -235,6 +242,18 @@ def doctor(json: Json = False) -> int:
     print(machine.as_json(checks) if json else machine.as_text(checks))
     lacking = [check.name for check in checks if check.state == "missing"]
     return refuse(f"this machine lacks: {', '.join(lacking)}; the lines above mend it") if lacking else 0
+
+
+def _with_colours(file: Path, units: str | float, landmarks: Path | None) -> FaceScan:
+    """The scan, with its texture for the report; one that cannot be read is no reason not to measure."""
+    from face3d.errors import ScanError
+    from face3d.io import read_scan
+
+    try:
+        return read_scan(file, units, landmarks, texture=True)
+    except ScanError as error:
+        scan = read_scan(file, units, landmarks)
+        return scan.replace(notes=(*scan.notes, f"not shown in colour: {error}"))
 
 
 def _check_scan(path: Path) -> None:
@@ -262,6 +281,7 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, pdf: bool, json: bo
         from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
-        analysis = measure(scan, None if out is None else out / "views.png")
+        # The texture is for looking at: numbers are those of the surface, whether its picture could be read or not.
+        analysis = replace(measure(scan.replace(texture=None), None if out is None else out / "views.png"), scan=scan)
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
     return told(result, out, pdf, json)

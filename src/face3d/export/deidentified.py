@@ -176,7 +176,7 @@ def _exam_result(stored: dict[str, Any], source: Path, out: Path, template: bool
 def _scan_result(stored: dict[str, Any], source: Path, out: Path, label: str, template: bool) -> Kept:
     import pandas as pd
 
-    from face3d.io import read_scan
+    from face3d.report.reading import read_map
     from face3d.report.scan_page import page
     from face3d.report.scan_result import Result
 
@@ -189,8 +189,8 @@ def _scan_result(stored: dict[str, Any], source: Path, out: Path, label: str, te
     kept.files.append(write_bytes(out / REPORT, page(result, no_pictures=why).encode()))
     table = pd.read_csv(source / REGIONS).assign(subject=label, visit="")
     kept.files.append(write_bytes(out / REGIONS, table.to_csv(index=False).encode()))
-    mesh = read_scan(source / MESH, units="mm")
-    kept.files.append(write_scan(out / MESH, _bare(mesh), {k: v for k, v in mesh.values.items() if v.ndim == 1}))
+    mesh, values = read_map(source / MESH)
+    kept.files.append(write_scan(out / MESH, _bare(mesh), values))
     return kept
 
 
