@@ -24,7 +24,7 @@ ORDER = (
     ("grading",),
     ("learn",),
     ("report",),
-    ("export",),
+    ("export", "viewing"),
     ("batch",),
     ("cli",),
 )

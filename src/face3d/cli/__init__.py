@@ -18,7 +18,7 @@ import face3d
 from face3d.cli.captures import calibrate, fuse, reconstruct, video
 from face3d.cli.common import refuse
 from face3d.cli.demonstration import demo
-from face3d.cli.exports import export
+from face3d.cli.exports import export, view
 from face3d.cli.many import batch, bids
 from face3d.cli.people import evaluate, norms, simulate, study, train
 from face3d.cli.person import analyze, compare, doctor, exam, grade, info, validate
@@ -75,6 +75,7 @@ for _command in (
     compare,
     batch,
     study,
+    view,
     export,
     norms,
     kit,

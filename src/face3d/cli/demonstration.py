@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
@@ -79,11 +80,13 @@ def _rest(out: Path) -> tuple[Any, Any]:
     """What is done beside the first examination: the recorded smile, and the second visit."""
     from face3d.grading.recorded import kinematics
     from face3d.report.sequence_outputs import write_sequence
+    from face3d.sequence.stored import stored_tracking
     from face3d.sequence.track import track
     from face3d.simulate.demo import demo_recording
 
-    tracked = track(demo_recording()).collect()
-    smile = write_sequence(kinematics(tracked), out / MOVEMENT, tracked)
+    with tempfile.TemporaryDirectory() as parts:
+        tracked, stored = stored_tracking(Path(parts), track(demo_recording()), {})
+    smile = write_sequence(kinematics(tracked), out / MOVEMENT, tracked, stored)
     return smile, _examined(out / AFTER, "after")
 
 

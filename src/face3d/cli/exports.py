@@ -94,3 +94,36 @@ def _text(made: dict[str, Any]) -> str:
             *(f"left out: {w}" for w in left_out),
         ]
     return "\n".join(lines)
+
+
+def view(
+    result: Annotated[
+        Path, typer.Argument(metavar="RESULT", help="Folder that analyze, exam or sequence wrote, or a scan file.")
+    ],
+    after: Annotated[
+        Path | None, typer.Argument(metavar="AFTER", help="A later visit's folder: both beside each other.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw into this PNG instead, without a display.")
+    ] = None,
+) -> int:
+    """Look at a result in a window: turn it, go through expressions or frames, m for the next map.
+
+    The same can be looked at, and read out in millimetres, in a browser: RESULT/report.html.
+    """
+    from face3d.viewing.shown import scene_of
+    from face3d.viewing.window import Window, check_display
+
+    if picture is None:
+        check_display()
+    what = result
+    if result.is_file():
+        from face3d.io import read_scan
+
+        what = read_scan(result)
+    window = Window(scene_of(what, after), off_screen=picture is not None)
+    if picture is None:
+        window.show()
+    else:
+        print(f"picture: {window.picture(picture)}")
+    return 0
