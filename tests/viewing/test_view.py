@@ -36,7 +36,7 @@ SEGFAULT = f"import os; os.kill(os.getpid(), {int(signal.SIGSEGV)})"
 
 def recording(frames: int) -> Any:
     t = FaceTemplate.load()
-    ways = [t.vertices + [0.0, 0.1 * k, 0.0] for k in range(frames)]
+    ways = [t.vertices + np.array([0.0, 0.1 * k, 0.0]) for k in range(frames)]
     return frames_scene(t, t.vertices, ways, [k / 30 for k in range(frames)], first=frames - 3)
 
 
