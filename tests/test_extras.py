@@ -20,6 +20,7 @@ DISTRIBUTION = {
     "cv2": "opencv-contrib-python",
     "dask_jobqueue": "dask-jobqueue",
     "trame_pyvista": "trame-pyvista",
+    "python_multipart": "python-multipart",
 }
 
 

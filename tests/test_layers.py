@@ -26,6 +26,7 @@ ORDER = (
     ("report",),
     ("export", "viewing"),
     ("batch",),
+    ("app",),
     ("cli",),
 )
 #: Truth is made by the same rules as measurements; what measures and grades knows nothing of simulated faces.

@@ -20,6 +20,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "view": ("windows, and scans in pyvista and trimesh", ("pyvista", "trimesh")),
     "notebook": ("views in notebooks that PyVista draws", ("pyvista", "trame_pyvista", "ipywidgets")),
     "batch": ("many exams, and their Parquet tables", ("pebble", "pyarrow")),
+    "app": ("the app in a browser", ("fastapi", "uvicorn", "python_multipart", "pebble", "pyarrow")),
     "cluster": ("many machines, and files in stores", ("dask_jobqueue", "distributed", "fsspec", "s3fs")),
     "pdf": ("reports as PDF", ("weasyprint",)),
     "dicom": ("results as DICOM", ("pydicom",)),

@@ -16,6 +16,7 @@ import typer
 
 import face3d
 from face3d.cli.captures import calibrate, fuse, reconstruct, video
+from face3d.cli.clinic import serve
 from face3d.cli.common import refuse
 from face3d.cli.demonstration import demo
 from face3d.cli.exports import export, view
@@ -87,6 +88,7 @@ for _command in (
     reconstruct,
     fuse,
     video,
+    serve,
     doctor,
 ):
     app.command()(_command)

@@ -62,7 +62,7 @@ def _examined(folder: Path, visit: str, step: Callable[[str], None] = lambda nam
     from face3d.grading.examination import examine
     from face3d.report.demo_page import Examined
     from face3d.report.movement_pictures import movement_pictures
-    from face3d.report.outputs import write_examination
+    from face3d.report.outputs import write_examined
     from face3d.simulate.demo import demo_exam
 
     # Another process is at work beside this one: of two cores each has one.
@@ -73,7 +73,7 @@ def _examined(folder: Path, visit: str, step: Callable[[str], None] = lambda nam
     except MissingExtraError:  # without the networks there is no grade to explain
         why = []
     smile = movement_pictures(x.fitted.rest, {"open_smile": x.measures.movements["open_smile"]}, x.fitted.template)
-    return Examined(write_examination(x, folder), why, smile[0])
+    return Examined(write_examined(x, folder), why, smile[0])
 
 
 def _rest(out: Path) -> tuple[Any, Any]:

@@ -122,10 +122,10 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, pdf: Pdf = False, j
     with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import examined_result
-        from face3d.report.outputs import write_examination
+        from face3d.report.outputs import write_examined
 
         x = examine(read, side, step)
-        result = examined_result(x) if out is None else write_examination(x, out)
+        result = examined_result(x) if out is None else write_examined(x, out)
     return told(result, out, pdf, json)
 
 
