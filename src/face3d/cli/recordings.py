@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from face3d.cli.common import Base, Fps, Json, Out, Units, check_writable
+from face3d.cli.common import Base, Fps, Json, Out, Pdf, Units, check_pdf, check_writable, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +40,7 @@ def sequence(
         str | None, typer.Option(help="All that is recorded is this one, once or repeatedly; else it is recognised.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="The folder is still being written: wait for more.")] = False,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
     """Follow a recorded face frame by frame: how far, how fast, how late, which side, and how the eyes blink.
@@ -50,10 +51,11 @@ def sequence(
     from face3d.errors import SchemaError
     from face3d.exam import EXPRESSIONS
     from face3d.io.sequence import Sequence
-    from face3d.report.folder import REPORT, Thing, free_for
+    from face3d.report.folder import Thing, free_for
 
     if expression is not None and expression not in EXPRESSIONS:
         raise SchemaError(f"--expression {expression}: not known; known are {', '.join(EXPRESSIONS)}")
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
     recording = _read(frames, fps, units, base, follow)
@@ -65,10 +67,7 @@ def sequence(
         from face3d.grading.recorded import kinematics
 
         result = _kept(kinematics(recording, expression), out)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    return told(result, out, pdf, json)
 
 
 def _read(frames: Path, fps: float | None, units: str, base: Path | None, follow: bool) -> Sequence | Markers:
