@@ -138,6 +138,14 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     adjusted = pd.read_csv(json.loads(capsys.readouterr().out)["adjusted"])
     assert adjusted["difference"].tolist() == pytest.approx([0, 0], abs=0.5)  # all changed alike
     assert adjusted["n_control"].tolist() == [30, 30]
+    own = tmp_path / "own.csv"
+    planted().assign(arm=lambda t: ["old" if int(s[1:]) % 2 else "new" for s in t["subject"]]).to_csv(own, index=False)
+    of = ["study", str(own), "--out", str(out), "--course", "--groups", "arm"]
+    assert cli.run([*of, "--change", "a", "c", "--control", "old", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    pd.testing.assert_frame_equal(pd.read_csv(said["adjusted"]), adjusted)
+    assert pd.read_csv(said["course"])["group"].tolist() == ["new"] * 4 + ["old"] * 4
+    assert cli.run([*of, "--control", "old"]) == 2 and "--change" in capsys.readouterr().err
     assert cli.run([*change, "--groups", str(groups), "--control", "placebo"]) == 2
     assert "placebo" in capsys.readouterr().err
     assert cli.run([*change, "--groups", str(groups)]) == 2

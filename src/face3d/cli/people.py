@@ -32,9 +32,15 @@ def study(
     change: Annotated[
         tuple[str, str] | None, typer.Option(metavar="BEFORE AFTER", help="Two visits, a change sought: change.csv.")
     ] = None,
+    course: Annotated[
+        bool, typer.Option("--course", help="Every later visit against the first, of each group: course.csv.")
+    ] = False,
     groups: Annotated[
-        Path | None,
-        typer.Option(help="CSV with the columns subject and group; with --change and --control: adjusted.csv."),
+        str | None,
+        typer.Option(
+            help="A column of TABLE (of the manifest), or a CSV with subject and group; with --change and --control: "
+            "adjusted.csv."
+        ),
     ] = None,
     control: Annotated[str | None, typer.Option(help="The group that the others are compared with.")] = None,
     json: Json = False,
@@ -45,7 +51,8 @@ def study(
     too, your own scanner's detectable changes for `face3d compare --repeatability`. change.csv: mean change of the
     group with its interval, p also adjusted for the number of measures (Holm; false discovery rate). adjusted.csv:
     how much more the people of a group changed than those of the control group, from the same start (analysis of
-    covariance).
+    covariance). course.csv: change from the first visit to each later one, group by group. TABLE may be kinematics.csv,
+    of recordings: what is repeated in a visit is averaged.
     """
     from face3d.io.exam import refusal
     from face3d.measuring.study import is_table, read_table
@@ -53,39 +60,47 @@ def study(
     check_writable(out)
     if not is_table(table):
         raise SchemaError(refusal(table, "table"))
-    if repeats is change is None:
-        raise SchemaError(f"{table}: say which visits are compared, with --repeats or --change")
-    trial = _trial(groups, control, change)
-    found = _of_two_visits(read_table(table), out, repeats, change, trial)
+    if repeats is change is None and not course:
+        raise SchemaError(f"{table}: say which visits are compared, with --repeats, --change or --course")
+    lone = control is not None and (groups is None or change is None)
+    if lone or (groups is not None and control is None and not course):
+        raise SchemaError("groups are compared by --groups NAME --control NAME --change BEFORE AFTER, all of them")
+    measures = read_table(table)
+    of = None if groups is None else _groups(groups, measures)
+    found = _compared(measures, out, repeats, change, course, of, control)
     made = {name: str(file) for name, file in found.items()}
     print_json(made) if json else print(", ".join(made.values()))
     return 0
 
 
-def _of_two_visits(
+def _compared(
     table: pd.DataFrame,
     out: Path,
     repeats: tuple[str, str] | None,
     change: tuple[str, str] | None,
-    trial: tuple[Mapping[str, str], str] | None,
+    course: bool,
+    groups: Mapping[str, str] | None,
+    control: str | None,
 ) -> dict[str, Path]:
-    """Writes what was asked of two visits; name -> file. `trial`: subject -> group, and the control group."""
+    """Writes what was asked; name -> file. `groups`: subject -> group."""
     from face3d.io.write import write_bytes
-    from face3d.measuring.two_visits import adjusted_change, agreement_table, group_change
+    from face3d.measuring import two_visits
     from face3d.reference.repeatability import repeatability_from, write_repeatability
 
     wanted, own = {}, {}
     if repeats is not None:
-        wanted["agreement"] = agreement_table(table, *repeats)
+        wanted["agreement"] = two_visits.agreement_table(table, *repeats)
         between = table.loc[table["visit"].isin(repeats)]
         if known := repeatability_from(between, f"own study, visits {' and '.join(repeats)}"):
             out.mkdir(parents=True, exist_ok=True)
             own["repeatability"] = out / "repeatability.json"
             write_repeatability(own["repeatability"], known)
     if change is not None:
-        wanted["change"] = group_change(table, *change)
-        if trial is not None:
-            wanted["adjusted"] = adjusted_change(table, *change, *trial)
+        wanted["change"] = two_visits.group_change(table, *change)
+        if groups is not None and control is not None:
+            wanted["adjusted"] = two_visits.adjusted_change(table, *change, groups, control)
+    if course:
+        wanted["course"] = two_visits.course(table, groups)
     made = {name: out / f"{name}.csv" for name in wanted}
     for name, found in wanted.items():
         out.mkdir(parents=True, exist_ok=True)
@@ -93,26 +108,26 @@ def _of_two_visits(
     return made | own
 
 
-def _trial(
-    groups: Path | None, control: str | None, change: tuple[str, str] | None
-) -> tuple[Mapping[str, str], str] | None:
-    """Subject -> group as the file says, and the control group; None where no groups are given."""
+def _groups(named: str, measures: pd.DataFrame) -> Mapping[str, str]:
+    """Subject -> group, of a column of the study's table, or of a file of its own."""
     import pandas as pd
 
-    if groups is control is None:
-        return None
-    if groups is None or control is None or change is None:
-        raise SchemaError("groups are compared by --groups FILE --control NAME --change BEFORE AFTER, all of them")
+    from face3d.measuring.study import groups_of
+
+    if named in measures.columns:
+        return groups_of(measures, named)
+    file = Path(named)
     try:
-        table = pd.read_csv(groups, dtype=str, keep_default_na=False)
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise SchemaError(f"{groups}: not a table of groups ({error}); expected columns subject, group") from None
+        raise SchemaError(
+            f"{file}: neither a column of the table nor a table of groups ({error}); expected columns subject, group"
+        ) from None
     if missing := {"subject", "group"} - set(table.columns):
-        raise SchemaError(f"{groups}: columns {sorted(missing)} are missing; expected subject, group")
-    twice = table.loc[table["subject"].duplicated(), "subject"].tolist()
-    if twice:
-        raise SchemaError(f"{groups}: subject {twice[0]} is named twice; a person is in one group")
-    return dict(zip(table["subject"], table["group"], strict=True)), control
+        raise SchemaError(f"{file}: columns {sorted(missing)} are missing; expected subject, group")
+    if twice := table.loc[table["subject"].duplicated(), "subject"].tolist():
+        raise SchemaError(f"{file}: subject {twice[0]} is named twice; a person is in one group")
+    return dict(zip(table["subject"], table["group"], strict=True))
 
 
 def norms(
