@@ -22,6 +22,7 @@ from face3d.grading.ways import MADE, PLACES, ways_of
 from face3d.scan import Floats
 from face3d.threads import one_torch_thread
 from moved_people import Moved, moved
+from shown import Shown, number, numbers
 
 #: region -> branches whose muscles move it (simulate.expressions.DRIVEN_BY)
 BRANCHES = {
@@ -76,18 +77,24 @@ def anomalies(folder: Path, seed: int, healthy: int, ill: int) -> None:
                 weakest.append(sides[-1] * float(max(here, default=0.0) == max(lost.values())))
                 own = [s.name for s in out if s.side == person.facts["side"]]
                 off.append([own.count(n) for n in (HYPO, HYPER, AGAINST)])
+    shown = Shown(f"Anomaly by grade, seed {seed}", "grade", "n", "median", "least", "most")
     for grade, found in totals.items():
-        range_ = f"median {np.median(found):.2f}, {min(found):.2f} to {max(found):.2f}"
-        print(f"grade {grade}: n {len(found)}, anomaly {range_}")
+        shown.row(grade, len(found), *numbers([float(np.median(found)), min(found), max(found)]))
     h, severe = np.array(totals[1]), np.array([t for g in (3, 4, 5, 6) for t in totals[g]])
-    print(f"healthy against >= III: ROC-AUC {auc(h, severe):.3f}; against II {auc(h, np.array(totals[2])):.3f}")
-    print(f"beyond the limit: healthy {np.mean(h > 1):.3f}, >= III {np.mean(severe > 1):.3f}")
-    print(f">= III: side {interval(sides)}; side and a weak branch {interval(branches)}")
-    print(f"  side and the weakest branch {np.mean(weakest):.3f}")
-    print(f"outside the envelope, of {9 * 2 * len(PLACES)}: hypokinesia, hyperkinesia, against the healthy direction")
-    print(f"  healthy {np.mean(strange, axis=0).round(1)}; >= III on the ill side {np.mean(off, axis=0).round(1)}")
-    print(f"missing share of the weaker side less severity: mean {np.mean(severity):+.3f}, SD {np.std(severity):.3f}")
-    print(f"missing share of the healthy within 1.96 standard errors of 0: {np.mean(cover):.3f} of instants")
+    shown = Shown(f"Healthy against ill, seed {seed}, {len(h)} and {len(severe)} of grade III to VI", "what", "found")
+    shown.row("healthy against III to VI, ROC-AUC", number(auc(h, severe), 3))
+    shown.row("healthy against II, ROC-AUC", number(auc(h, np.array(totals[2])), 3))
+    shown.row("beyond the limit: healthy", number(float(np.mean(h > 1)), 3))
+    shown.row("beyond the limit: III to VI", number(float(np.mean(severe > 1)), 3))
+    shown.row("III to VI: the ill side named", interval(sides))
+    shown.row("and a weak branch", interval(branches))
+    shown.row("and the very weakest branch", number(float(np.mean(weakest)), 3))
+    envelope = f"outside the envelope, of {9 * 2 * len(PLACES)}: hypokinesia, hyperkinesia, against the direction"
+    shown.row(f"{envelope}; healthy", ", ".join(numbers(np.mean(strange, axis=0), 1)))
+    shown.row(f"{envelope}; III to VI, ill side", ", ".join(numbers(np.mean(off, axis=0), 1)))
+    off_by = f"mean {np.mean(severity):+.3f}, SD {np.std(severity):.3f}"
+    shown.row("missing share of the weaker side less severity", off_by)
+    shown.row("missing share of the healthy within 1.96 standard errors of 0", number(float(np.mean(cover)), 3))
 
 
 def graded(people: Sequence[Moved]) -> None:
@@ -158,14 +165,15 @@ def graded(people: Sequence[Moved]) -> None:
             with torch.inference_mode():
                 said[name][left_out] = head(x[torch.from_numpy(left_out)]).numpy()
     errors = {name: s - truth for name, s in said.items()}
+    shown = Shown(f"Severity over time against apexes alone, {len(people)} people", "what", "SD", "MAE")
     for name, e in errors.items():
-        print(f"severity, {name}: SD {interval(list(e), np.std)}, MAE {np.abs(e).mean():.3f}")
+        shown.row(name, interval(list(e), np.std), number(float(np.abs(e).mean()), 3))
     rng, n = np.random.default_rng(1), len(people)
     picks = [rng.integers(n, size=n) for _ in range(2000)]
     apart = [np.std(errors["over time"][i]) - np.std(errors["apexes"][i]) for i in picks]
     low, high = np.quantile(apart, (0.025, 0.975))
     difference = np.std(errors["over time"]) - np.std(errors["apexes"])
-    print(f"n {n}; SD over time less that of apexes {difference:+.3f} (95 % {low:+.3f} to {high:+.3f})")
+    shown.row("over time less apexes", f"{difference:+.3f} ({low:+.3f} to {high:+.3f})")
 
 
 def main() -> None:
