@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all light bench data lint clean
+.PHONY: help setup demo test test-all light bench fuzz audit data lint clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -38,9 +38,17 @@ light: ## an environment with the base dependencies alone reads, checks and writ
 test-all: lint ## also the wide and long tests, fuzzing included; with coverage
 	$(BIN)/pytest -m '' --cov=face3d --cov-report=term:skip-covered
 
-bench: setup ## speed and accuracy beside the peers, in one run
+bench: setup ## all tables of docs/validation.md anew, peers beside; QUICK=1: a look within a quarter of an hour
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,learn,test,bench]'
-	set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	$(BIN)/python tools/bench.py $(if $(QUICK),--quick)
+	$(BIN)/python tools/validation.py
+	$(BIN)/python tools/literature.py
+
+fuzz: setup ## readers, manifests and uploads against made-up files; MINUTES=20
+	$(BIN)/python tools/fuzz.py --minutes $(or $(MINUTES),20)
+
+audit: setup ## dependencies with known weaknesses, where an index of advisories can be reached
+	$(BIN)/python tools/audit.py
 
 data: setup ## all that is learned and built, anew and in order; goes on where it was (HOURS=2: stops then)
 	$(BIN)/python tools/make_data.py $(if $(HOURS),--hours $(HOURS))

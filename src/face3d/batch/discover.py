@@ -47,9 +47,9 @@ class Found:
 def discover(study: str) -> Found:
     """Exams, scans and recordings of a study, each once.
 
-    `study`: a folder (exams by `face3d.io.exam.find_exams`; outside of them recordings by `batch.recordings`, and scans),
-    a manifest (CSV or Parquet, `batch.manifest`; paths below its own folder), a pattern ("scans/*.ply", "*" and "**" as
-    in a shell), or a URL of fsspec. Raises `SchemaError` where nothing is.
+    `study`: a folder (exams by `face3d.io.exam.find_exams`; outside of them recordings by `batch.recordings`, and
+    scans), a manifest (CSV or Parquet, `batch.manifest`; paths below its own folder), a pattern ("scans/*.ply", "*" and
+    "**" as in a shell), or a URL of fsspec. Raises `SchemaError` where nothing is.
     """
     if is_remote(study):
         return _in_store(study)

@@ -32,8 +32,8 @@ _LONGEST = 120
 @dataclass(frozen=True)
 class Item:
     """An exam, a scan or a recording. `name` its path below `root` (a folder or URL), "/" between; `inputs` the files
-    that it is made of, below `root` too; `facts` what a manifest says of it (`manifest.FACTS`); `groups` further columns
-    of the manifest: they stand in the tables and change nothing of what is measured."""
+    that it is made of, below `root` too; `facts` what a manifest says of it (`manifest.FACTS`); `groups` further
+    columns of the manifest: they stand in the tables and change nothing of what is measured."""
 
     kind: str
     root: str

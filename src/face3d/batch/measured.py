@@ -74,7 +74,7 @@ def _recording(task: Task, path: Path, build: Path) -> Measured:
     from face3d.io import read_scan
     from face3d.io.recordings import read_movement
     from face3d.io.sequence import Sequence
-    from face3d.report.sequence_outputs import known_anomaly, kinematics_csv, write_sequence
+    from face3d.report.sequence_outputs import kinematics_csv, known_anomaly, write_sequence
     from face3d.report.sequence_result import sequence_result
     from face3d.sequence.track import track
 

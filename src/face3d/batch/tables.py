@@ -52,8 +52,9 @@ def write_tables(
     known: Mapping[str, Standing],
 ) -> dict[str, Any]:
     """Writes measures and exams, regions and scans, kinematics and recordings (those that there is something for) and
-    failures, each as CSV and Parquet, what a manifest groups people by in the last columns; nothing where they are of these very results already. Returns items, ok, failed and tables. `known` folder
-    -> how items stand whose record need not be read again.
+    failures, each as CSV and Parquet, with what a manifest groups people by in the last columns; nothing where they are
+    of these very results already. Returns items, ok, failed and tables. `known` folder -> how items stand whose record
+    need not be read again.
 
     A person's exams follow by date where all have one, else as they were found; two exams of one subject and visit are
     not averaged: the second fails. A failed exam is a row of measures too, without a value and with its reason.

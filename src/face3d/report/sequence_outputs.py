@@ -71,7 +71,8 @@ def write_sequence(
 
 
 def known_anomaly(k: Kinematics) -> Anomaly | None:
-    """How unlike healthy movement it is; None where torch is not installed, where points are markers, and where nothing can be said."""
+    """How unlike healthy movement it is; None where torch is not installed, where points are markers, and where nothing
+    can be said."""
     from face3d.grading.temporal import anomaly
 
     try:
