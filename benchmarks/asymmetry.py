@@ -168,7 +168,7 @@ def bio_cpd(scan: FaceScan) -> tuple[Floats, float]:
 
 #: How coherent point drift is called: the width of its smoothness, of the scan's spread (SD of coordinates), and its
 #: weight, chosen in its favour on a face of another seed.
-CPD: dict[str, Any] = {"beta": 0.5, "alpha": 3.0, "max_iterations": 60}
+CPD: dict[str, Any] = {"beta": 0.2, "alpha": 3.0, "max_iterations": 60}
 PEERS = {"closest point": closest_point, "meshmonk": meshmonk, "rustcpd": rust_cpd, "biocpd": bio_cpd}
 
 

@@ -94,7 +94,8 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
             with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
                 rows = [{k: v or "" for k, v in row.items() if k} for row in csv.DictReader(text)]
     except (OSError, ValueError, csv.Error) as error:
-        raise SchemaError(f"{path}: not a manifest ({error}); expected a table with the column path") from None
+        said = " ".join(str(error).split())  # pandas and pyarrow write lines
+        raise SchemaError(f"{path}: not a manifest ({said}); expected a table with the column path") from None
     if not rows or "path" not in rows[0]:
         there = ", ".join(rows[0]) if rows else "no row"
         raise SchemaError(f"{path}: no column path ({there}); for a table of measures use `face3d study`")

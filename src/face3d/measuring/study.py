@@ -65,15 +65,21 @@ def read_table(path: str | Path) -> pd.DataFrame:
             f"{path}: {error.strerror or error}; give measures.csv or .parquet of `face3d batch`"
         ) from None
     except ValueError as error:
-        raise SchemaError(f"{path}: not a table of measures ({error}); see `face3d batch`") from None
+        said = " ".join(str(error).split())  # pandas and pyarrow write lines
+        raise SchemaError(f"{path}: not a table of measures ({said}); see `face3d batch`") from None
     if missing := {"subject", "value", *KEYS} - set(table.columns):
         raise SchemaError(f"{path}: columns {sorted(missing)} are missing; see `face3d batch`")
     for column in {"subject", "visit"} & set(table.columns):
         table[column] = table[column].astype(object).fillna("").astype(str)
-    for column in _NUMBERS:
+    for column in (*_NUMBERS, "movement"):
         if column in table and not pd.api.types.is_numeric_dtype(table[column]):
-            line, odd = next((i, v) for i, v in enumerate(table[column].tolist(), start=2) if not _is_number(v))
-            raise SchemaError(f"{path}: {column} is {odd!r} in line {line}; expected a number")
+            numbers = pd.to_numeric(table[column], errors="coerce")
+            if (odd := numbers.isna() & table[column].notna()).any():
+                line = int(odd.to_numpy().argmax())
+                raise SchemaError(
+                    f"{path}: {column} is {str(table[column].iloc[line])!r} in line {line + 2}; expected a number"
+                )
+            table[column] = numbers
     return _of_movements(table) if "movement" in table else table
 
 
@@ -92,17 +98,9 @@ def groups_of(table: pd.DataFrame, column: str) -> dict[str, str]:
 
 def _of_movements(table: pd.DataFrame) -> pd.DataFrame:
     """Kinematics as a table of measures."""
-    whole = table["movement"].astype(int) == 0
+    whole = table["movement"] == 0
     expression = table["expression"].fillna("").astype(str).mask(whole, RECORDING)
     known = table.assign(expression=expression).loc[(expression != "") & table["value"].notna()]
     more = [c for c in known if c not in (*_TEXT, *_NUMBERS, *_OF_MOVEMENTS)]
-    by = ["subject", "visit", *KEYS]
+    by = [c for c in ("subject", "visit", *KEYS) if c in known]
     return known.groupby(by, sort=False, as_index=False).agg({"value": "mean", **dict.fromkeys(more, "first")})
-
-
-def _is_number(value: object) -> bool:
-    try:
-        float(str(value))
-    except ValueError:
-        return False
-    return True
