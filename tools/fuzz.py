@@ -2,7 +2,7 @@
 
     python tools/fuzz.py [--minutes 20] [--only NAME ...] [--guided] [--seed 0]
 
-Each reader has its turns in a process of its own that may take 2 GB of address space, and each file 10 s. hypothesis
+Each reader has its turns in a process of its own that may take 2 GB of address space, and each file 10 CPU s. hypothesis
 makes the files: good ones with one to six faults, and makes what it finds small. With --guided atheris does so by
 what code a file reaches (Linux, a wheel of it; extra `fuzz`). Found is what raises anything but our own errors, says
 more than one line, hangs, or dies; the file lies in data-work/fuzz then. Exit code 1 when something was found.
@@ -255,10 +255,10 @@ def tried(read: Callable[[Path], object], path: Path) -> None:
     from face3d.errors import Face3DError
 
     def late(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"still reading after {FILE_S} s")
+        raise TimeoutError(f"still reading after {FILE_S} CPU s")
 
-    signal.signal(signal.SIGALRM, late)
-    signal.alarm(FILE_S)
+    signal.signal(signal.SIGPROF, late)
+    signal.setitimer(signal.ITIMER_PROF, FILE_S)  # of the processor: the machine may be busy with others
     try:
         read(path)
     except Face3DError as error:
@@ -266,7 +266,7 @@ def tried(read: Callable[[Path], object], path: Path) -> None:
         if "\n" in said or len(said) > LONGEST_LINE:
             raise AssertionError(f"says more than one line: {said[:300]!r}") from None
     finally:
-        signal.alarm(0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def damaged(data: bytes, faults: list[tuple[int, str, bytes, int]]) -> bytes:
