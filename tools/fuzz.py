@@ -2,10 +2,10 @@
 
     python tools/fuzz.py [--minutes 20] [--only NAME ...] [--guided] [--seed 0]
 
-Each reader has its turns in a process of its own that may take 2 GB of address space, and each file 10 CPU s. hypothesis
-makes the files: good ones with one to six faults, and makes what it finds small. With --guided atheris does so by
-what code a file reaches (Linux, a wheel of it; extra `fuzz`). Found is what raises anything but our own errors, says
-more than one line, hangs, or dies; the file lies in data-work/fuzz then. Exit code 1 when something was found.
+Each reader has its turns in a process of its own that may take 2 GB of address space, and each file 10 CPU seconds.
+hypothesis makes the files: good ones with one to six faults, and makes what it finds small. With --guided atheris does
+so by what code a file reaches (Linux, a wheel of it; extra `fuzz`). Found is what raises anything but our own errors,
+says more than one line, hangs, or dies; the file lies in data-work/fuzz then. Exit code 1 when something was found.
 """
 
 from __future__ import annotations
