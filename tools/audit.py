@@ -23,7 +23,7 @@ from typing import Any
 LIST = Path(__file__).parent / "audited.txt"
 #: Share of the packages that an index must answer for.
 ANSWERED = 0.9
-SECONDS = 300
+SECONDS = 120
 
 
 def asked() -> list[dict[str, Any]] | None:
