@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all light bench fuzz audit data lint clean
+.PHONY: help setup demo test test-all light bench fuzz audit data docs notebooks lint clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -49,6 +49,14 @@ fuzz: setup ## readers, manifests and uploads against made-up files; MINUTES=20
 
 audit: setup ## dependencies with known weaknesses, where an index of advisories can be reached
 	$(BIN)/python tools/audit.py
+
+docs: setup ## the documentation as a site that opens offline: build/site/index.html
+	$(BIN)/python tools/cli_reference.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
+notebooks: setup ## all notebooks run anew and saved with their output
+	$(BIN)/python tools/run_notebooks.py
 
 data: setup ## all that is learned and built, anew and in order; goes on where it was (HOURS=2: stops then)
 	$(BIN)/python tools/make_data.py $(if $(HOURS),--hours $(HOURS))

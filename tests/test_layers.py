@@ -25,6 +25,7 @@ ORDER = (
     ("learn",),
     ("report",),
     ("batch",),
+    ("app",),
     ("cli",),
 )
 #: Truth is made by the same rules as measurements; what measures and grades knows nothing of simulated faces.

@@ -183,9 +183,9 @@ def _read_manifest(path: Path) -> None:
 
 def _read_table(path: Path) -> None:
     from face3d.measuring.study import read_table
-    from face3d.measuring.two_visits import course
+    from face3d.measuring.two_visits import group_change
 
-    course(read_table(path))
+    group_change(read_table(path), "a", "b", 2)
 
 
 def _read_settings(path: Path) -> None:

@@ -19,6 +19,7 @@ EXTRAS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "sequence": ("stereo pairs, depth cameras and videos", ("cv2", "mediapipe", "open3d")),
     "view": ("scans and results in pyvista and trimesh", ("pyvista", "trimesh")),
     "batch": ("many exams, and their Parquet tables", ("pebble", "pyarrow")),
+    "app": ("the app in a browser", ("fastapi", "uvicorn", "python_multipart", "pebble", "pyarrow")),
     "cluster": ("many machines, and files in stores", ("dask_jobqueue", "distributed", "fsspec", "s3fs")),
     "grade": ("grading by networks, and its explanation", ("torch", "captum")),
     "learn": ("training graders", ("torch", "captum", "torch_geometric", "sklearn", "onnx", "onnxscript")),

@@ -8,15 +8,7 @@ import pingouin
 import pytest
 
 from face3d.errors import SchemaError
-from face3d.measuring.two_visits import (
-    ADJUSTED,
-    AGREEMENT,
-    CHANGE,
-    adjusted_change,
-    agreement_table,
-    course,
-    group_change,
-)
+from face3d.measuring.two_visits import ADJUSTED, AGREEMENT, CHANGE, adjusted_change, agreement_table, group_change
 from planted_visits import directions, planted
 
 
@@ -162,26 +154,3 @@ def test_groups_that_there_are_not_are_refused() -> None:
     few = {s: g for k, (s, g) in enumerate(group.items()) if g == "waiting" or k < 5}
     nothing = adjusted_change(table, "a", "b", few, "waiting")
     assert list(nothing.columns) == ADJUSTED and nothing.empty
-
-
-def test_a_course_is_the_change_to_every_later_visit_group_by_group() -> None:
-    table = planted(change=2.0).replace({"visit": {"a": "pre", "b": "6 weeks", "c": "12 months"}})
-    group = {f"s{i}": "old" if i % 2 else "new" for i in range(60)}
-    table = table.loc[~((table["visit"] == "12 months") & table["subject"].isin([f"s{i}" for i in range(0, 20, 2)]))]
-    found = course(table, group)
-    assert found.query("side == 'left'")[["group", "visit", "n"]].to_numpy().tolist() == [
-        ["new", "6 weeks", 30],
-        ["new", "12 months", 20],  # who stayed away is not there
-        ["old", "6 weeks", 30],
-        ["old", "12 months", 30],
-    ]
-    late = found["visit"] == "12 months"
-    assert found.loc[late, "change"].to_numpy() == pytest.approx(2.0, abs=0.4)
-    assert found.loc[~late, "change"].to_numpy() == pytest.approx(0.0, abs=0.4)
-    assert (found["p_holm"] >= found["p"]).all() and found["p_holm"].min() == pytest.approx(8 * found["p"].min())
-    alone = course(table)
-    assert set(alone["group"]) == {""} and len(alone) == 4
-    own = group_change(table, "pre", "12 months")
-    assert alone.query("visit == '12 months'")["change"].tolist() == own["change"].tolist()
-    with pytest.raises(SchemaError, match="no two visits"):
-        course(table.loc[table["visit"] == "pre"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -24,43 +22,10 @@ from face3d.report.scan_result import result_of
 from face3d.report.scenes import compare_scene, exam_scene, frames_scene
 from face3d.report.viewer import Layer, Scene, State
 from face3d.simulate.head import HeadModel
+from pages import Opened
 from palsy import face
 
 MODEL = HeadModel.load()
-
-
-@dataclass
-class Opened:
-    """A page, and everything that it said or asked for."""
-
-    page: Any
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
-    contexts = []
-
-    def open_(html: str, width: int = 1280, height: int = 800, script: str = "") -> Opened:
-        file = tmp_path / "page.html"
-        file.write_text(html, encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": height})
-        contexts.append(context)
-        made = Opened(context.new_page())
-        made.page.set_default_timeout(120_000)
-        made.page.on("console", lambda message: made.said.append(message.text))
-        made.page.on("pageerror", lambda error: made.said.append(str(error)))
-        made.page.on("request", lambda request: made.asked.append(request.url))
-        if script:
-            made.page.add_init_script(script)
-        made.page.goto(file.as_uri())
-        made.asked.remove(file.as_uri())
-        return made
-
-    yield open_
-    for context in contexts:
-        context.close()
 
 
 def visit(function: float, name: str) -> tuple[Any, Faces]:

@@ -16,6 +16,7 @@ import typer
 
 import face3d
 from face3d.cli.captures import calibrate, fuse, reconstruct, video
+from face3d.cli.clinic import serve
 from face3d.cli.common import refuse
 from face3d.cli.many import batch, bids
 from face3d.cli.people import evaluate, norms, simulate, study, train
@@ -83,6 +84,7 @@ for _command in (
     reconstruct,
     fuse,
     video,
+    serve,
     doctor,
 ):
     app.command()(_command)

@@ -32,14 +32,11 @@ def study(
     change: Annotated[
         tuple[str, str] | None, typer.Option(metavar="BEFORE AFTER", help="Two visits, a change sought: change.csv.")
     ] = None,
-    course: Annotated[
-        bool, typer.Option("--course", help="Every later visit against the first, of each group: course.csv.")
-    ] = False,
     groups: Annotated[
         str | None,
         typer.Option(
-            help="A column of TABLE (of the manifest), or a CSV with subject and group; with --change and --control: "
-            "adjusted.csv."
+            help="A column of TABLE (of a manifest's), or a CSV with the columns subject and group; with --change and "
+            "--control: adjusted.csv."
         ),
     ] = None,
     control: Annotated[str | None, typer.Option(help="The group that the others are compared with.")] = None,
@@ -47,65 +44,32 @@ def study(
 ) -> int:
     """Compare visits and groups in what `face3d batch` measured.
 
-    agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people or more repeatability.json
-    too, your own scanner's detectable changes for `face3d compare --repeatability`. change.csv: mean change of the
-    group with its interval, p also adjusted for the number of measures (Holm; false discovery rate). adjusted.csv:
-    how much more the people of a group changed than those of the control group, from the same start (analysis of
-    covariance). course.csv: change from the first visit to each later one, group by group. TABLE may be kinematics.csv,
-    of recordings: what is repeated in a visit is averaged.
+    report.html: the end points over the visits, of groups and of each person, beside the change that error explains;
+    courses.csv the same as a table. agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people
+    or more repeatability.json too, your own scanner's detectable changes for `face3d compare --repeatability`.
+    change.csv: mean change of the group with its interval, p also adjusted for the number of measures (Holm; false
+    discovery rate). adjusted.csv: how much more the people of a group changed than those of the control group, from
+    the same start (analysis of covariance). TABLE may be kinematics.csv, of recordings: what a person repeats in a
+    visit is averaged.
     """
     from face3d.io.exam import refusal
-    from face3d.measuring.study import is_table, read_table
+    from face3d.measuring.study import is_table, read_exams, read_table
+    from face3d.report.study_outputs import write_study
 
     check_writable(out)
     if not is_table(table):
         raise SchemaError(refusal(table, "table"))
-    if repeats is change is None and not course:
-        raise SchemaError(f"{table}: say which visits are compared, with --repeats, --change or --course")
-    lone = control is not None and (groups is None or change is None)
-    if lone or (groups is not None and control is None and not course):
+    if control is not None and (groups is None or change is None):
         raise SchemaError("groups are compared by --groups NAME --control NAME --change BEFORE AFTER, all of them")
+    if change is not None and groups is not None and control is None:
+        raise SchemaError("--change and --groups: say with --control which group the others are compared with")
+    name = table.name if table.is_dir() else table.absolute().parent.name
     measures = read_table(table)
-    of = None if groups is None else _groups(groups, measures)
-    found = _compared(measures, out, repeats, change, course, of, control)
+    of = {} if groups is None else _groups(groups, measures)
+    found = write_study(measures, read_exams(table), name, out, repeats, change, of, control)
     made = {name: str(file) for name, file in found.items()}
     print_json(made) if json else print(", ".join(made.values()))
     return 0
-
-
-def _compared(
-    table: pd.DataFrame,
-    out: Path,
-    repeats: tuple[str, str] | None,
-    change: tuple[str, str] | None,
-    course: bool,
-    groups: Mapping[str, str] | None,
-    control: str | None,
-) -> dict[str, Path]:
-    """Writes what was asked; name -> file. `groups`: subject -> group."""
-    from face3d.io.write import write_bytes
-    from face3d.measuring import two_visits
-    from face3d.reference.repeatability import repeatability_from, write_repeatability
-
-    wanted, own = {}, {}
-    if repeats is not None:
-        wanted["agreement"] = two_visits.agreement_table(table, *repeats)
-        between = table.loc[table["visit"].isin(repeats)]
-        if known := repeatability_from(between, f"own study, visits {' and '.join(repeats)}"):
-            out.mkdir(parents=True, exist_ok=True)
-            own["repeatability"] = out / "repeatability.json"
-            write_repeatability(own["repeatability"], known)
-    if change is not None:
-        wanted["change"] = two_visits.group_change(table, *change)
-        if groups is not None and control is not None:
-            wanted["adjusted"] = two_visits.adjusted_change(table, *change, groups, control)
-    if course:
-        wanted["course"] = two_visits.course(table, groups)
-    made = {name: out / f"{name}.csv" for name in wanted}
-    for name, found in wanted.items():
-        out.mkdir(parents=True, exist_ok=True)
-        write_bytes(made[name], found.to_csv(index=False).encode())
-    return made | own
 
 
 def _groups(named: str, measures: pd.DataFrame) -> Mapping[str, str]:
@@ -120,8 +84,9 @@ def _groups(named: str, measures: pd.DataFrame) -> Mapping[str, str]:
     try:
         table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
+        said = " ".join(str(error).split())
         raise SchemaError(
-            f"{file}: neither a column of the table nor a table of groups ({error}); expected columns subject, group"
+            f"{file}: neither a column of the table nor a table of groups ({said}); expected columns subject, group"
         ) from None
     if missing := {"subject", "group"} - set(table.columns):
         raise SchemaError(f"{file}: columns {sorted(missing)} are missing; expected subject, group")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,10 +53,8 @@ def analyze(
 
     Without --out nothing is written, only the summary is printed.
     """
-    from face3d.io import read_scan
-
     _check_scan(scan)
-    return _analyze(lambda: read_scan(scan, unit_of(units, scale), landmarks), out, json)
+    return _analyze(lambda: _with_colours(scan, unit_of(units, scale), landmarks), out, json)
 
 
 def info(
@@ -171,6 +170,7 @@ def validate(exam: ExamPath, json: Json = False) -> int:
 def compare(
     before: ExamPath,
     after: ExamPath,
+    later: Annotated[list[Path] | None, typer.Argument(metavar="[LATER]...", help="Further visits, in order.")] = None,
     out: Out = None,
     side: Side = None,
     same_person: Annotated[
@@ -184,7 +184,7 @@ def compare(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Compare two visits of one person: what changed by more than error and people's own scatter explain.
+    """Compare visits of one person: what changed since the first by more than error and people's own scatter explain.
 
     Visits are judged by eight end points, or your own; other measures are looked at with allowance for their number.
 
@@ -204,18 +204,25 @@ def compare(
         check_writable(out)
     points = load_end_points(end_points)
     known = None if repeatability is None else load_repeatability(repeatability)
-    with steps(2) as step:
-        step("before")
-        first = read_visit(before, side)
-        step("after")
-        second = read_visit(after, first.measured.affected_side)
+    paths = (before, after, *(later or ()))
+    with steps(len(paths)) as step:
+        visits = []
+        for path in paths:
+            step(path.name)
+            visits.append(read_visit(path, visits[0].measured.affected_side if visits else side))
+        measured = [v.measured for v in visits]
         comparison = changes(
-            first.measured, second.measured, repeatability=known, same_person=same_person, end_points=points
+            measured[0],
+            measured[1],
+            *measured[2:],
+            repeatability=known,
+            same_person=same_person,
+            end_points=points,
         )
         if out is None:
-            result = compare_result(comparison, (first.result, second.result))
+            result = compare_result(comparison, [v.result for v in visits])
         else:
-            result = write_comparison(comparison, out, (first, second))
+            result = write_comparison(comparison, out, visits)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")
@@ -242,20 +249,26 @@ def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
         from face3d.grading.examination import examine
         from face3d.report.exam_result import examined_result
         from face3d.report.folder import REPORT
-        from face3d.report.outputs import write_exam
+        from face3d.report.outputs import write_examined
 
         x = examine(read, side, step)
-        if out is None:
-            result = examined_result(x)
-        else:
-            from face3d.report.movement_pictures import movement_pictures
-
-            drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
-            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires, x.kinematics, x)
+        result = examined_result(x) if out is None else write_examined(x, out)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:
         print(f"report: {out / REPORT}")
     return 0
+
+
+def _with_colours(file: Path, units: str | float, landmarks: Path | None) -> FaceScan:
+    """The scan, with its texture for the report; one that cannot be read is no reason not to measure."""
+    from face3d.errors import ScanError
+    from face3d.io import read_scan
+
+    try:
+        return read_scan(file, units, landmarks, texture=True)
+    except ScanError as error:
+        scan = read_scan(file, units, landmarks)
+        return scan.replace(notes=(*scan.notes, f"not shown in colour: {error}"))
 
 
 def _check_scan(path: Path) -> None:
@@ -284,7 +297,8 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
         from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
-        analysis = measure(scan, None if out is None else out / "views.png")
+        # The texture is for looking at: numbers are those of the surface, whether its picture could be read or not.
+        analysis = replace(measure(scan.replace(texture=None), None if out is None else out / "views.png"), scan=scan)
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
     print(result.to_json() if json else result.to_text())
     if out is not None and not json:

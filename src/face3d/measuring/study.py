@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,3 +106,31 @@ def _of_movements(table: pd.DataFrame) -> pd.DataFrame:
     more = [c for c in known if c not in (*_TEXT, *_NUMBERS, *_OF_MOVEMENTS)]
     by = [c for c in ("subject", "visit", *KEYS) if c in known]
     return known.groupby(by, sort=False, as_index=False).agg({"value": "mean", **dict.fromkeys(more, "first")})
+
+
+@dataclass(frozen=True)
+class Visited:
+    """What a study's table of exams says of one: its `date`, None where nobody said it, and the `affected_side`."""
+
+    date: datetime.date | None
+    affected_side: str
+
+
+def read_exams(path: str | Path) -> dict[tuple[str, str], Visited]:
+    """(subject, visit) -> what `exams.csv` beside a table of measures says; empty where there is none."""
+    import pandas as pd
+
+    path = Path(path)
+    file = (path if path.is_dir() and path.suffix != ".parquet" else path.parent) / "exams.csv"
+    if not file.is_file():
+        return {}
+    try:
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        return {
+            (r["subject"], r["visit"]): Visited(
+                datetime.date.fromisoformat(r["date"]) if r.get("date") else None, r["affected_side"]
+            )
+            for r in table.to_dict("records")
+        }
+    except (OSError, ValueError, KeyError) as error:
+        raise SchemaError(f"{file}: not a table of exams ({error}); see `face3d batch`") from None

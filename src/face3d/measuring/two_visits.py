@@ -1,4 +1,4 @@
-"""What a study asks of two visits of its people, and of all: how well they agree, or what changed between them.
+"""What a study asks of two visits of its people: how well they agree, or what changed between them.
 
 Left and right are the subject's own. Of patients who are ill on different sides ratios and function speak of the ill
 one; a mean over all left sides mixes both.
@@ -170,30 +170,6 @@ def group_change(table: pd.DataFrame, before: str, after: str, least: int = LEAS
             }
         )
     return _tested(pd.DataFrame(rows, columns=CHANGE[:-2]))
-
-
-def course(table: pd.DataFrame, groups: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """How people of each group changed from the first visit to every later one: the rows of `group_change`, each with
-    its `group` ("" without `groups`, subject -> group) and `visit`.
-
-    Whoever has both of the two visits counts, so that those who stay away make the later ones another group of people:
-    look at `n`. p values allow for the number of measures, groups and visits together. Groups are not compared with
-    each other here (`adjusted_change`). Raises `SchemaError` where there are not two visits.
-    """
-    import pandas as pd
-
-    if "visit" not in table or len(visits := sorted(set(table["visit"]) - {""}, key=visit_order)) < 2:
-        raise SchemaError("no two visits with a label in the study; a course needs them")
-    parts = []
-    for group in sorted(set((groups or {}).values())) or [""]:
-        own = table if not group else table.loc[table["subject"].map(groups or {}).eq(group)]
-        for visit in visits[1:]:
-            if {visits[0], visit} <= set(own["visit"]):
-                parts.append(group_change(own, visits[0], visit).assign(group=group, visit=visit))
-    if not parts:
-        raise SchemaError(f"nobody of these groups was seen in {visits[0]!r} and in a later visit")
-    every = pd.concat([part for part in parts if len(part)] or parts[:1], ignore_index=True)
-    return _tested(every)[[*KEYS, "group", "visit", *CHANGE[len(KEYS) :]]]
 
 
 def adjusted_change(

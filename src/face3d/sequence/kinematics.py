@@ -62,6 +62,11 @@ class MovedOnce(Value):
         """Number and expression."""
         return self.number, self.expression
 
+    @property
+    def size(self) -> float:
+        """mm: the greater side's movement; -1 where neither is known."""
+        return float(np.nanmax([-1.0, *(c.size for c in self.segment.sides.values())]))
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Kinematics(Value):
