@@ -90,6 +90,15 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     demo = json.loads((tmp_path / "demo-report" / "result.json").read_text("utf-8"))
     assert demo["affected_side"] == "left" and demo["estimates"]["house_brackmann"] == 4  # the patient's truth
     assert len(demo["expressions"]) == 9
+    index = (tmp_path / "demo-report" / "index.html").read_text("utf-8")
+    pages = set(re.findall(r'href="([^"]+)"', index))
+    assert pages == {"report.html", "after/report.html", "change/report.html", "movement/report.html"}
+    assert all((tmp_path / "demo-report" / page).stat().st_size > 20_000 for page in pages)
+    change = json.loads((tmp_path / "demo-report" / "change" / "result.json").read_text("utf-8"))
+    lost = next(s for s in change["scales"] if s["scale"] == "movement lost")
+    assert lost["after"] < 0.7 * lost["before"]  # planted: half of what was lost has come back
+    smile = json.loads((tmp_path / "demo-report" / "movement" / "summary.json").read_text("utf-8"))
+    assert [m["expression"] for m in smile["movements"]] == ["open_smile"]
 
 
 def test_its_figures_are_those_of_the_shipped_grader() -> None:

@@ -163,7 +163,11 @@ def test_no_text_names_a_medical_purpose() -> None:
         ROOT / "pyproject.toml",
         *(ROOT / "notebooks").glob("*.ipynb"),
     ]
-    texts += [*(ROOT / "src/face3d/report").glob("*.html"), *(ROOT / "src/face3d/cli").glob("*.py")]
+    texts += [
+        *(ROOT / "src/face3d/app").glob("*.html"),
+        *(ROOT / "src/face3d/report").glob("*.html"),
+        *(ROOT / "src/face3d/cli").glob("*.py"),
+    ]
     for path in texts:
         assert _claims(path.read_text("utf-8")) == [], path.name
 
