@@ -1,6 +1,6 @@
 """What the pages cost a browser: bytes, time until they are ready, time to answer; requests and errors (none allowed).
 
-    python benchmarks/pages.py [--repeats 5] [--out FOLDER]
+    python benchmarks/pages.py [--repeats 5] [--keep FOLDER]
 
 Headless Chromium draws by software (SwiftShader). Pages: one simulated scan of 20,000 vertices; the embedded exam of
 ten expressions, with its landmarks' pictures and what made the grade; that exam's visit beside a second one; sixty
@@ -116,7 +116,7 @@ def main() -> None:
     """Prints a row a page and window."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="folder in which the pages are kept, to be looked at")
+    parser.add_argument("--keep", type=Path, help="folder in which the pages are kept; those that lie there are taken")
     wanted = parser.parse_args()
     try:
         from playwright.sync_api import sync_playwright
@@ -132,12 +132,14 @@ def main() -> None:
         f"{'page':9} {'window':9} {'MB':>5} {'of':>4} {'ready ms':>9} {'turn ms':>8} {'choose ms':>9}  requests, errors"
     )
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
-        folder = wanted.out or Path(scratch)
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = wanted.keep or Path(scratch)
+        files = {name: folder / f"{name}.html" for name in PROMISED}
+        if not all(file.is_file() for file in files.values()):
+            folder.mkdir(parents=True, exist_ok=True)
+            for name, html in pages().items():
+                files[name].write_text(html, encoding="utf-8")
         browser = playwright.chromium.launch(executable_path=chromium, args=arguments)
-        for name, html in pages().items():
-            file = folder / f"{name}.html"
-            file.write_text(html, encoding="utf-8")
+        for name, file in files.items():
             for size in VIEWPORTS:
                 m = measured(browser, file.absolute(), size, wanted.repeats)
                 window = f"{size[0]}x{size[1]}"
