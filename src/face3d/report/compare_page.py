@@ -8,11 +8,11 @@ from typing import Any
 
 from markupsafe import Markup
 
-from face3d.geometry.colors import CHANGE, hex_of
+from face3d.geometry.colors import CHANGE
 from face3d.report.change_words import better, told, what_of, where_of
 from face3d.report.compare_result import ChangePart, CompareResult
 from face3d.report.courses import own_course, written
-from face3d.report.drawings import INK, LINE, SOFT, WARM
+from face3d.report.drawings import INK, LINE, SOFT, WARM, gradient
 from face3d.report.frame import rendered, spoken
 from face3d.report.pictures import Picture
 from face3d.report.viewer import Scene
@@ -45,7 +45,7 @@ def compare_page(result: CompareResult, scene: Scene | None = None, maps: Sequen
         scene=scene,
         maps=maps,
         limit=f"{CHANGE.high:g}",
-        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in CHANGE.stops) + ")",
+        gradient=gradient(CHANGE),
         no_scene="" if scene or not result.scales else absent,
         result=result,
         span=" to ".join((names[0], ", ".join(names[1:]))),

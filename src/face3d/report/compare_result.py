@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: Scales that the terminal tells.
-_TOLD = ("House-Brackmann by movement", SEVERITY)
+TOLD = ("House-Brackmann by movement", SEVERITY)
 
 
 class ChangePart(Part):
@@ -91,7 +91,7 @@ class CompareResult(Part):
         own = [c for c in self.changes if c.visit == visit and c.beyond is not None]
         points, rest = [c for c in own if c.end_point], [c for c in own if not c.end_point]
         called = sorted((c for c in rest if c.beyond), key=lambda c: c.p or 0.0)
-        said = [s.to_text() for s in self.scales if s.visit == visit and s.scale in _TOLD]
+        said = [s.to_text() for s in self.scales if s.visit == visit and s.scale in TOLD]
         lines = [f"{visit}: {'; '.join(said)}"] if said else []
         lines += [f"{visit}: {sum(bool(c.beyond) for c in points)} of {len(points)} end points changed"]
         lines += [f"  {'CHANGED' if c.beyond else 'no call'}  {_told(c, c.limit)}" for c in points]

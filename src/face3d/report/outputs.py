@@ -87,6 +87,16 @@ def report_of(analysis: Analysis, result: Result) -> str:
     return page(result, pictures, scene=scan_scene(analysis, drawn))
 
 
+def write_examined(x: Examination, folder: Path) -> ExamResult:
+    """Writes all files of an examination, pictures of its movements included, as `write_exam` does."""
+    from face3d.report.movement_pictures import movement_pictures
+
+    def drawn() -> list[Picture]:
+        return movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)
+
+    return write_exam(x.measures, folder, x.exam.grades, drawn, x.grade, x.exam.questionnaires, x.kinematics, x)
+
+
 def write_exam(
     m: Measures,
     folder: Path,

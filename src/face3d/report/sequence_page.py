@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from face3d.geometry.colors import MOVEMENT, hex_of
 from face3d.landmarks import SIDES
+from face3d.reference.scales import ROMAN
 from face3d.report.curves import COLORS, anomaly_over_time, eyes_over_time, movement_over_time, one_movement
 from face3d.report.frame import rendered, spoken
 from face3d.report.sequence_result import SURE_MM, MovementPart, ReadingPart, SequenceResult
@@ -78,6 +79,7 @@ def sequence_page(
         version=result.face3d_version,
         notice=result.notice,
         result=result,
+        roman=ROMAN,
         scene=scene,
         pictures=pictures,
         limit=f"{MOVEMENT.high:g}",
