@@ -173,7 +173,7 @@ class Store:
     def _exams(self, where: str, *values: object) -> list[ExamRow]:
         with self._lock:
             rows = self._db.execute(_EXAMS + where, values).fetchall()
-        return [ExamRow(*row[:7], Job(*row[7:])) for row in rows]
+        return [ExamRow(*row[:7], job=Job(*row[7:])) for row in rows]
 
     def jobs(self, where: str = "1", *values: object) -> list[Job]:
         """Jobs of people who are not being deleted, in the order in which they were asked for."""
