@@ -163,8 +163,10 @@ class Vault:
         return self.results.path / _folder_of(job)
 
     def plain(self, text: str) -> str:
-        """What is said of an exam's file, without where it lies here."""
-        return re.sub(rf"{re.escape(str(self.path))}/(exams/\d+/)?", "", text)
+        """What is said of an exam's file, without where it lies here and without what to type."""
+        return re.sub(rf"{re.escape(str(self.path))}/(exams/\d+/)?", "", text).removesuffix(
+            "; give more with --timeout"
+        )
 
     def record(self, job: Job) -> dict[str, Any] | None:
         """What its run left, None where none came to its end."""
