@@ -78,4 +78,5 @@ def killed(future: Future[Any]) -> bool:
     from pebble import ProcessExpired
 
     error = None if future.cancelled() else future.exception()
-    return not isinstance(error, ProcessExpired) or getattr(error, "exitcode", 0) == -9
+    # 255 stands for: nobody knows, since the process that began it was killed too.
+    return not isinstance(error, ProcessExpired) or getattr(error, "exitcode", 0) in (-9, 255)

@@ -136,6 +136,12 @@ class Store:
             raise OutputError(f"{path}: cannot be used ({error}); give another folder, or a copy of it") from None
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within it no other thread sees or changes anything."""
+        with self._lock:
+            yield
+
+    @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
         """Within it changes are one transaction, undone where an exception leaves it."""
         with self._lock:
