@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-all light bench data docs notebooks lint clean
+.PHONY: help setup demo test test-all light bench fuzz audit data docs notebooks lint clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -39,9 +39,17 @@ light: ## an environment with the base dependencies alone reads, checks and writ
 test-all: lint ## also the wide and long tests, fuzzing included; with coverage
 	$(BIN)/pytest -m '' --cov=face3d --cov-report=term:skip-covered
 
-bench: setup ## speed and accuracy beside the peers, in one run
+bench: setup ## all tables of docs/validation.md anew, peers beside; QUICK=1: a look within a quarter of an hour
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,learn,test,bench]'
-	set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python "$$script"; done
+	$(BIN)/python tools/bench.py $(if $(QUICK),--quick)
+	$(BIN)/python tools/validation.py
+	$(BIN)/python tools/literature.py
+
+fuzz: setup ## readers, manifests and uploads against made-up files; MINUTES=20
+	$(BIN)/python tools/fuzz.py --minutes $(or $(MINUTES),20)
+
+audit: setup ## dependencies with known weaknesses, where an index of advisories can be reached
+	$(BIN)/python tools/audit.py
 
 docs: setup ## the documentation as a site that opens offline: build/site/index.html
 	$(BIN)/python tools/cli_reference.py

@@ -26,6 +26,7 @@ from face3d.scan import Floats
 from face3d.simulate.truth import truth_of
 from face3d.threads import one_torch_thread
 from moved_people import moved, moving
+from shown import Shown, number, numbers
 
 #: region -> branches whose muscles move it (simulate.expressions.DRIVEN_BY)
 BRANCHES = {
@@ -80,18 +81,24 @@ def anomalies(folder: Path, seed: int, healthy: int, ill: int) -> None:
                 weakest.append(sides[-1] * float(max(here, default=0.0) == max(lost.values())))
                 own = [s.name for s in out if s.side == person.facts["side"]]
                 off.append([own.count(n) for n in (HYPO, HYPER, AGAINST)])
+    shown = Shown(f"Anomaly by grade, seed {seed}", "grade", "n", "median", "least", "most")
     for grade, found in totals.items():
-        range_ = f"median {np.median(found):.2f}, {min(found):.2f} to {max(found):.2f}"
-        print(f"grade {grade}: n {len(found)}, anomaly {range_}")
+        shown.row(grade, len(found), *numbers([float(np.median(found)), min(found), max(found)]))
     h, severe = np.array(totals[1]), np.array([t for g in (3, 4, 5, 6) for t in totals[g]])
-    print(f"healthy against >= III: ROC-AUC {auc(h, severe):.3f}; against II {auc(h, np.array(totals[2])):.3f}")
-    print(f"beyond the limit: healthy {np.mean(h > 1):.3f}, >= III {np.mean(severe > 1):.3f}")
-    print(f">= III: side {interval(sides)}; side and a weak branch {interval(branches)}")
-    print(f"  side and the weakest branch {np.mean(weakest):.3f}")
-    print(f"outside the envelope, of {9 * 2 * len(PLACES)}: hypokinesia, hyperkinesia, against the healthy direction")
-    print(f"  healthy {np.mean(strange, axis=0).round(1)}; >= III on the ill side {np.mean(off, axis=0).round(1)}")
-    print(f"missing share of the weaker side less severity: mean {np.mean(severity):+.3f}, SD {np.std(severity):.3f}")
-    print(f"missing share of the healthy within 1.96 standard errors of 0: {np.mean(cover):.3f} of instants")
+    shown = Shown(f"Healthy against ill, seed {seed}, {len(h)} and {len(severe)} of grade III to VI", "what", "found")
+    shown.row("healthy against III to VI, ROC-AUC", number(auc(h, severe), 3))
+    shown.row("healthy against II, ROC-AUC", number(auc(h, np.array(totals[2])), 3))
+    shown.row("beyond the limit: healthy", number(float(np.mean(h > 1)), 3))
+    shown.row("beyond the limit: III to VI", number(float(np.mean(severe > 1)), 3))
+    shown.row("III to VI: the ill side named", interval(sides))
+    shown.row("and a weak branch", interval(branches))
+    shown.row("and the very weakest branch", number(float(np.mean(weakest)), 3))
+    envelope = f"outside the envelope, of {9 * 2 * len(PLACES)}: hypokinesia, hyperkinesia, against the direction"
+    shown.row(f"{envelope}; healthy", ", ".join(numbers(np.mean(strange, axis=0), 1)))
+    shown.row(f"{envelope}; III to VI, ill side", ", ".join(numbers(np.mean(off, axis=0), 1)))
+    off_by = f"mean {np.mean(severity):+.3f}, SD {np.std(severity):.3f}"
+    shown.row("missing share of the weaker side less severity", off_by)
+    shown.row("missing share of the healthy within 1.96 standard errors of 0", number(float(np.mean(cover)), 3))
 
 
 def graded(seed: int, people: int) -> None:
@@ -112,17 +119,17 @@ def graded(seed: int, people: int) -> None:
                 on = [x.expression for x in made.made if x.left.start < middle < x.left.end]
                 names.append(on == [m.expression])
     errors, wrong = np.array(said) - np.array(truth)[:, None], np.array(off)
-    print(f"n {len(errors)}; movements named rightly {np.mean(names):.3f} of {len(names)}")
+    print(f"movements named rightly {np.mean(names):.3f} of {len(names)}")
+    title = f"The grade of a session, seed {seed}, {len(errors)} people"
+    shown = Shown(title, "by", "severity, SD", "mean", "exact", "MAE", "abstained")
     for k, name in enumerate(("apexes alone", f"{2 * ABOUT_S:.2f} s about each")):
-        print(
-            f"{name}: severity SD {interval(list(errors[:, k]), np.std)}, mean {errors[:, k].mean():+.3f}; exact "
-            f"{(wrong[:, k] == 0).mean():.2f}, MAE {wrong[:, k].mean():.2f}, abstained {np.mean(unsure, axis=0)[k]:.2f}"
-        )
+        found = [(wrong[:, k] == 0).mean(), wrong[:, k].mean(), np.mean(unsure, axis=0)[k]]
+        shown.row(name, interval(list(errors[:, k]), np.std), f"{errors[:, k].mean():+.3f}", *numbers(found))
     rng, n = np.random.default_rng(1), len(errors)
     picks = [errors[rng.integers(n, size=n)].std(axis=0) for _ in range(4000)]
     apart = np.array([p[1] - p[0] for p in picks])
     low, high = np.quantile(apart, (0.025, 0.975))
-    print(f"SD less that of apexes {np.diff(errors.std(axis=0))[0]:+.4f} (95 % {low:+.4f} to {high:+.4f})")
+    shown.row("difference", f"{np.diff(errors.std(axis=0))[0]:+.4f} ({low:+.4f} to {high:+.4f})")
 
 
 def main() -> None:

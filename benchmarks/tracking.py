@@ -36,6 +36,7 @@ from face3d.sequence.anchors import Rest, anew
 from face3d.sequence.space import space_of
 from face3d.sequence.track import Tracking
 from moving_faces import MovingFace, blended, simulated
+from shown import Shown, number, numbers
 
 #: mm: a template vertex further off the true surface at rest has no true way; a landmark that moves less has no peak.
 ON_SURFACE, MOVED = 2.0, 2.5
@@ -145,6 +146,7 @@ def recordings(seed: int, people: int) -> Iterator[tuple[str, Callable[[], Movin
 
 def speed(seed: int, frames: int = 60) -> None:
     """Frames a second, reading included, and the peer's."""
+    shown = Shown(f"Tracking speed, {frames} frames, seed {seed}", "who", "frames a second", "CPU ms a frame")
     for points in (10_000, 50_000):
         face = simulated("a", seed + 100, ["closed_smile"], points=points, turns=0.5)
         with tempfile.TemporaryDirectory() as folder:
@@ -170,7 +172,7 @@ def speed(seed: int, frames: int = 60) -> None:
             peer = time.perf_counter() - begin, time.process_time() - cpu
         for name, (wall, used) in (("face3d", ours), ("open3d ICP, rigid", peer)):
             rate, cost = count / wall, 1000 * used / count
-            print(f"{points:>6} vertices, {name:<20} {rate:7.1f} frames/s, {cost:7.1f} CPU ms a frame", flush=True)
+            shown.row(f"{points} vertices, {name}", number(rate, 1), number(cost, 1))
 
 
 def _icp(template: Floats, vertices: Floats, to_head) -> None:
@@ -197,6 +199,7 @@ def flat(seed: int, last: int) -> None:
             yield Frame(k, k / 30, face.scans[there_and_back[k % len(there_and_back)]])
             k += 1
 
+    shown = Shown(f"Tracking on and on, seed {seed}", "up to frame", "CPU ms a frame", "at most, MB")
     frames = iter(Tracking(Sequence("there and back", 30.0, read), None, 150))
     done = 0
     for until in (100, 200, last - 100, last):
@@ -205,7 +208,7 @@ def flat(seed: int, last: int) -> None:
             pass
         used, done = 1000 * (time.process_time() - cpu) / (until - done), until
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"up to frame {until:>6}: {used:6.1f} CPU ms a frame, at most {memory:.0f} MB", flush=True)
+        shown.row(until, number(used, 1), number(memory, 0))
 
 
 def main() -> None:
@@ -218,11 +221,11 @@ def main() -> None:
     parser.add_argument("--last", type=int, default=10_000)
     options = parser.parse_args()
     if "accuracy" in options.parts:
-        print(f"{'':<24}" + " ".join(f"{k:>7}" for k in KEYS))
+        shown = Shown(f"Tracking against the truth, seed {options.seed}", "recording", *KEYS)
         for domain, make in recordings(options.seed, options.people):
             if domain.startswith(options.only):
                 found = accuracy(make(), options.singles)
-                print(f"{domain:<24}" + " ".join(f"{found[k]:7.2f}" for k in KEYS), flush=True)
+                shown.row(domain, *numbers([found[k] for k in KEYS]))
     if "speed" in options.parts:
         speed(options.seed)
     if "flat" in options.parts:

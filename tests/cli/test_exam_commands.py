@@ -144,6 +144,19 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     adjusted = pd.read_csv(json.loads(capsys.readouterr().out)["adjusted"])
     assert adjusted["difference"].tolist() == pytest.approx([0, 0], abs=0.5)  # all changed alike
     assert adjusted["n_control"].tolist() == [30, 30]
+    own = tmp_path / "own"
+    own.mkdir()
+    with_arm = planted().assign(arm=lambda t: ["old" if int(s[1:]) % 2 else "new" for s in t["subject"]])
+    with_arm.to_csv(own / "measures.csv", index=False)
+    exams = with_arm[["subject", "visit"]].drop_duplicates().assign(date="", affected_side="left")
+    exams.to_csv(own / "exams.csv", index=False)
+    of = ["study", str(own), "--out", str(out), "--groups", "arm"]
+    assert cli.run([*of, "--change", "a", "c", "--control", "old", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    pd.testing.assert_frame_equal(pd.read_csv(said["adjusted"]), adjusted)
+    courses = pd.read_csv(said["courses"]).set_index("subject")["group"]
+    assert courses["s1"].unique().tolist() == ["old"] and courses["s2"].unique().tolist() == ["new"]
+    assert cli.run([*of, "--control", "old"]) == 2 and "--change" in capsys.readouterr().err
     assert cli.run([*change, "--groups", str(groups), "--control", "placebo"]) == 2
     assert "placebo" in capsys.readouterr().err
     assert cli.run([*change, "--groups", str(groups)]) == 2

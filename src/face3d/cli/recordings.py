@@ -12,7 +12,6 @@ from face3d.cli.common import Base, Fps, Json, Out, Pdf, Units, check_pdf, check
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from face3d.io.markers import Markers
     from face3d.io.sequence import Sequence
     from face3d.report.sequence_result import SequenceResult
     from face3d.sequence.kinematics import Kinematics
@@ -50,7 +49,9 @@ def sequence(
     """
     from face3d.errors import SchemaError
     from face3d.exam import EXPRESSIONS
+    from face3d.io.recordings import read_movement
     from face3d.io.sequence import Sequence
+    from face3d.io.sequence_read import read_sequence
     from face3d.report.folder import Thing, free_for
 
     if expression is not None and expression not in EXPRESSIONS:
@@ -58,7 +59,9 @@ def sequence(
     check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
-    recording = _read(frames, fps, units, base, follow)
+    recording = (
+        read_sequence(frames, fps, units, base=base, follow=True) if follow else read_movement(frames, fps, units, base)
+    )
     if out is not None:
         free_for(out, Thing("sequence", recording.name))
     if isinstance(recording, Sequence):
@@ -68,22 +71,6 @@ def sequence(
 
         result = _kept(kinematics(recording, expression), out)
     return told(result, out, pdf, json)
-
-
-def _read(frames: Path, fps: float | None, units: str, base: Path | None, follow: bool) -> Sequence | Markers:
-    """Raises `ScanError` for what holds no positions."""
-    from face3d.errors import ScanError
-    from face3d.io.markers import Markers
-    from face3d.io.recordings import read_recording
-    from face3d.io.sequence import Sequence
-    from face3d.io.sequence_read import read_sequence
-
-    if follow:
-        return read_sequence(frames, fps, units, base=base, follow=True)
-    found = read_recording(frames, fps, units, base)
-    if not isinstance(found, Sequence | Markers):
-        raise ScanError(f"{frames}: holds coefficients, no positions in millimetres; give the recorded surfaces")
-    return found
 
 
 def _tracked(

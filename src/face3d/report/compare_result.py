@@ -11,7 +11,7 @@ from face3d.exam import EXPRESSIONS
 from face3d.measuring.comparison import Comparison
 from face3d.report.frame import spoken
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
-from face3d.report.scale_changes import ScaleChange, scale_changes
+from face3d.report.scale_changes import FUNCTION, SEVERITY, ScaleChange, scale_changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: Scales that the terminal tells.
-TOLD = ("House-Brackmann by movement", "movement lost")
+TOLD = ("House-Brackmann by movement", SEVERITY)
 
 
 class ChangePart(Part):
@@ -141,8 +141,21 @@ def compare_result(c: Comparison, visits: Sequence[ExamResult] = ()) -> CompareR
         notes=list(c.notes),
         dates={name: v.date for name, v in zip(names, visits, strict=False) if v.date is not None},
         lacking={name: missing for name, missing in lacking.items() if missing},
-        scales=[s for name, v in zip(names[1:], visits[1:], strict=False) for s in scale_changes(visits[0], v, name)],
+        scales=[
+            s.model_copy(update={"beyond": _beyond(c, s)})
+            for name, v in zip(names[1:], visits[1:], strict=False)
+            for s in scale_changes(visits[0], v, name)
+        ],
     )
+
+
+def _beyond(c: Comparison, s: ScaleChange) -> bool | None:
+    """Whether a share changed by more than error explains: the same as is said of its measure."""
+    measure, region = ("severity", "face") if s.scale == SEVERITY else ("function", s.scale.removeprefix(FUNCTION))
+    if not s.share:
+        return None
+    found = (x for x in c.changes if (x.measure, x.expression, spoken(x.region)) == (measure, "all", region))
+    return next((x.beyond for x in found if x.visit == s.visit), None)
 
 
 def _measured(result: ExamResult) -> set[str]:

@@ -56,13 +56,13 @@ def write_sequence(
     another result."""
     result = sequence_result(k, tracked, None if tracked is None else _grade(tracked, k))
     tables = {(KINEMATICS, KINEMATICS_PARQUET): k.table, (FRAMES, FRAMES_PARQUET): k.frames}
-    eyes, unlike = eyes_over_time(k), _anomaly(k)
+    eyes, unlike = eyes_over_time(k), known_anomaly(k)
     largest = sorted(k.movements, key=lambda m: -m.size)
     scene = None if tracked is None else recording_scene(tracked, [m.apex_frame for m in largest])
     pictures = drawn(lambda: [] if scene is None else frame_pictures(scene))
     with filled(folder, Thing("sequence", k.name)) as aside:
         for (csv, parquet), table in tables.items():
-            write_bytes(aside / csv, table.to_csv(index=False, float_format=_DIGITS).encode())
+            write_bytes(aside / csv, kinematics_csv(table).encode())
             if (packed := _parquet(table)) is not None:
                 write_bytes(aside / parquet, packed)
         write_bytes(aside / MOVEMENT_CURVES, standalone(movement_over_time(k), *WIDE).encode())
@@ -71,15 +71,15 @@ def write_sequence(
         if stored is not None:
             write_bytes(aside / TRACKED, as_npz(stored))
         if unlike is not None:
-            table = unlike.table.to_csv(index=False, float_format=_DIGITS)
-            write_bytes(aside / ANOMALY, table.encode())
+            write_bytes(aside / ANOMALY, kinematics_csv(unlike.table).encode())
         write_bytes(aside / REPORT, sequence_page(result, k, unlike, scene, pictures).encode())
         write_bytes(aside / SUMMARY, result.to_json().encode())
     return result
 
 
-def _anomaly(k: Kinematics) -> Anomaly | None:
-    """None where torch is not installed, where points are markers, and where nothing can be said."""
+def known_anomaly(k: Kinematics) -> Anomaly | None:
+    """How unlike healthy movement it is; None where torch is not installed, where points are markers, and where nothing
+    can be said."""
     from face3d.grading.temporal import anomaly
 
     try:
@@ -87,6 +87,11 @@ def _anomaly(k: Kinematics) -> Anomaly | None:
     except (MissingExtraError, LandmarkError):
         return None
     return None if found.note else found
+
+
+def kinematics_csv(table: pd.DataFrame) -> str:
+    """A table over time as it is written."""
+    return table.to_csv(index=False, float_format=_DIGITS)
 
 
 def _grade(tracked: Tracked, k: Kinematics) -> Grade | None:

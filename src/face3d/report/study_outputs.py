@@ -26,12 +26,13 @@ def write_study(
     folder: Path,
     repeats: tuple[str, str] | None = None,
     change: tuple[str, str] | None = None,
-    trial: tuple[Mapping[str, str], str] | None = None,
+    groups: Mapping[str, str] | None = None,
+    control: str | None = None,
 ) -> dict[str, Path]:
     """Writes the tables that were asked for, courses.csv of those who have two visits, and report.html into `folder`,
-    made when it is not there; name -> file. `trial`: subject -> group, and the control group. People are judged by the
-    study's own repeatability where `repeats` of enough people tell it, else by the one shipped. Raises `SchemaError`
-    before anything is written."""
+    made when it is not there; name -> file. `groups`: subject -> group, `control` the group that the others are
+    compared with. People are judged by the study's own repeatability where `repeats` of enough people tell it, else by
+    the one shipped. Raises `SchemaError` before anything is written."""
     tables, own, known = {}, (), None
     if repeats is not None:
         tables["agreement"] = agreement_table(table, *repeats)
@@ -40,11 +41,11 @@ def write_study(
         known = {(r.measure, r.expression, r.region): r for r in own} or None
     if change is not None:
         tables["change"] = group_change(table, *change)
-        if trial is not None:
-            tables["adjusted"] = adjusted_change(table, *change, *trial)
+        if groups and control is not None:
+            tables["adjusted"] = adjusted_change(table, *change, groups, control)
     people = courses(table, visited, known)
     if (every := _courses(people)) is not None:
-        tables["courses"] = every
+        tables["courses"] = every.assign(group=every["subject"].map(groups).fillna("")) if groups else every
     page = study_page(
         people,
         table,
@@ -52,7 +53,7 @@ def write_study(
         None if repeats is None else Asked(*repeats, tables["agreement"]),
         None if change is None else Asked(*change, tables["change"]),
         tables.get("adjusted"),
-        None if trial is None else trial[0],
+        groups or None,
     )
     folder.mkdir(parents=True, exist_ok=True)
     made = {name: folder / f"{name}.csv" for name in tables}
