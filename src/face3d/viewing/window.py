@@ -54,7 +54,7 @@ class Window:
         self.plotter.camera_position = [(0.0, -48.0, 700.0), (0.0, -48.0, -25.0), (0.0, 1.0, 0.0)]
         self.plotter.camera.parallel_projection = True
         self.plotter.camera.parallel_scale = 148.0
-        if not np.any([s.values for s in scene.states]):  # a scan that was not measured stands where it was put
+        if not any(s.values for s in scene.states):  # a scan that was not measured stands where it was put
             self.plotter.view_xy()
 
     def _state(self, pane: int) -> Any:
