@@ -12,7 +12,7 @@ import numpy as np
 from face3d.errors import OutputError
 from face3d.extras import require
 from face3d.geometry.colors import UNMEASURED, Scale
-from face3d.report.viewer import COLOUR, Layer, Scene
+from face3d.report.viewer import COLOUR, Layer, Scene, State
 from face3d.viewing.probe import in_child
 
 #: What must work before a window is opened in this process: VTK without a usable graphics library ends the process.
@@ -37,7 +37,7 @@ class Window:
             from vtkmodules.vtkCommonCore import vtkLogger
 
             vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)  # that there is no X server is no news
-        self.scene, self._at, self._layer = scene, scene.first, 0
+        self.scene, self._at, self._layer, self._opened = scene, scene.first, 0, False
         self.layers = [la for la in scene.layers if la.scale is not None or scene.colors is not None]
         columns = len(scene.panes)
         self.plotter = pyvista.Plotter(
@@ -65,6 +65,31 @@ class Window:
         """Shows the `number`-th expression, or frame, of each view that has several."""
         self._at = number
         self._draw()
+
+    def now(self, state: State, pane: int) -> None:
+        """Draws another state in a view at once, as its maps are chosen; the window is opened by the first, without
+        waiting. NaN vertices raise `ValueError`."""
+        if not np.isfinite(state.vertices).all():
+            raise ValueError("a state that is drawn has all its vertices")
+        mesh, layer = self.meshes[pane], self.layers[self._layer]
+        mesh.points = np.asarray(state.vertices, np.float64)
+        if "shown" in mesh.point_data and layer.key in state.values:
+            mesh["shown"] = np.asarray(state.values[layer.key], np.float64)
+        self.plotter.subplot(0, pane)
+        self.plotter.add_text(state.name, font_size=11, name=f"title {pane}", position="upper_edge", color="black")
+        if self.plotter.off_screen:
+            self.plotter.render()
+        elif self._opened:
+            self.plotter.update()
+        else:
+            check_display()
+            self.plotter.show(title="face3d", interactive_update=True, auto_close=False)
+            self._opened = True
+
+    @property
+    def closed(self) -> bool:
+        """Somebody has closed the window."""
+        return self._opened and self.plotter.render_window is None
 
     def next_map(self) -> None:
         """Paints the next of the scene's maps."""
