@@ -18,7 +18,8 @@ _SHEETS = """
     color: #5b6670; }
 }
 h1 { string-set: what content(); } header .sub { string-set: who content(); }
-.pair { display: block; } .pair > * + * { margin-top: 14px; } .pair td.bars { width: 30%; }
+.pair { display: block !important; } .pair > * + * { margin-top: 14px; } .pair td.bars { width: 20% !important; }
+.pair td.name { width: 26%; }
 """
 
 
