@@ -21,7 +21,8 @@ $(INSTALLED): pyproject.toml tools/system_libraries.sh
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all,learn,test]'
 	touch $@
 
-demo: setup ## the whole job on the embedded exam; the report lands in demo-report/
+demo: setup ## the whole job on the embedded patient; demo-report/index.html links its pages
+	rm -rf demo-report
 	$(BIN)/face3d demo --out demo-report
 
 lint: setup ## style and types

@@ -24,6 +24,7 @@ ORDER = (
     ("grading",),
     ("learn",),
     ("report",),
+    ("export", "viewing"),
     ("batch",),
     ("app",),
     ("cli",),

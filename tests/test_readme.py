@@ -71,20 +71,40 @@ def test_every_linked_file_is_there() -> None:
 
 def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    for command in commands("face3d"):  # in the order in which it is read
+        assert cli.run(command[1:]) == 0
     for code in blocks("python"):
         with contextlib.redirect_stdout(io.StringIO()) as out:
             exec(compile(code, "README.md", "exec"), {})
         assert "commissure" in out.getvalue()
-    for command in commands("face3d"):
-        assert cli.run(command[1:]) == 0
     assert (tmp_path / "exam" / "report.html").stat().st_size > 100_000
     assert (tmp_path / "smile" / "report.html").stat().st_size > 100_000
     result = json.loads((tmp_path / "smile" / "result.json").read_text("utf-8"))
     jsonschema.Draft202012Validator(json_schema()).validate(result)
     assert result["asymmetry"]["measured"] > 0.4 * result["scan"]["vertices"]
     smile = next(unit for unit in result["action_units"] if unit["unit"] == "mouthSmile")
-    assert smile["left"] > 2 * smile["right"]  # planted: 0.8 and 0.12
+    truth = json.loads((tmp_path / "people" / "p0000" / "truth.json").read_text("utf-8"))
+    healthy = {"left": "right", "right": "left"}[truth["side"]]
+    assert truth["region_function"]["mouth"] < 0.3 and smile[healthy] > 2 * smile[truth["side"]]
     assert cli.run(["demo", "--out", "demo-report"]) == 0  # as `make demo` does
     demo = json.loads((tmp_path / "demo-report" / "result.json").read_text("utf-8"))
     assert demo["affected_side"] == "left" and demo["estimates"]["house_brackmann"] == 4  # the patient's truth
     assert len(demo["expressions"]) == 9
+    index = (tmp_path / "demo-report" / "index.html").read_text("utf-8")
+    pages = set(re.findall(r'href="([^"]+)"', index))
+    assert pages == {"report.html", "after/report.html", "change/report.html", "movement/report.html"}
+    assert all((tmp_path / "demo-report" / page).stat().st_size > 20_000 for page in pages)
+    change = json.loads((tmp_path / "demo-report" / "change" / "result.json").read_text("utf-8"))
+    lost = next(s for s in change["scales"] if s["scale"] == "movement lost")
+    assert lost["after"] < 0.7 * lost["before"]  # planted: half of what was lost has come back
+    smile = json.loads((tmp_path / "demo-report" / "movement" / "summary.json").read_text("utf-8"))
+    assert [m["expression"] for m in smile["movements"]] == ["open_smile"]
+
+
+def test_its_figures_are_those_of_the_shipped_grader() -> None:
+    test = json.loads((ROOT / "src/face3d/data/grader.json").read_text("utf-8"))["tests"]["external"]
+    exact, rules = (round(100 * test[by]["exact"]["value"]) for by in ("figures", "rules"))
+    said = " ".join(README.split())
+    assert f"On {test['subjects']} simulated people of a head in no training" in said
+    assert f"was exact in {exact} % and never off by more than one; the rules alone in {rules} %" in said
+    assert test["figures"]["within_one"]["value"] == 1.0

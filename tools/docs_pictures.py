@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from face3d.geometry.colors import Scale
+
 IMAGES = Path(__file__).parents[1] / "docs/images"
-_QUALITY = 82
+_QUALITY, _FONT = 82, ImageFont.load_default(17)
 
 
 def exam(folder: Path) -> Image.Image:
@@ -26,8 +28,10 @@ def exam(folder: Path) -> Image.Image:
 
 
 def face(folder: Path) -> Image.Image:
-    """The faces that can be turned in the demo's report."""
-    return _photograph(_demo(folder), 700, "canvas")
+    """The faces that can be turned in the demo's report, with the bar of their colours."""
+    from face3d.geometry.colors import MOVEMENT
+
+    return _with_bar(_photograph(_demo(folder), 700, "canvas"), MOVEMENT)
 
 
 def _demo(folder: Path) -> Path:
@@ -71,25 +75,31 @@ def two_distances(folder: Path) -> Image.Image:
     panes = []
     for name, views, scale in shown:
         front = Image.open(io.BytesIO(next(v.png for v in views if v.name == "front"))).convert("RGB")
-        pane = Image.new("RGB", (front.width + 40, front.height + 96), "white")
+        pane = Image.new("RGB", (front.width + 40, front.height + 34), "white")
         pane.paste(front, (20, 34))
-        draw, font = ImageDraw.Draw(pane), ImageFont.load_default(17)
-        draw.text((20, 6), name, "black", font)
-        draw.text((24, front.height - 20), "R", "black", font)
-        draw.text((front.width + 2, front.height - 20), "L", "black", font)
-        width = front.width - 80
-        bar = scale.colors(np.linspace(scale.low, scale.high, width))[None].repeat(14, 0)
-        pane.paste(Image.fromarray(bar.astype(np.uint8)), (60, front.height + 42))
-        for at in np.linspace(scale.low, scale.high, 5):
-            x = 60 + width * (at - scale.low) / (scale.high - scale.low)
-            draw.text(
-                (x, front.height + 60), f"{at:+g} mm" if scale.signed and at else f"{at:g} mm", "black", font, "ma"
-            )
-        panes.append(pane)
+        draw = ImageDraw.Draw(pane)
+        draw.text((20, 6), name, "black", _FONT)
+        draw.text((24, front.height - 20), "R", "black", _FONT)
+        draw.text((front.width + 2, front.height - 20), "L", "black", _FONT)
+        panes.append(_with_bar(pane, scale))
     both = Image.new("RGB", (sum(p.width for p in panes), panes[0].height), "white")
     both.paste(panes[0], (0, 0))
     both.paste(panes[1], (panes[0].width, 0))
     return both
+
+
+def _with_bar(picture: Image.Image, scale: Scale) -> Image.Image:
+    """The picture with the bar of its colours below it."""
+    whole = Image.new("RGB", (picture.width, picture.height + 62), "white")
+    whole.paste(picture)
+    draw, width, top = ImageDraw.Draw(whole), min(picture.width - 120, 600), picture.height + 8
+    start = (picture.width - width) // 2
+    bar = scale.colors(np.linspace(scale.low, scale.high, width))[None].repeat(14, 0)
+    whole.paste(Image.fromarray(bar.astype(np.uint8)), (start, top))
+    for at in np.linspace(scale.low, scale.high, 5):
+        x = start + width * (at - scale.low) / (scale.high - scale.low)
+        draw.text((x, top + 18), f"{at:+g} mm" if scale.signed and at else f"{at:g} mm", "black", _FONT, "ma")
+    return whole
 
 
 def grades(folder: Path) -> Image.Image:
@@ -114,10 +124,11 @@ def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Ima
             middle = "e => window.scrollTo(0, e.getBoundingClientRect().bottom + window.scrollY - innerHeight + 60)"
             window.locator(at).first.evaluate(middle)
             window.wait_for_timeout(1500)
-        clip = None
-        if at and (box := window.locator(at).first.bounding_box()):
-            clip = {"x": 0, "y": box["y"] - 4, "width": width, "height": box["height"] + 52}
-        shot = window.screenshot(clip=clip)
+        box = window.locator(at).first.bounding_box() if at else None
+        if box is None:
+            shot = window.screenshot()
+        else:
+            shot = window.screenshot(clip={k: box[k] for k in ("x", "y", "width", "height")})
         browser.close()
     return Image.open(io.BytesIO(shot)).convert("RGB")
 

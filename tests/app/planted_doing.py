@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.transform import RigidTransform
 
 from face3d.app.work import measured as as_it_is
 from face3d.batch.item import Measured, Outcome, Task, run
@@ -18,6 +19,7 @@ from face3d.report.exam_result import exam_result
 from face3d.report.faces import Faces
 from face3d.report.folder import FACES, MEASURES, REPORT, RESULT
 from face3d.report.scenes import exam_scene
+from face3d.report.viewer import Source
 from face3d.template.template import FaceTemplate
 from palsy import ASKED
 
@@ -50,7 +52,8 @@ def measured(task: Task, path: Path, build: Path) -> Measured:
         moved[expression] = rest + np.tensordot(strength, function * template.left + template.right, 1)
     m = measure_vertices(rest, moved, template, "left", said["subject"], said.get("visit"))
     displacements = {e: v.displacement for e, v in m.movements.items()}
-    faces = Faces(template, rest, displacements, {"rest": template.landmark_points(rest)})
+    source = Source("rest.ply", RigidTransform.identity())
+    faces = Faces(template, rest, displacements, {"rest": template.landmark_points(rest)}, {"rest": source})
     (build / FACES).write_bytes(faces.to_bytes())
     page = exam_page(exam_result(m), scene=exam_scene(faces))
     row = {"subject": said["subject"], "visit": said.get("visit") or "", "date": said.get("date")}

@@ -100,12 +100,12 @@ class Server:
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
+        self.process.communicate()
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)
         try:
-            self.process.wait(30)
+            self.process.communicate(timeout=30)
         except subprocess.TimeoutExpired:
             self.kill()
             raise

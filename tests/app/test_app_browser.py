@@ -5,11 +5,16 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from serving import Server, exam_zip, ply, start, zipped
+
+from face3d.io import write_scan
+from face3d.scan import FaceScan
+from face3d.template.template import FaceTemplate
 
 
 @dataclass
@@ -110,19 +115,34 @@ def test_a_report_cannot_reach_the_app(user: User) -> None:
     assert page.evaluate("try { document.cookie } catch (error) { error.name }") == "SecurityError"
 
 
-def test_landmarks_are_corrected_and_measured_again(user: User) -> None:
+def test_landmarks_are_corrected_in_the_report_and_measured_again(user: User, tmp_path: Path) -> None:
     page = user.tab("/")
-    user.add(page, "b3", "", exam_zip(4))
-    page.get_by_role("link", name="Open the report").wait_for()
-    page.get_by_label("Or paste it here").fill("name,x,y,z\nprn,0,0,90\n")
+    template = FaceTemplate.load()
+    write_scan(tmp_path / "rest.ply", FaceScan(template.vertices, template.faces))
+    user.add(page, "b3", "", {"rest.ply": (tmp_path / "rest.ply").read_bytes()})
+    page.get_by_role("link", name="Open the report").click()
+    page.wait_for_load_state()
+    page.get_by_role("button", name="correct landmarks").click()
+    page.get_by_label("choose a landmark").select_option(label="pronasale (prn)")
+    page.keyboard.press("ArrowUp")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="save rest.mrk.json").click()
+    corrected = tmp_path / waiting.value.suggested_filename
+    waiting.value.save_as(corrected)
+    page.go_back()
+    # Not what lies beside the face, by mistake in another unit or of another scan.
+    page.get_by_label("Or paste it here").fill("name,x,y,z\nprn,0,0,300\n")
     page.get_by_role("button", name="Use these landmarks").click()
     alarm = page.get_by_role("alert")
     assert "landmarks.rest" in alarm.inner_text() and "do not lie on the scan" in alarm.inner_text()
-    on_skin = ",".join(ply(8).decode().split("end_header\n")[1].split("\n")[0].split())
-    page.get_by_label("Or paste it here").fill(f"name,x,y,z\nprn,{on_skin}\n")
+    page.get_by_label("Or paste it here").fill("")
+    page.get_by_label("Landmark file").set_input_files(corrected)
     page.get_by_role("button", name="Use these landmarks").click()
     page.get_by_role("button", name="Measure again").wait_for()
     assert "rest (given)" in page.get_by_label("Of the scan").inner_text()
+    page.get_by_label("Or paste it here").fill(corrected.read_text("utf-8"))
+    page.get_by_role("button", name="Use these landmarks").click()
+    page.get_by_role("button", name="Measure again").wait_for()
     page.get_by_role("button", name="Go back to those found automatically").click()
     page.get_by_role("button", name="Measure again").wait_for()
     assert "rest (found automatically)" in page.get_by_label("Of the scan").inner_text()

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import http.client
-import io
 import json
 import os
 import socket
-import stat
 import time
-import zipfile
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
+from hostile_uploads import archives, contents
 from serving import Answer, Server, exam_zip, ply, start, zipped
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
@@ -124,37 +121,12 @@ def test_what_is_wrong_is_named(
     assert not list((server.data / "incoming").iterdir())
 
 
-@cache
-def hostile() -> dict[str, bytes]:
-    """Zip files that nobody packs by mistake."""
-    out = {"empty": b"", "text": b"PK is not all", "cut": exam_zip()[:-30]}
-    with_names = {
-        "up": "../rest.ply",
-        "deep": "a/../../rest.ply",
-        "root": "/rest.ply",
-        "drive": "c:rest.ply",
-        "back": "..\\rest.ply",
-    }
-    out |= {name: zipped({"rest.ply": ply(), path: ply()}) for name, path in with_names.items()}
-    out["nul"] = zipped({"rest.ply": ply(), "open_smile.ply": ply()}).replace(b"open_smile.ply", b"open_smile\0ply")
-    out["bomb"] = zipped({"rest.ply": ply(), "open_smile.ply": b"0" * (60 << 20)})
-    out["many"] = zipped({"rest.ply": ply(), **{f"f{k}.ply": b"x" for k in range(5001)}})
-    link = zipfile.ZipInfo("rest.ply")
-    link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    with zipfile.ZipFile(linked := io.BytesIO(), "w") as archive:
-        archive.writestr(link, "/etc/passwd")
-    out["link"] = linked.getvalue()
-    lying = bytearray(zipped({"rest.ply": b"0" * (60 << 20)}))
-    at = lying.rindex(b"PK\x01\x02") + 24
-    lying[at : at + 4] = (1000).to_bytes(4, "little")
-    out["lying"] = bytes(lying)
-    return out
-
-
-@pytest.mark.parametrize("name", hostile())
+@pytest.mark.parametrize("name", [*archives(), *contents()])
 def test_hostile_archives_are_refused_and_leave_nothing(server: Server, name: str) -> None:
     before = len(list((server.data / "exams").iterdir()))
-    answer = server.post("/add/archive", {"subject": f"h-{name}", "archive": ("e.zip", hostile()[name])})
+    answer = server.post(
+        "/add/archive", {"subject": f"h-{name}", "archive": ("e.zip", {**archives(), **contents()}[name])}
+    )
     assert answer.status == 422, answer.text
     assert len(list((server.data / "exams").iterdir())) == before
     assert not list((server.data / "incoming").iterdir())

@@ -51,9 +51,11 @@ def on_screen(made: Opened, point: Floats, pane: int = 0, panes: int = 1) -> tup
     """Where a point of the head frame is seen from the front."""
     made.page.locator(".stage").scroll_into_view_if_needed()
     box = made.page.locator(".stage").bounding_box()
-    per_mm = min(box["width"] / panes / 190, box["height"] / 250)
-    x = box["x"] + (pane + 0.5) * box["width"] / panes + point[0] * per_mm
-    return x, box["y"] + box["height"] / 2 - (point[1] + 30) * per_mm
+    across, down = (1, panes) if box["width"] < 260 * panes else (panes, 1)  # on a telephone one below the other
+    width, height = box["width"] / across, box["height"] / down
+    per_mm = min(width / 190, height / 250)
+    x = box["x"] + ((pane if down == 1 else 0) + 0.5) * width + point[0] * per_mm
+    return x, box["y"] + ((pane if across == 1 else 0) + 0.5) * height - (point[1] + 30) * per_mm
 
 
 def correct(made: Opened) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from scipy.spatial.transform import RigidTransform, Rotation
 
-from face3d.sequence.follow import State
+from face3d.sequence.state import State
 from face3d.sequence.stored import stored_tracking
 from face3d.sequence.track import Resume
 from face3d.sequence.tracked import TrackedFrame

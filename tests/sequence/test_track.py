@@ -16,8 +16,9 @@ from face3d.errors import RegistrationError
 from face3d.geometry.rays import RayScene
 from face3d.io.sequence import Frame, Sequence
 from face3d.scan import FaceScan, Floats
-from face3d.sequence.follow import Follower, State
-from face3d.sequence.space import space_of
+from face3d.sequence.follow import Follower
+from face3d.sequence.space import Projection, space_of
+from face3d.sequence.state import State
 from face3d.sequence.track import Tracking
 from face3d.simulate import HeadModel, draw_healthy, scan_face
 from face3d.simulate.motion import minimum_jerk
@@ -190,3 +191,26 @@ def test_memory_does_not_grow(recording: Recording) -> None:
         tracemalloc.stop()
         frames.close()  # type: ignore[attr-defined]
     assert abs(held[1] - held[0]) < 1e6  # bytes: a frame's result alone has a fifth of that
+
+
+def test_an_eye_that_slid_up_its_fold_comes_back_and_one_that_is_wide_stays(recording: Recording) -> None:
+    fit, t, space = recording.fit, recording.fit.template, space_of(recording.fit.template)
+    follower = Follower(space, fit.vertices_mm, fit.valid)
+
+    def opening(vertices: Floats) -> Floats:
+        mark = t.landmark_points(vertices)
+        return np.array([np.linalg.norm(mark[f"ps_{s}"] - mark[f"pi_{s}"]) for s in ("left", "right")])
+
+    # As smiles were found to do at 30 frames a second: the lid's skin up by 5 mm, where nothing contradicts it.
+    lifted = np.zeros_like(fit.vertices_mm)
+    lifted[:, 1] = 5.0 * t.regions["upper_lid_left"]
+    belief = np.where(t.regions["upper_lid_left"][space.rows] > 0, 40.0, 4.0)
+    estimate = Projection(space, belief).estimate(lifted[space.rows])
+    state = State.at(space, estimate, fit.to_head)
+    assert opening(fit.vertices_mm + state.moved)[0] > opening(fit.vertices_mm)[0] + 2.0
+    for k in range(3):
+        found = follower.follow(recording.scans[k].scan, state)
+        assert found is not None
+        state = found.state
+        off = opening(found.vertices) - opening(recording.truth(k))
+        assert np.abs(off).max() < 2.0, (k, off)

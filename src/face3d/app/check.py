@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import datetime
 import json
+import queue
 import re
-from collections.abc import Mapping
-from concurrent.futures import Future, TimeoutError
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
+from face3d.app.lanes import Lane, died
 from face3d.app.unpack import Room, copy, unpack
 from face3d.app.vault import Arrival, manifest_of
-from face3d.batch.local import Limits, Processes
+from face3d.batch.local import Limits
 from face3d.errors import Face3DError, SchemaError
 
 #: Seconds and GB that looking at an exam may take; ten scans of 200,000 vertices as text took 20 s on a busy core.
 LIMITS = Limits(seconds=180.0, memory_gb=8.0)
+#: How often looking is begun anew when its process dies.
+_TRIES = 4
 _UNPACKED = "files"
+_Given = TypeVar("_Given")
 
 
 @dataclass(frozen=True)
@@ -51,42 +56,50 @@ class Looked:
 
 
 class Checker:
-    """Processes that look at what came in, `count` at a time."""
+    """Processes that look at what came in, `count` at a time; others wait."""
 
     def __init__(self, count: int = 2, limits: Limits = LIMITS) -> None:
         self._limits = limits
-        self._processes = Processes(count, limits)
-        for _ in range(count):
-            self._processes.start(None, warm)
+        self._lanes = [Lane(limits, warm) for _ in range(count)]
+        self._free: queue.SimpleQueue[Lane] = queue.SimpleQueue()
+        for lane in self._lanes:
+            self._free.put(lane)
 
     def look(self, parcel: Parcel) -> Looked:
         """Waits for what is found. Raises OSError where the disk is at fault."""
-        return self._done(lambda: self._processes.start(parcel, look))
+        return self._done(parcel, look)
 
     def landmarks(self, manifest: str, expression: str) -> Looked:
         """Whether an expression's scan and the landmarks that a manifest names for it go together."""
-        return self._done(lambda: self._processes.start((manifest, expression), look_at_landmarks))
+        return self._done((manifest, expression), look_at_landmarks)
 
     def stop(self) -> None:
         """Ends all."""
-        self._processes.stop()
+        for lane in self._lanes:
+            lane.stop()
 
-    def _done(self, begin: Any) -> Looked:
-        for last in (False, True):
-            future: Future[Looked] = begin()
-            try:
-                return future.result(self._limits.seconds)
-            except TimeoutError:
-                future.cancel()
-                return _refused(f"looking at it took longer than {self._limits.seconds:g} s")
-            except OSError:
-                raise
-            except MemoryError:
-                return _refused(f"looking at it takes more than {self._limits.memory_gb:g} GB of memory")
-            except Exception as error:  # its process died, or something in it raised what nobody expected
-                if last:
-                    return _refused(f"it cannot be read ({type(error).__name__})")
-        raise AssertionError
+    def _done(self, given: _Given, work: Callable[[_Given], Looked]) -> Looked:
+        lane = self._free.get()
+        try:
+            for _ in range(_TRIES):
+                future = lane.start(given, work)
+                try:
+                    return future.result(self._limits.seconds)
+                except TimeoutError:
+                    lane.renew()
+                    return _refused(f"looking at it took longer than {self._limits.seconds:g} s")
+                except MemoryError:
+                    return _refused(f"looking at it takes more than {self._limits.memory_gb:g} GB of memory")
+                except Exception as error:  # that a process died is told by an OSError too
+                    if died(future):
+                        lane.renew()  # somebody ended it, or what is in there did: then it does so again
+                    elif isinstance(error, OSError):
+                        raise
+                    else:  # what no reader expected
+                        return _refused(f"it cannot be read ({type(error).__name__})")
+            return _refused("it cannot be read: what looks at it is ended each time")
+        finally:
+            self._free.put(lane)
 
 
 def _refused(text: str) -> Looked:
@@ -105,6 +118,8 @@ def look(parcel: Parcel) -> Looked:
 
     root = Path(parcel.at) / _UNPACKED
     try:
+        if parcel.archive is not None or parcel.source is not None:
+            shutil.rmtree(root, ignore_errors=True)  # of a try that was ended
         root.mkdir(exist_ok=True)
         if parcel.archive is not None:
             unpack(Path(parcel.archive), root, parcel.room)

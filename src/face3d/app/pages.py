@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import re
 from collections.abc import Sequence
 from importlib.resources import files
@@ -24,8 +26,9 @@ from face3d.report.folder import CHANGES, MEASURES, REPORT, RESULT, THIRDS
 from face3d.report.frame import spoken
 
 NOTICE = "Research use only. Not a medical device."
-#: What can be downloaded of a result; the PDF where the report was also written as one.
-DOWNLOADS = (MEASURES, THIRDS, CHANGES, RESULT, REPORT, "report.pdf")
+#: What can be downloaded of a result; the PDF where there is what makes one.
+PDF = "report.pdf"
+DOWNLOADS = (MEASURES, THIRDS, CHANGES, RESULT, REPORT)
 #: Kinds of a page's own files.
 STATIC = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 # A stored report runs its own program and nothing else, as a page without an origin: even a program that somebody
@@ -147,12 +150,27 @@ class Pages:
         )
 
 
+#: What makes a PDF of a page, where this face3d has it.
+_PRINTER = "face3d.export.pdf"
 _OF_EXAM = "exam = ? AND revision = ? AND other = 0"
 
 
 def downloads(folder: Path | None) -> list[str]:
-    """What there is to download in a result's folder."""
-    return [] if folder is None else [name for name in DOWNLOADS if (folder / name).is_file()]
+    """What there is to download of a result in its folder."""
+    there = [] if folder is None else [name for name in DOWNLOADS if (folder / name).is_file()]
+    return [*there, PDF] if REPORT in there and _prints() else there
+
+
+def as_pdf(folder: Path) -> bytes:
+    """A stored report as PDF, made when it is asked for."""
+    return importlib.import_module(_PRINTER).as_pdf((folder / REPORT).read_text("utf-8"))
+
+
+def _prints() -> bool:
+    try:
+        return all(importlib.util.find_spec(name) is not None for name in (_PRINTER, "weasyprint"))
+    except ModuleNotFoundError:
+        return False
 
 
 def report_policy(page: bytes) -> str:

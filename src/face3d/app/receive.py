@@ -30,8 +30,8 @@ class RefusedError(Exception):
 class Bounds:
     """`body` bytes of one request (ten scans of 200,000 vertices as text, with textures, have 300 MB); `files` in it;
     `text` bytes of a field that is no file (Slicer's landmarks: 8 MB are read); `idle` seconds without a byte;
-    `slowest` bytes a second on average, once `grace` seconds have passed; `at_once` uploads at a time, others wait
-    `patience` seconds; `spare` bytes that stay free on the disk."""
+    `slowest` bytes a second on average, once `grace` seconds have passed, and `longest` seconds in all; `at_once`
+    uploads at a time, others wait `patience` seconds; `spare` bytes that stay free on the disk."""
 
     body: int = 1 << 30
     files: int = 60
@@ -39,6 +39,7 @@ class Bounds:
     idle: float = 20.0
     slowest: float = 20e3
     grace: float = 30.0
+    longest: float = 3600.0
     at_once: int = 4
     patience: float = 120.0
     spare: int = 1 << 30
@@ -210,7 +211,7 @@ async def _body(receive: Callable[[], Awaitable[Any]], bounds: Bounds) -> AsyncI
         passed = time.monotonic() - began
         if total > bounds.body:
             raise RefusedError(413, too_large(bounds))
-        if passed > bounds.grace and total < bounds.slowest * passed:
+        if passed > bounds.longest or (passed > bounds.grace and total < bounds.slowest * passed):
             raise RefusedError(408, "It came too slowly; send it again.")
         if block:
             yield block

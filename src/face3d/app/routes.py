@@ -22,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from face3d.app import forms
 from face3d.app.check import Checker, Parcel
 from face3d.app.guard import Keys
-from face3d.app.pages import STATIC, Pages, downloads, report_policy
+from face3d.app.pages import PDF, STATIC, Pages, as_pdf, downloads, report_policy
 from face3d.app.receive import Bounds, Form, RefusedError, received
 from face3d.app.roots import Root
 from face3d.app.runner import Runner
@@ -106,6 +106,8 @@ class Desk:
         try:
             number = self.vault.add(looked.arrival)
         except TakenError as error:
+            if not error.exam:
+                raise RefusedError(409, "This person is being deleted; add the exam again in a moment.") from None
             return HTMLResponse(self.pages.add(self._listed(), (), dict(form.fields), error.exam), 409)
         self.runner.wake()
         return self.to(f"/exams/{number}")
@@ -145,7 +147,7 @@ class Desk:
         name = f"landmarks-{expression}-{secrets.token_hex(8)}{kind or '.unknown'}"
         # Looked at beside the exam's own files, by other names for these: nothing is changed where they don't fit.
         trial = folder / "trial"
-        shutil.copytree(self.vault.folder(exam), trial, copy_function=os.link)
+        shutil.copytree(self.vault.folder(exam), trial, copy_function=_linked)
         (trial / name).write_bytes(data)
         changed = forms.with_landmarks(manifest, expression, name)
         (trial / manifest_of(0)).write_text(forms.as_text(changed), encoding="utf-8")
@@ -199,7 +201,7 @@ def router(desk: Desk) -> APIRouter:
         async with desk.form(request) as (form, folder):
             upload = next((u for u in form.files if u.field == "archive"), None)
             if upload is None:
-                return desk.again(form, [Fault("archive", "missing; choose a zip file")])
+                return await run_in_threadpool(desk.again, form, [Fault("archive", "missing; choose a zip file")])
             parcel = Parcel(str(folder), str(_named(upload.path, "the zip file")), facts=forms.facts_of(form))
             return await run_in_threadpool(desk.keep, parcel, form)
 
@@ -208,7 +210,8 @@ def router(desk: Desk) -> APIRouter:
         async with desk.form(request) as (form, folder):
             scans, taken, faults = forms.scans_of(form.files)
             if faults or not scans["scans"].get("rest"):
-                return desk.again(form, faults or [Fault("scans.rest", "missing; every movement is measured from it")])
+                faults = faults or (Fault("scans.rest", "missing; every movement is measured from it"),)
+                return await run_in_threadpool(desk.again, form, faults)
             (folder / "files").mkdir()
             for name, upload in taken.items():
                 upload.path.rename(folder / "files" / name)
@@ -222,7 +225,8 @@ def router(desk: Desk) -> APIRouter:
             root = desk.roots[number] if number < len(desk.roots) else None
             source = await run_in_threadpool(root.exam, form["exam"]) if root is not None else None
             if source is None:
-                return desk.again(form, [Fault("exam", "not an exam below a folder that was opened to the app")])
+                faults = [Fault("exam", "not an exam below a folder that was opened to the app")]
+                return await run_in_threadpool(desk.again, form, faults)
             parcel = Parcel(str(folder), source=str(source), facts=forms.facts_of(form))
             return await run_in_threadpool(desk.keep, parcel, form)
 
@@ -339,6 +343,8 @@ def say_errors(app: FastAPI, desk: Desk) -> None:
 
     @app.exception_handler(OSError)
     def disk(_: Request, error: OSError) -> Response:
+        if isinstance(error, FileNotFoundError):  # a result that a newer one took the place of just now
+            return said(404, "It has just been replaced or removed: load the page again.")
         if error.errno in _FULL:
             return said(507, "The disk is full: nothing was kept. Make room, then send it again.")
         raise error
@@ -348,6 +354,14 @@ def say_errors(app: FastAPI, desk: Desk) -> None:
         if "full" in str(error) or "disk I/O" in str(error):
             return said(507, "The disk is full: nothing was kept. Make room, then send it again.")
         raise error
+
+
+def _linked(source: str, target: str) -> None:
+    """The same file by another name, or a copy where the file system has no such names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
 
 
 def _named(path: Path, name: str) -> Path:
@@ -369,7 +383,8 @@ def _report(folder: Path | None) -> Response:
 def _download(folder: Path | None, name: str, of: str) -> Response:
     if name not in downloads(folder) or folder is None:
         raise RefusedError(404, "There is no such file.")
-    return _attached((folder / name).read_bytes(), f"{of} {name}")
+    made = (folder / name).read_bytes() if name != PDF or (folder / name).is_file() else as_pdf(folder)
+    return _attached(made, f"{of} {name}")
 
 
 def _attached(data: bytes, name: str) -> Response:

@@ -9,22 +9,26 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterable
-from concurrent.futures import CancelledError, Future
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from face3d.app.store import TRIES, Job
+from face3d.app.lanes import Lane, died, killed
+from face3d.app.store import Job
 from face3d.app.vault import Vault
 from face3d.app.work import step_file
 from face3d.batch.item import Outcome, Task
-from face3d.batch.local import TICK, Limits, Processes, Work, overdue
+from face3d.batch.local import TICK, Limits, Work, overdue
 from face3d.batch.lock import WHOLE, identity
 from face3d.extras import require
 
 #: Seconds to wait until something that could not be written is tried again: a full disk is not emptied in one.
 _AGAIN = 2.0
+#: How often an exam is begun whose process is killed from outside, and one that crashes by itself: kills are not the
+#: exam's fault, but the system kills what takes all memory, and such an exam must not go on for ever.
+_KILLED, _CRASHED = 10, 2
 _LOG = logging.getLogger("face3d.app")
 
 
@@ -47,7 +51,7 @@ class Runner:
         require("pebble")
         self._vault, self._count, self._limits, self._work, self._warm = vault, count, limits, work, warm
         self._owner = json.dumps(identity())
-        self._waiting: dict[Future[Outcome], tuple[Job, Task]] = {}
+        self._waiting: dict[Future[Outcome], tuple[Job, Task, Lane]] = {}
         self._given_up: set[int] = set()
         self._lock = threading.Lock()
         self._news, self._ended = threading.Event(), threading.Event()
@@ -87,7 +91,7 @@ class Runner:
         """Ends what is being done with these exams, waits until it has ended, and removes what it left."""
         numbers = set(exams)
         with self._lock:
-            ours = [(f, j, t) for f, (j, t) in self._waiting.items() if {j.exam, j.other} & numbers]
+            ours = [(f, j, t) for f, (j, t, _) in self._waiting.items() if {j.exam, j.other} & numbers]
             self._given_up |= {job.id for _, job, _ in ours}
         for future, _, _ in ours:
             future.cancel()  # pebble ends the process
@@ -99,19 +103,17 @@ class Runner:
             _swept(task)
 
     def _loop(self) -> None:
-        processes = Processes(self._count, self._limits)
+        lanes = [Lane(self._limits, self._warm) for _ in range(self._count)]
         began: dict[Future[Outcome], float] = {}
         late: set[Future[Outcome]] = set()
         try:
-            for _ in range(self._count if self._warm else 0):
-                processes.start(None, self._warm)
             while not self._ended.is_set():
                 self._news.clear()
                 try:
-                    self._begin(processes)
+                    self._begin(lanes)
                     for future in [f for f in self._waiting if f.done()]:
-                        job, task = self._waiting[future]
-                        self._settle(processes, future, job, task, future in late)
+                        job, task, lane = self._waiting[future]
+                        self._settle(future, job, task, lane, future in late)
                         with self._lock:
                             del self._waiting[future]
                         began.pop(future, None)
@@ -120,52 +122,50 @@ class Runner:
                 except (OSError, sqlite3.Error) as error:  # a full disk: the result is there, or is made again
                     _LOG.warning("cannot be noted, and is tried again: %s", error)
                     self._ended.wait(_AGAIN)
-                except RuntimeError:  # so pebble says that its processes cannot be used any more
-                    _LOG.exception("processes are begun anew")
-                    processes.stop()
-                    processes = Processes(self._count, self._limits)
+                except Exception:  # a defect of ours must not stop everything else
+                    _LOG.exception("tried again")
+                    self._ended.wait(_AGAIN)
                 late |= overdue(list(self._waiting), began, self._limits.seconds)
                 self._news.wait(TICK / 4 if self._waiting else 1.0)
         finally:
-            processes.stop()
+            for lane in lanes:
+                lane.stop()
 
-    def _begin(self, processes: Processes) -> None:
-        while len(self._waiting) < self._count and (job := self._vault.store.claim(self._owner)) is not None:
-            task = self._vault.task(job, self._folder)
+    def _begin(self, lanes: list[Lane]) -> None:
+        busy = [lane for _, _, lane in self._waiting.values()]
+        for lane in (one for one in lanes if one not in busy):
+            if (job := self._vault.store.claim(self._owner)) is None:
+                return
             try:
-                future = processes.start(task, self._work)
-            except RuntimeError:
+                task = self._vault.task(job, self._folder)
+                future = lane.start(task, self._work)
+            except BaseException:
                 self._vault.store.give_back(job)
                 raise
             with self._lock:
-                self._waiting[future] = job, task
-                future.add_done_callback(lambda _: self._news.set())
+                self._waiting[future] = job, task, lane
+            future.add_done_callback(lambda _: self._news.set())
 
-    def _settle(self, processes: Processes, future: Future[Outcome], job: Job, task: Task, late: bool) -> None:
+    def _settle(self, future: Future[Outcome], job: Job, task: Task, lane: Lane, late: bool) -> None:
         store = self._vault.store
+        if dead := died(future):
+            lane.renew()
         if job.id in self._given_up:
             _swept(task)
             return
-        died = not late and (future.cancelled() or isinstance(future.exception(), _deaths()))
-        record = self._vault.record(job)
-        if died and record is None and job.tries < TRIES:
+        record = self._vault.record(job) if dead else None
+        if record is not None:  # killed between its last step and telling of it
+            store.settle(job, record["status"], self._vault.plain(record["reason"]))
+        elif dead and not late and job.tries < (_KILLED if killed(future) else _CRASHED):
             _swept(task)
             store.settle(job, "queued")
             return
-        if died and record is not None:  # killed between its last step and telling of it
-            store.settle(job, record["status"], self._vault.plain(record["reason"]))
         else:
-            outcome = processes.outcome(task, future, late)
+            outcome = lane.processes.outcome(task, future, late)
             store.settle(job, outcome.status, self._vault.plain(outcome.reason))
         with suppress(OSError):
             step_file(Path(task.work), task.item.folder).unlink(missing_ok=True)
         self._vault.tidy()
-
-
-def _deaths() -> tuple[type[BaseException], ...]:
-    from pebble import ProcessExpired
-
-    return ProcessExpired, CancelledError
 
 
 def _swept(task: Task) -> None:

@@ -18,8 +18,6 @@ from face3d.visits import visit_order
 
 #: States of a job that somebody still has to do something for.
 OPEN = ("queued", "running")
-#: How often an exam is begun whose process dies: somebody may end processes, but what ends them itself must not go on.
-TRIES = 5
 
 _VERSION = 1
 # Numbers are never given twice (AUTOINCREMENT): the address of a deleted exam must not lead to another person's.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from face3d.cli.common import Json, print_json
 
 
 def serve(
@@ -15,6 +18,7 @@ def serve(
     ] = None,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0: any that is free.")] = 8765,
     workers: Annotated[int, typer.Option(min=1, help="Exams that are measured at a time.")] = 1,
+    json: Json = False,
 ) -> int:
     """Open a page on this machine to add exams, read reports, compare visits and correct landmarks.
 
@@ -25,6 +29,10 @@ def serve(
     from face3d.cli.many import MEMORY, TIMEOUT
 
     with opened(data, tuple(root or ()), port, workers, Limits(TIMEOUT, MEMORY)) as (address, run):
-        print(f"open in a browser on this machine: {address}", flush=True)
+        if json:
+            print_json({"address": address, "data": str(data)})
+        else:
+            print(f"open in a browser on this machine: {address}")
+        sys.stdout.flush()
         run()
     return 0

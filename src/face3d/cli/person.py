@@ -16,29 +16,21 @@ from face3d.cli.common import (
     Json,
     Landmarks,
     Out,
+    Pdf,
     Scale,
     ScanFile,
     Side,
     Units,
+    check_pdf,
     check_writable,
     print_json,
     refuse,
+    told,
     unit_of,
 )
 
 if TYPE_CHECKING:
-    from face3d.exam import Exam
     from face3d.scan import FaceScan
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("face3d-demo"), json: Json = False
-) -> int:
-    """The whole job on the embedded exam."""
-    from face3d.simulate.demo import demo_exam
-
-    check_writable(out)
-    return _examine(demo_exam(), out, None, json)
 
 
 def analyze(
@@ -47,6 +39,7 @@ def analyze(
     units: Units = "auto",
     scale: Scale = None,
     landmarks: Landmarks = None,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
     """Measure one face scan: where it differs from its mirror image, and by how much.
@@ -54,7 +47,8 @@ def analyze(
     Without --out nothing is written, only the summary is printed.
     """
     _check_scan(scan)
-    return _analyze(lambda: _with_colours(scan, unit_of(units, scale), landmarks), out, json)
+    check_pdf(pdf, out)
+    return _analyze(lambda: _with_colours(scan, unit_of(units, scale), landmarks), out, pdf, json)
 
 
 def info(
@@ -87,7 +81,7 @@ def _recording_info(path: Path, units: str | float, fps: float | None, base: Pat
     return 0
 
 
-def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False) -> int:
+def exam(exam: ExamPath, out: Out = None, side: Side = None, pdf: Pdf = False, json: Json = False) -> int:
     """Measure a whole examination: movements, closure, synkinesis, the scales that they suggest, and its grade.
 
     Without --out nothing is written, only the summary is printed.
@@ -115,11 +109,24 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
 
     A visit that no exam.json names is told by the folders: bob/pre, bob/6 months, bob_post, sub-p017/ses-pre.
     """
+    from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
+    from face3d.report.folder import Thing, free_for
 
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
-    return _examine(read_exam(exam), out, side, json)
+    read = read_exam(exam)
+    if out is not None:
+        free_for(out, Thing("exam", read.name))
+    with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
+        from face3d.grading.examination import examine
+        from face3d.report.exam_result import examined_result
+        from face3d.report.outputs import write_examined
+
+        x = examine(read, side, step)
+        result = examined_result(x) if out is None else write_examined(x, out)
+    return told(result, out, pdf, json)
 
 
 def grade(
@@ -182,6 +189,7 @@ def compare(
     repeatability: Annotated[
         Path | None, typer.Option(help="repeatability.json of `face3d study --repeats`: your own detectable changes.")
     ] = None,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
     """Compare visits of one person: what changed since the first by more than error and people's own scatter explain.
@@ -196,10 +204,10 @@ def compare(
     from face3d.measuring.end_points import load_end_points
     from face3d.reference.repeatability import load_repeatability
     from face3d.report.compare_result import compare_result
-    from face3d.report.folder import REPORT
     from face3d.report.outputs import write_comparison
     from face3d.report.reading import read_visit
 
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
     points = load_end_points(end_points)
@@ -223,10 +231,7 @@ def compare(
             result = compare_result(comparison, [v.result for v in visits])
         else:
             result = write_comparison(comparison, out, visits)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    return told(result, out, pdf, json)
 
 
 def doctor(json: Json = False) -> int:
@@ -237,26 +242,6 @@ def doctor(json: Json = False) -> int:
     print(machine.as_json(checks) if json else machine.as_text(checks))
     lacking = [check.name for check in checks if check.state == "missing"]
     return refuse(f"this machine lacks: {', '.join(lacking)}; the lines above mend it") if lacking else 0
-
-
-def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
-    from face3d.cli.progress import steps
-    from face3d.report.folder import Thing, free_for
-
-    if out is not None:
-        free_for(out, Thing("exam", read.name))
-    with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
-        from face3d.grading.examination import examine
-        from face3d.report.exam_result import examined_result
-        from face3d.report.folder import REPORT
-        from face3d.report.outputs import write_examined
-
-        x = examine(read, side, step)
-        result = examined_result(x) if out is None else write_examined(x, out)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
 
 
 def _with_colours(file: Path, units: str | float, landmarks: Path | None) -> FaceScan:
@@ -280,7 +265,7 @@ def _check_scan(path: Path) -> None:
         raise ScanError(refusal(path, "scan"))
 
 
-def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
+def _analyze(read: Callable[[], FaceScan], out: Path | None, pdf: bool, json: bool) -> int:
     from face3d.cli.progress import steps
     from face3d.report.folder import Thing, free_for
 
@@ -293,14 +278,10 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
             free_for(out, Thing("scan", scan.name))
         step("measuring")
         from face3d.measuring.analysis import analyze as measure
-        from face3d.report.folder import REPORT
         from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
         # The texture is for looking at: numbers are those of the surface, whether its picture could be read or not.
         analysis = replace(measure(scan.replace(texture=None), None if out is None else out / "views.png"), scan=scan)
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    return told(result, out, pdf, json)

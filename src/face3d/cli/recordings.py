@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from face3d.cli.common import Base, Fps, Json, Out, Units, check_writable
+from face3d.cli.common import Base, Fps, Json, Out, Pdf, Units, check_pdf, check_writable, told
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,6 +39,7 @@ def sequence(
         str | None, typer.Option(help="All that is recorded is this one, once or repeatedly; else it is recognised.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="The folder is still being written: wait for more.")] = False,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
     """Follow a recorded face frame by frame: how far, how fast, how late, which side, and how the eyes blink.
@@ -51,10 +52,11 @@ def sequence(
     from face3d.io.recordings import read_movement
     from face3d.io.sequence import Sequence
     from face3d.io.sequence_read import read_sequence
-    from face3d.report.folder import REPORT, Thing, free_for
+    from face3d.report.folder import Thing, free_for
 
     if expression is not None and expression not in EXPRESSIONS:
         raise SchemaError(f"--expression {expression}: not known; known are {', '.join(EXPRESSIONS)}")
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
     recording = (
@@ -68,10 +70,7 @@ def sequence(
         from face3d.grading.recorded import kinematics
 
         result = _kept(kinematics(recording, expression), out)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    return told(result, out, pdf, json)
 
 
 def _tracked(

@@ -54,11 +54,10 @@ def example_in_time(tracked: Tracked, seen: Kinematics, about_s: float = ABOUT_S
     for expression, shown in largest(seen).items():
         near = np.abs(tracked.times_s - tracked.times_s[shown.apex_frame]) <= about_s + 1e-6
         frames = np.flatnonzero(near & ~tracked.lost)
-        valid = tracked.valid[frames].all(axis=0)
+        mean = tracked.vertices_mm[frames].mean(axis=0, dtype=np.float64)
+        valid = np.asarray(tracked.valid[frames].all(axis=0))
         try:
-            moved = movement(
-                expression, rest, tracked.vertices_mm[frames].mean(axis=0, dtype=np.float64), template, valid
-            )
+            moved = movement(expression, rest, mean, template, valid)
         except RegistrationError:
             continue
         moves[expression] = moved

@@ -92,7 +92,8 @@ def depth_reader(folder: DepthFolder, camera: Camera) -> Reader:
     def read(file: Path, unit: str | float | Unit) -> FaceScan:
         depth = read_depth_picture(file, camera)
         color = None if folder.colors is None else color_of(folder.colors, file, depth.shape)
-        return mesh_of(depth, rays, camera.unit, color, file.name)
+        depth_mm = depth.astype(np.float32) * np.float32(camera.unit.factor)
+        return surface_of(depth_mm, rays, JUMP_MM, color, file.name, camera.unit.note)
 
     return read
 
@@ -120,30 +121,33 @@ def read_depth_picture(file: Path, camera: Camera) -> NDArray[np.uint16]:
     return pixels.astype(np.uint16, copy=False)
 
 
-def mesh_of(
-    depth: NDArray[np.uint16], rays: Floats, unit: Unit, color: NDArray[np.uint8] | None, name: str
+def surface_of(
+    depth_mm: NDArray[np.floating],
+    rays: Floats,
+    apart_mm: float | Floats,
+    color: NDArray[np.uint8] | None,
+    name: str,
+    note: str,
 ) -> FaceScan:
-    """The surface that a depth picture shows, mm: pixels back-projected, neighbours joined unless `JUMP_MM` apart.
+    """The surface that a depth picture (H, W) shows, mm: pixels back-projected along `rays` (H, W, 2), neighbours
+    joined unless they are `apart_mm`, one number or (H, W), from each other in depth. 0, NaN: nothing was measured.
 
     Raises `ScanError` when nothing is seen within `FARTHEST_MM`.
     """
-    z = depth.astype(np.float32) * np.float32(unit.factor)
-    z[z > FARTHEST_MM] = 0.0
+    z = np.where(depth_mm <= FARTHEST_MM, depth_mm, 0.0)  # NaN compares as false
     rows, cols = np.flatnonzero(z.any(axis=1)), np.flatnonzero(z.any(axis=0))
     if not len(rows):
-        raise ScanError(
-            f"{name}: nothing is seen within {FARTHEST_MM:.0f} mm; is the step of depth right ({unit.note})?"
-        )
+        raise ScanError(f"{name}: nothing is seen within {FARTHEST_MM:.0f} mm; is the step of depth right ({note})?")
     part = slice(rows[0], rows[-1] + 1), slice(cols[0], cols[-1] + 1)
-    z, rays = z[part], rays[part]
+    z, rays, apart = z[part], rays[part], np.broadcast_to(apart_mm, z.shape)[part][:-1, :-1]
     a, b, c, d = z[:-1, :-1], z[:-1, 1:], z[1:, 1:], z[1:, :-1]
     low, high = np.minimum(np.minimum(a, b), np.minimum(c, d)), np.maximum(np.maximum(a, b), np.maximum(c, d))
-    whole = (low > 0) & (high - low < JUMP_MM)
+    whole = (low > 0) & (high - low < apart)
     used = np.zeros(z.shape, bool)
     for corner in (used[:-1, :-1], used[:-1, 1:], used[1:, 1:], used[1:, :-1]):
         corner |= whole
     if not used.any():
-        raise ScanError(f"{name}: no neighbouring pixels within {JUMP_MM:.0f} mm of depth: no surface")
+        raise ScanError(f"{name}: no neighbouring pixels within {np.median(apart):.0f} mm of depth: no surface")
     number = np.cumsum(used.ravel()).reshape(z.shape) - 1
     a, b, c, d = (part[whole] for part in (number[:-1, :-1], number[:-1, 1:], number[1:, 1:], number[1:, :-1]))
     faces = np.empty((2 * len(a), 3), np.int64)  # counter-clockwise seen from the camera
@@ -156,7 +160,7 @@ def mesh_of(
     for array in (points, faces):
         array.setflags(write=False)
     colors = None if color is None else color[part][used]
-    return FaceScan(points, faces, colors=colors, name=name, units_note=unit.note)
+    return FaceScan(points, faces, colors=colors, name=name, units_note=note)
 
 
 def _said_of_colors(folder: DepthFolder, first: Path, camera: Camera) -> tuple[str, ...]:

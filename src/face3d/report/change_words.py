@@ -39,3 +39,8 @@ def where_of(measure: str, expression: str, region: str, side: str) -> str:
     own = "" if side == "both" else f"{spoken(side)} "
     said = ("all", "", measure, "rest" if measure == "rest_difference" else "")
     return f"{own}{spoken(region)}{'' if expression in said else f', {spoken(expression)}'}"
+
+
+def told(c: Change | ChangePart) -> str:
+    """Both: "brow raise (left brow)"."""
+    return f"{what_of(c.measure)} ({where_of(c.measure, c.expression, c.region, c.side)})"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from face3d.geometry.colors import CHANGE, hex_of
-from face3d.report.change_words import better, what_of, where_of
+from face3d.geometry.colors import CHANGE
+from face3d.report.change_words import better, told, what_of, where_of
 from face3d.report.compare_result import ChangePart, CompareResult
-from face3d.report.courses import own_course
-from face3d.report.drawings import INK, LINE, SOFT, WARM
+from face3d.report.courses import own_course, written
+from face3d.report.drawings import INK, LINE, SOFT, WARM, gradient
 from face3d.report.frame import rendered, spoken
 from face3d.report.pictures import Picture
 from face3d.report.viewer import Scene
@@ -44,7 +45,7 @@ def compare_page(result: CompareResult, scene: Scene | None = None, maps: Sequen
         scene=scene,
         maps=maps,
         limit=f"{CHANGE.high:g}",
-        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in CHANGE.stops) + ")",
+        gradient=gradient(CHANGE),
         no_scene="" if scene or not result.scales else absent,
         result=result,
         span=" to ".join((names[0], ", ".join(names[1:]))),
@@ -96,11 +97,7 @@ def _lines(called: Sequence[ChangePart], others: Sequence[ChangePart]) -> list[s
     """What changed, better first, in words."""
     said = []
     for word, wanted in (("Better", True), ("Worse", False), ("Changed", None)):
-        found = [
-            f"{what_of(c.measure)} ({where_of(c.measure, c.expression, c.region, c.side)})"
-            for c in called
-            if better(c) is wanted
-        ]
+        found = [told(c) for c in called if better(c) is wanted]
         if found:
             said.append(f"{word}: {', '.join(found)}.")
     if not said:
@@ -111,12 +108,9 @@ def _lines(called: Sequence[ChangePart], others: Sequence[ChangePart]) -> list[s
 
 
 def _row(c: ChangePart, limit: float | None) -> dict[str, Any]:
-    digits = 0 if c.unit == "deg" else 2
-    unit = {"1": "", "deg": "°", "mm": " mm"}[c.unit]
 
     def shown(value: float | None, sign: str = "") -> str:
-        # + 0.0: what rounds to zero has no sign.
-        return "–" if value is None else f"{round(value, digits) + 0.0:{sign}.{digits}f}{unit}".replace("-", "−")
+        return written(math.nan if value is None else value, c.unit, sign=sign)
 
     called = {True: "better", False: "worse", None: "changed"}[better(c)]
     words = called if c.beyond else "no call" if c.beyond is False else c.status

@@ -42,6 +42,16 @@ def shown_in(unit: str) -> Shown:
     return Shown(100.0, "%") if unit == "1" else Shown(1.0, {"deg": "°"}.get(unit, unit))
 
 
+def written(value: float, unit: str, bare: bool = False, sign: str = "") -> str:
+    """A value as it is shown, "–" for NaN, without its unit where `bare`; what rounds to 0 has no sign."""
+    if not math.isfinite(value):
+        return "–"
+    as_shown = shown_in(unit)
+    digits = 0 if unit in ("1", "deg") else 2
+    text = f"{round(as_shown.times * value, digits) + 0.0:{sign}.{digits}f}".replace("-", "−")
+    return text if bare else f"{text}{'' if unit == 'deg' else ' '}{as_shown.unit}"
+
+
 def own_course(
     changes: Sequence[ChangePart], visits: Sequence[str], dates: Mapping[str, datetime.date]
 ) -> dict[str, Any] | None:

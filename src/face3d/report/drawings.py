@@ -184,6 +184,13 @@ def strip(whole: RegionPart) -> Markup | None:
     )
 
 
+def gradient(scale: Scale) -> str:
+    """A scale's colours from left to right, as CSS. Each says its place: WeasyPrint blends wrongly between others."""
+    last = len(scale.stops) - 1
+    stops = (f"{hex_of(color)} {100 * k / last:g}%" for k, color in enumerate(scale.stops))
+    return f"linear-gradient(to right,{','.join(stops)})"
+
+
 def bar(scale: Scale, name: str) -> Markup:
     """A colour scale (`name`: unique on its page), with what lies beyond it and what was not measured."""
     top, height, left, width, ink = 34.0, 268.0, 8.0, 18.0, 'font-size="12" fill="#1c2126"'

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from face3d.exam import EXPRESSIONS
-from face3d.geometry.colors import MOVEMENT, hex_of
+from face3d.geometry.colors import MOVEMENT
 from face3d.landmarks import MIDLINE, SIDES
 from face3d.measuring.ratios import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN
 from face3d.report.curves import COLORS
+from face3d.report.drawings import gradient
 from face3d.report.exam_result import ExamResult, MeasurePart
 from face3d.report.frame import rendered, spoken
 from face3d.report.opinions import lead, opinions
@@ -158,7 +159,7 @@ def exam_page(
         in_time=[shown for e, k in (kinematics or {}).items() for shown in shown_movements(result.kinematics[e], k)],
         side_colors=COLORS,
         limit=f"{MOVEMENT.high:g}",
-        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in MOVEMENT.stops) + ")",
+        gradient=gradient(MOVEMENT),
     )
 
 

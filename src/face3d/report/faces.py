@@ -53,6 +53,16 @@ class Faces(Value):
         }
         return cls(x.fitted.template, x.fitted.rest, displacements, {"rest": found["rest"], **marks}, sources)
 
+    def whole(self, expression: str) -> tuple[Floats, Floats | None]:
+        """The face (N, 3) in an expression, without holes, and its displacement, None at rest. What was not seen is
+        drawn where it lies at rest, and what was not seen there either where the template has it: a hole would look
+        like a wound."""
+        rest = filled(self.rest, self.template.vertices)
+        if expression == "rest":
+            return rest, None
+        moved = self.displacements[expression]
+        return filled(rest + moved, rest), moved
+
     def to_bytes(self) -> bytes:
         """The content of faces.npz: hundredths of a millimetre, the least number where nothing was seen."""
         file = io.BytesIO()
@@ -93,6 +103,12 @@ def read_faces(path: Path) -> Faces:
             f"{path}: of another template ({wrong}, this version has {template.vertices.shape}); measure the exam again"
         )
     return Faces(template, rest, moved, marks)
+
+
+def filled(points: Floats, otherwise: Floats) -> Floats:
+    """(N, 3) `points`, and those of `otherwise` where one is NaN."""
+    points = np.asarray(points, np.float64)
+    return np.where(np.asarray(np.isfinite(points).all(axis=1))[:, None], points, otherwise)
 
 
 _UNSEEN = np.iinfo(np.int16).min

@@ -148,7 +148,7 @@ def plain_picture(
     colors: Floats | None = None,
     name: str = "front",
     view: View | None = None,
-    dot: float = 5.0,
+    dot: float = 8.0,
 ) -> Picture:
     """The face as scanned, from the front, with its landmarks and the trace of the symmetry plane (x = 0).
 

@@ -15,6 +15,7 @@ from face3d.geometry.elements import grid_cells
 from face3d.geometry.mesh import vertex_areas
 from face3d.geometry.skin_tone import vertex_colors
 from face3d.geometry.weld import first_of_equal
+from face3d.report.faces import filled
 from face3d.report.frame import spoken
 from face3d.report.pictures import CENTRE, Drawn
 from face3d.report.viewer import COLOUR, Layer, Scene, Source, State
@@ -145,7 +146,7 @@ def exam_scene(faces: Faces, why: Explanation | None = None) -> Scene:
     t = faces.template
     shown = list(faces.displacements)
     names = ("rest", *shown)
-    states = tuple(_state(spoken(e), *_whole(faces, e), faces, e) for e in names)
+    states = tuple(_state(spoken(e), *faces.whole(e), faces, e) for e in names)
     layers = [_MOVEMENT, _ASYMMETRY]
     if why is not None:
         made = _per_cm2(t, why.attribution)
@@ -177,7 +178,7 @@ def compare_scene(before: Faces, after: Faces, visits: tuple[str, str]) -> Scene
     t = before.template
     names = ["rest", *(e for e in before.displacements if e in after.displacements)]
     plain = {
-        visit: [_state(f"{visit}: {spoken(e)}", *_whole(faces, e), faces, e) for e in names]
+        visit: [_state(f"{visit}: {spoken(e)}", *faces.whole(e), faces, e) for e in names]
         for visit, faces in zip(visits, (before, after), strict=True)
     }
     changes = [_change(a, b) for a, b in zip(*plain.values(), strict=True)]
@@ -224,13 +225,13 @@ def frames_scene(
     """A recording on the template: `rest` (N, 3) beside `frames` (N, 3) each, mm, on a slider with `times_s`; `seen`
     (N,) what each frame shows, else what is not NaN in it. It plays as fast as it was recorded; `first` is shown at
     first."""
-    states = [State("rest", _filled(rest, template.vertices))]
+    states = [State("rest", filled(rest, template.vertices))]
     for k, (frame, time) in enumerate(zip(frames, times_s, strict=True)):
         moved = _length(frame - rest)
         if seen is not None:
             moved = np.where(seen[k], moved, np.nan)
         words = f"{time:.2f} s"
-        states.append(State(words, _filled(frame, states[0].vertices), {"movement": moved}, {}, words, time_s=time))
+        states.append(State(words, filled(frame, states[0].vertices), {"movement": moved}, {}, words, time_s=time))
     pause = 1000.0 * (times_s[-1] - times_s[0]) / max(len(times_s) - 1, 1) if len(times_s) > 1 else 100.0
     panes = ((0,), tuple(range(1, len(states))))
     return _scene(template, tuple(states), panes, (_MOVEMENT,), pause=max(pause, 20.0), first=first)
@@ -286,21 +287,6 @@ def _state(name: str, vertices: Floats, moved: Floats | None, faces: Faces, expr
     values["asymmetry"] = np.where(seen & seen[t.opposite], values["asymmetry"], np.nan)
     marks, source = faces.marks.get(expression, {}), faces.sources.get(expression)
     return State(name, vertices, values, marks, spoken(expression), source)
-
-
-def _whole(faces: Faces, expression: str) -> tuple[Floats, Floats | None]:
-    """The face in an expression, without holes, and its displacement, None at rest. What was not seen is drawn where it
-    lies at rest, and what was not seen there either where the template has it: a hole would look like a wound."""
-    rest = _filled(faces.rest, faces.template.vertices)
-    if expression == "rest":
-        return rest, None
-    moved = faces.displacements[expression]
-    return _filled(rest + moved, rest), moved
-
-
-def _filled(points: Floats, otherwise: Floats) -> Floats:
-    points = np.asarray(points, np.float64)
-    return np.where(np.asarray(np.isfinite(points).all(axis=1))[:, None], points, otherwise)
 
 
 def _length(vectors: Floats) -> Floats:

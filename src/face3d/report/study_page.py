@@ -13,9 +13,9 @@ from face3d.measuring.courses import Course
 from face3d.measuring.definitions import DEFINITIONS
 from face3d.measuring.end_points import ALPHA, EndPoint
 from face3d.reference.intervals import LEAST_MEAN, mean_interval
-from face3d.report.change_words import better, what_of, where_of
+from face3d.report.change_words import better, told, what_of, where_of
 from face3d.report.compare_result import ChangePart
-from face3d.report.courses import agreement_plot, group_course, group_key, own_course, shown_in
+from face3d.report.courses import agreement_plot, group_course, group_key, own_course, written
 from face3d.report.drawings import interval
 from face3d.report.frame import rendered
 from face3d.report.parts import NOTICE
@@ -149,8 +149,8 @@ def _mean_text(values: Floats, mean: tuple[float, float, float], unit: str) -> s
     n = int(np.isfinite(values).sum())
     if not n:
         return "–"
-    between = f" [{_written(mean[1], unit, bare=True)}, {_written(mean[2], unit)}]" if math.isfinite(mean[1]) else ""
-    return f"{_written(mean[0], unit, bare=bool(between))}{between}, n = {n}"
+    between = f" [{written(mean[1], unit, bare=True)}, {written(mean[2], unit)}]" if math.isfinite(mean[1]) else ""
+    return f"{written(mean[0], unit, bare=bool(between))}{between}, n = {n}"
 
 
 def _unit(point: EndPoint) -> str:
@@ -160,16 +160,6 @@ def _unit(point: EndPoint) -> str:
 def _point_text(point: EndPoint) -> str:
     what = "difference at rest" if point.measure == "rest_difference" else what_of(point.measure)
     return f"{what}, {where_of(point.measure, point.expression, point.region, point.side)}"
-
-
-def _written(value: float, unit: str, bare: bool = False, sign: str = "") -> str:
-    """A value as it is shown, without its unit where `bare`."""
-    if not math.isfinite(value):
-        return "–"
-    as_shown = shown_in(unit)
-    digits = 0 if unit in ("1", "deg") else 2
-    text = f"{round(as_shown.times * value, digits) + 0.0:{sign}.{digits}f}".replace("-", "−")
-    return text if bare else f"{text}{'' if unit == 'deg' else ' '}{as_shown.unit}"
 
 
 def _parts(c: Course) -> list[ChangePart]:
@@ -182,11 +172,7 @@ def _judged(c: Course) -> dict[str, Any]:
     assert c.comparison is not None
     last = c.visits[-1]
     own = [p for p in _parts(c) if p.visit == last]
-    called = [
-        (better(p), f"{what_of(p.measure)} ({where_of(p.measure, p.expression, p.region, p.side)})")
-        for p in own
-        if p.beyond
-    ]
+    called = [(better(p), told(p)) for p in own if p.beyond]
     day = [f"{v} ({c.dates[v]:%-d %b %Y})" if v in c.dates else v for v in (c.visits[0], last)]
     return {
         "subject": c.subject,
@@ -215,7 +201,8 @@ def _own(c: Course) -> dict[str, Any]:
     points: dict[tuple[str, ...], list[ChangePart]] = {}
     for part in _parts(c):
         points.setdefault((part.measure, part.expression, part.region, part.side), []).append(part)
-    drawn = [own_course(parts, c.visits, c.dates) for parts in points.values()]
+    order = [(p.measure, p.expression, p.region) for p in c.values]
+    drawn = [own_course(points[k], c.visits, c.dates) for k in sorted(points, key=lambda k: order.index(k[:3]))]
     days = ", ".join(f"{v} {c.dates[v]:%-d %B %Y}" if v in c.dates else v for v in c.visits)
     return {"subject": c.subject, "side": c.affected_side, "days": days, "courses": [d for d in drawn if d]}
 
@@ -233,9 +220,9 @@ def _change(asked: Asked) -> dict[str, Any]:
             {
                 "what": _row_text(r),
                 "n": int(r["n"]),
-                "before": _written(r["before"], r["unit"]),
-                "after": _written(r["after"], r["unit"]),
-                "change": _written(r["change"], r["unit"], sign="+"),
+                "before": written(r["before"], r["unit"]),
+                "after": written(r["after"], r["unit"]),
+                "change": written(r["change"], r["unit"], sign="+"),
                 "between": _between(r["change_low"], r["change_high"], r["unit"]),
                 "drawing": interval(r["change"], r["change_low"], r["change_high"], _span(r, rows)),
                 "p": _p(r["p_holm"]),
@@ -246,7 +233,7 @@ def _change(asked: Asked) -> dict[str, Any]:
 
 
 def _between(low: float, high: float, unit: str) -> str:
-    return f"{_written(low, unit, bare=True, sign='+')} to {_written(high, unit, sign='+')}"
+    return f"{written(low, unit, bare=True, sign='+')} to {written(high, unit, sign='+')}"
 
 
 def _span(
@@ -269,7 +256,7 @@ def _adjusted(t: pd.DataFrame) -> dict[str, Any]:
                 "what": _row_text(r),
                 "group": r["group"],
                 "n": f"{r['n']} and {r['n_control']}",
-                "difference": _written(r["difference"], r["unit"], sign="+"),
+                "difference": written(r["difference"], r["unit"], sign="+"),
                 "between": _between(r["low"], r["high"], r["unit"]),
                 "drawing": interval(r["difference"], r["low"], r["high"], _span(r, rows, "low", "high")),
                 "p": _p(r["p_holm"]),
@@ -300,8 +287,8 @@ def _agreement(asked: Asked, table: pd.DataFrame) -> dict[str, Any]:
                 "what": _row_text(r),
                 "n": int(r["n"]),
                 "icc": f"{r['icc21']:.2f} [{r['icc21_low']:.2f}, {r['icc21_high']:.2f}]",
-                "mdc": _written(r["mdc95"], r["unit"]),
-                "bias": _written(r["bias"], r["unit"], sign="+"),
+                "mdc": written(r["mdc95"], r["unit"]),
+                "bias": written(r["bias"], r["unit"], sign="+"),
             }
             for r in rows
         ],

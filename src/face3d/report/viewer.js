@@ -60,6 +60,7 @@ class Viewer {
     const words = this.words;
     this.stage = element("div", "stage");
     this.stage.style.aspectRatio = `${WIDE * this.panes.length} / ${HIGH}`;
+    this.stage.classList.toggle("several", this.panes.length > 1);
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-label", `${this.data.what}. ${words.keys}`);
@@ -240,10 +241,17 @@ class Viewer {
     return [[c, 0, -s], [-t * s, d, -t * c], [d * s, t, d * c]];
   }
 
-  /* CSS pixels of a pane and of a millimetre in it. */
+  /* CSS pixels of a pane and of a millimetre in it; panes stand `below` each other where there is no room beside. */
   frame() {
-    const width = this.stage.clientWidth / this.panes.length, height = this.stage.clientHeight;
-    return { width, height, perMm: Math.min(width / WIDE, height / HIGH) * this.camera.zoom };
+    const n = this.panes.length, below = this.stage.clientWidth < 260 * n && n > 1;
+    const width = this.stage.clientWidth / (below ? 1 : n), height = this.stage.clientHeight / (below ? n : 1);
+    return { width, height, below, perMm: Math.min(width / WIDE, height / HIGH) * this.camera.zoom };
+  }
+
+  /* The left upper corner of a pane (CSS pixels in the stage). */
+  corner(k) {
+    const { width, height, below } = this.frame();
+    return below ? [0, k * height] : [k * width, 0];
   }
 
   draw() {
@@ -255,27 +263,30 @@ class Viewer {
 
   /* Picture coordinates (CSS pixels in the stage, and mm towards the viewer) of a point in a pane. */
   project(point, k, axes) {
-    const { width, height, perMm } = this.frame(), q = axes.map((row) => row.reduce((sum, r, i) => sum + r * (point[i] - CENTRE[i]), 0));
-    return [(k + 0.5) * width + q[0] * perMm, height / 2 - q[1] * perMm, q[2]];
+    const { width, height, perMm } = this.frame(), [left, top] = this.corner(k);
+    const q = axes.map((row) => row.reduce((sum, r, i) => sum + r * (point[i] - CENTRE[i]), 0));
+    return [left + width / 2 + q[0] * perMm, top + height / 2 - q[1] * perMm, q[2]];
   }
 
   label(pane, k, axes) {
-    const { width, height } = this.frame();
-    pane.title.style.left = `${k * width + 8}px`;
+    const { width, height } = this.frame(), [left, top] = this.corner(k);
+    pane.title.style.left = `${left + 8}px`;
+    pane.title.style.top = `${top + 6}px`;
     pane.title.style.maxWidth = `${width - 16}px`;
     pane.sides.forEach((side, i) => {
       const [x, y, depth] = this.project([i ? 84 : -84, -30, -40], k, axes);
-      side.style.left = `${Math.min((k + 1) * width - 24, Math.max(k * width + 2, x - 11))}px`;
-      side.style.top = `${Math.min(height - 26, Math.max(26, y + 0.36 * height))}px`;
+      side.style.left = `${Math.min(left + width - 24, Math.max(left + 2, x - 11))}px`;
+      side.style.top = `${Math.min(top + height - 26, Math.max(top + 26, y + 0.36 * height))}px`;
       side.style.opacity = depth < -45 ? 0.25 : 1;
     });
   }
 
   /* The pane `k` at a place of the stage (CSS pixels), its state, and what lies there: `hit`, null beside the face. */
   under(x, y, pane) {
-    const { width, height, perMm } = this.frame(), axes = this.axes();
-    const k = pane ?? Math.min(this.panes.length - 1, Math.max(0, Math.floor(x / width))), number = this.shown(this.panes[k]);
-    const state = this.model.state(number), hit = this.model.hit(state, axes, (x - (k + 0.5) * width) / perMm, (height / 2 - y) / perMm);
+    const { width, height, below, perMm } = this.frame(), axes = this.axes();
+    const k = pane ?? Math.min(this.panes.length - 1, Math.max(0, Math.floor(below ? y / height : x / width)));
+    const number = this.shown(this.panes[k]), state = this.model.state(number), [left, top] = this.corner(k);
+    const hit = this.model.hit(state, axes, (x - left - width / 2) / perMm, (top + height / 2 - y) / perMm);
     return { k, number, state, hit, axes };
   }
 

@@ -146,6 +146,13 @@ class Scene(Value):
         corners = np.concatenate([[s.vertices.min(axis=0), s.vertices.max(axis=0)] for s in self.states])
         low, step = corners.min(axis=0), np.maximum(np.ptp(corners, axis=0), 1.0) / (STEPS - 1)
         digits = 2 if len(self.places) <= STEPS else 3
+        first: dict[tuple[str, bytes], int] = {}
+
+        def shared(state: int, key: str, values: Floats) -> dict[str, Any]:
+            """The values; where an earlier state has the very same (the change between two visits), which that is."""
+            found = first.setdefault((key, values.tobytes()), state)
+            return _values(values) if found == state else {"as": found}
+
         known: dict[str, Any] = {
             "what": self.what,
             "words": dict(WORDS),
@@ -158,12 +165,12 @@ class Scene(Value):
                     "name": s.name,
                     "choice": s.choice or s.name,
                     "points": packed(np.rint((s.vertices - low) / step)),
-                    "values": {key: _values(values) for key, values in s.values.items()},
+                    "values": {key: shared(k, key, values) for key, values in s.values.items()},
                     "marks": {name: np.round(point, 3).tolist() for name, point in s.marks.items()},
                     **({} if s.source is None else {"scan": _source(s.source)}),
                     **({} if s.time_s is None else {"time": s.time_s}),
                 }
-                for s in self.states
+                for k, s in enumerate(self.states)
             ],
             "panes": [{"states": pane} for pane in self.panes],
             "layers": [_layer(layer) for layer in self.layers],

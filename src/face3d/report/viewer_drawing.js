@@ -130,9 +130,9 @@ class Drawing {
 
   /* All panes, for a camera with these `axes` (rows: the picture's right, its up, the way to the viewer). `shown` the
      state in each pane, `kinds` of each the kind of every landmark, null where none are drawn. */
-  draw({ axes, width, height, perMm, shown, key, ghost, kinds }) {
+  draw({ axes, width, height, below, perMm, shown, key, ghost, kinds }) {
     const gl = this.gl, ratio = Math.min(window.devicePixelRatio || 1, 2), n = this.panes.length;
-    const size = [Math.round(width * n * ratio), Math.round(height * ratio)];
+    const size = [Math.round(width * (below ? 1 : n) * ratio), Math.round(height * (below ? n : 1) * ratio)];
     if (!size[0] || !size[1]) return;
     if (this.canvas.width !== size[0] || this.canvas.height !== size[1]) [this.canvas.width, this.canvas.height] = size;
     const layer = this.data.layers.find((l) => l.key === key);
@@ -140,7 +140,8 @@ class Drawing {
     gl.uniform2f(this.at("scale"), (2 * perMm) / width, (2 * perMm) / height);
     this.panes.forEach((pane, k) => {
       const number = shown[k], state = this.model.state(number), map = this.model.map(number, key);
-      const box = [Math.round(k * width * ratio), 0, Math.round(width * ratio), size[1]];
+      const box = [below ? 0 : Math.round(k * width * ratio), below ? Math.round((n - 1 - k) * height * ratio) : 0];
+      box.push(Math.round(width * ratio), Math.round(height * ratio));
       gl.viewport(...box);
       gl.scissor(...box);
       gl.clear(gl.COLOR_BUFFER_BIT | gl.DEPTH_BUFFER_BIT);

@@ -56,6 +56,7 @@ class Model {
   map(number, key) {
     const state = this.state(number), said = this.data.states[number].values[key];
     if (!said || state.maps[key]) return said ? state.maps[key] : null;
+    if ("as" in said) return (state.maps[key] = this.map(said.as, key));
     const packed = unpacked(said.of, 2), out = new Float32Array(3 * packed.length), step = (said.high - said.low) / (BASE * BASE - 2);
     let smooth = new Float32Array(packed.length);
     packed.forEach((n, i) => {

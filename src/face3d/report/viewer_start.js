@@ -2,7 +2,7 @@
 function linked(viewer) {
   const curves = [...document.querySelectorAll("svg[data-time]")].map((svg) => {
     const [first, last, left, right, top, bottom] = svg.dataset.time.split(" ").map(Number);
-    const cursor = document.createElementNS("http://www.w3.org/2000/svg", "line");
+    const cursor = document.createElementNS(svg.namespaceURI, "line");
     for (const [name, value] of Object.entries({ class: "cursor", y1: top, y2: bottom, x1: left, x2: left })) cursor.setAttribute(name, value);
     svg.append(cursor);
     svg.addEventListener("click", (event) => {

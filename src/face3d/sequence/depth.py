@@ -11,6 +11,7 @@ from scipy.spatial.transform import RigidTransform, Rotation
 
 from face3d.errors import ScanError
 from face3d.extras import require
+from face3d.io.depth_frames import surface_of
 from face3d.io.depth_image import DepthFrame
 from face3d.scan import FaceScan, Floats
 
@@ -41,30 +42,14 @@ def mesh_of(frame: DepthFrame) -> FaceScan:
     """
     clean = cleaned(frame)
     depth = clean.depth_mm.astype(np.float64)
-    known = np.isfinite(depth)
-    number = np.full(depth.shape, -1, np.int64)
-    a, b, c, d = depth[:-1, :-1], depth[:-1, 1:], depth[1:, 1:], depth[1:, :-1]
-    noise = noise_mm(clean)
-    with np.errstate(invalid="ignore"):
-        corners = np.stack([a, b, c, d])
-        whole = corners.max(axis=0) - corners.min(axis=0) < 2 * _reach_mm(depth[:-1, :-1], frame, noise)
-    used = np.zeros(depth.shape, bool)
-    for rows, cols in ((s, t) for s in (slice(0, -1), slice(1, None)) for t in (slice(0, -1), slice(1, None))):
-        used[rows, cols] |= whole
-    if used.sum() < _LEAST_PIXELS:
+    reach = 2 * _reach_mm(depth, frame, noise_mm(clean))
+    rays = frame.intrinsics.rays()[..., :2] * (1.0, -1.0)  # rows run down
+    found = surface_of(depth, rays, reach, frame.color, frame.name, "mm: by the camera's depth")
+    if len(found.vertices) < _LEAST_PIXELS:
         raise ScanError(
-            f"{frame.name}: {int(known.sum())} pixels of a surface; hold the face nearer, within the camera's range"
+            f"{frame.name}: {len(found.vertices)} pixels of a surface; hold the face nearer, within the camera's range"
         )
-    number[used] = np.arange(used.sum())
-    i, j, k, m = number[:-1, :-1][whole], number[:-1, 1:][whole], number[1:, 1:][whole], number[1:, :-1][whole]
-    # Rows run down: this order is counter-clockwise seen from the camera.
-    faces = np.vstack([np.column_stack([i, m, k]), np.column_stack([i, k, j])])
-    points = UPRIGHT.apply((frame.intrinsics.rays() * depth[..., None])[used])
-    colors = None if frame.color is None else frame.color[used]
-    sd = np.full(len(points), noise_mm(foreground(frame)))
-    return FaceScan(
-        points, faces, colors=colors, name=frame.name, units_note="mm: by the camera's depth", values={"sd_mm": sd}
-    )
+    return found.replace(values={"sd_mm": np.full(len(found.vertices), noise_mm(foreground(frame)))})
 
 
 def cleaned(frame: DepthFrame) -> DepthFrame:

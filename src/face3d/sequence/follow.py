@@ -6,7 +6,7 @@ before: errors of one frame are not handed on, so nothing adds up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -16,8 +16,10 @@ from face3d.geometry.mesh import cross, vertex_normals
 from face3d.geometry.rigid import align
 from face3d.scan import FaceScan, Floats
 from face3d.sequence.space import Space
+from face3d.sequence.state import State
 from face3d.sequence.surface import FrameSurface
 from face3d.sequence.tone import Tone
+from face3d.sequence.wide_eyes import WideEyes
 from face3d.template.solver import BESIDE, COSINES, NORMAL_MM
 from face3d.values import Value
 
@@ -26,45 +28,10 @@ SCALES = (2.0, 1.2)
 #: mm: what a distance is uncertain by at least, and so many times what distances usually are: their errors, relief and
 #: a scanner's, go together over centimetres, so each says little by itself.
 DISTANCE_SD, SD_TIMES = 0.8, 6.0
-#: Share of the last step's movement that is expected again, and how firmly the expectation is held (1/SD2).
-DAMPING, FIRMNESS = 0.8, 8.0
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class State(Value):
-    """Where the face is: `estimate` (K,) of the movement from rest and `moved` (N, 3) mm, what that moves; `pose` scan
-    coordinates -> its head frame; `step`, `moving` and `turn`, how these three changed since the frame before; what
-    distances lately were (`noise`, mm, median; 0: not known yet)."""
-
-    estimate: Floats
-    moved: Floats
-    pose: RigidTransform
-    step: Floats
-    moving: Floats
-    turn: RigidTransform
-    noise: float = 0.0
-
-    @classmethod
-    def at(cls, space: Space, estimate: Floats, pose: RigidTransform) -> State:
-        """Standing still."""
-        moved = space.displaced(estimate)
-        return cls(estimate, moved, pose, np.zeros_like(estimate), np.zeros_like(moved), RigidTransform.identity())
-
-    def stopped(self) -> State:
-        """Standing still from here on."""
-        return replace(self, step=0.0 * self.step, moving=0.0 * self.moving, turn=RigidTransform.identity())
-
-    def next(self) -> State:
-        """Where it should be in the next frame."""
-        part = RigidTransform.from_components(
-            DAMPING * self.turn.translation, Rotation.from_rotvec(DAMPING * self.turn.rotation.as_rotvec())
-        )
-        return replace(
-            self,
-            estimate=self.estimate + DAMPING * self.step,
-            moved=self.moved + DAMPING * self.moving,
-            pose=part * self.pose,
-        )
+#: How firmly what is expected of a frame is held (1/SD2).
+FIRMNESS = 8.0
+#: Places on what stands still that a frame must show, for the head's own motion to be known.
+LEAST_STILL = 20
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -91,17 +58,27 @@ class Follower:
         self._normals = vertex_normals(rest, space.template.faces)[space.rows]
         self.low, self.high = rest.min(axis=0), rest.max(axis=0)
         self.tone: Tone | None = None
+        self._eyes = WideEyes(space, rest)
         self._inward: bool | None = None  # how the recording's triangles are wound, once a face was seen
 
     def follow(self, scan: FaceScan, before: State) -> Followed | None:
         """The face on `scan`, starting from where `before` expects it; None where there is no surface."""
-        s, expected = self.space, before.next()
+        expected = before.next()
         surface = FrameSurface.of(scan, expected.pose, self.low, self.high)
         if surface is None:
             return None
         if self._inward is None:
             self._inward = self._faces_inwards(surface, self.rest + expected.moved)
         surface = surface.turned() if self._inward else surface
+        found = self._fitted(surface, before)
+        wide = self._eyes.among(found.state.moved) if found is not None else ()
+        other = self._fitted(surface, self._eyes.as_at_rest(before, wide)) if wide else None
+        if found is None or other is None:
+            return found
+        return min(found, other, key=lambda one: self._lids_off(surface, one.state))
+
+    def _fitted(self, surface: FrameSurface, before: State) -> Followed | None:
+        s, expected = self.space, before.next()
         base, shape = self.rest[s.rows], self.rest + expected.moved
         every = vertex_normals(shape, s.template.faces)
         facing = every[s.rows]
@@ -131,6 +108,8 @@ class Follower:
         total, share = s.spread @ (-weight * distance), s.spread @ weight
         fitted = self.rest + moved + (total / (share + 0.1))[:, None] * every
         good = weight > 0.1
+        if (self.still * weight > 0.01).sum() < LEAST_STILL:
+            return None
         residual = float(np.median(np.abs(distance[good]))) if good.any() else np.inf
         seen = float((s.area * weight).sum() / s.area.sum())
         back, _ = align(fitted[s.rows], base, self.still * weight, rounds=4)
@@ -148,6 +127,15 @@ class Follower:
         laid = back.apply(fitted)
         unlike = self.unlike(laid[s.rows] - base, weight > 0.1)
         return Followed(state, laid, back * whole, share > 0.1, residual, seen, unlike)
+
+    def _lids_off(self, surface: FrameSurface, state: State) -> float:
+        """How badly the lids explain a surface, by the same measure for all states: what lies off it, and how unlikely
+        the movement is."""
+        rows, shape = self.space.rows, self.rest + state.moved
+        facing = vertex_normals(shape, self.space.template.faces)[rows]
+        weight = pairs(surface, state.pose * surface.pose.inv(), shape[rows], facing, SCALES[-1])[2]
+        sd = max(DISTANCE_SD, SD_TIMES * state.noise) / SCALES[-1]
+        return float((1 - np.sqrt(weight[self._eyes.lids])).sum() / sd**2 + state.estimate @ state.estimate)
 
     def unlike(self, moved: Floats, seen: np.ndarray) -> float:
         """mm by which rows over bone that are `seen` (n,) stand off where this person has them (median), when rows have

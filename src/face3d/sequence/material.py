@@ -14,8 +14,9 @@ from face3d.geometry.mesh import cross, edges_from_first, lengths
 from face3d.geometry.rays import RayScene
 from face3d.geometry.rigid import align
 from face3d.scan import FaceScan, Floats, Ints
-from face3d.sequence.follow import Followed, Follower, State
+from face3d.sequence.follow import LEAST_STILL, Followed, Follower
 from face3d.sequence.space import Projection, Space
+from face3d.sequence.state import State
 from face3d.values import Value
 
 #: mm: a place further off the mesh is not on it.
@@ -61,7 +62,7 @@ class Material(Value):
         on = self.on & np.isfinite(places).all(axis=1)
         rows = s.rows[on[s.rows]]
         still = follower.still * on[s.rows]
-        if (still > 0.01).sum() < 20:
+        if (still > 0.01).sum() < LEAST_STILL:
             return None
         pose, _ = align(places[rows], follower.rest[rows], still[on[s.rows]], rounds=8)
         moved = np.where(on[:, None], pose.apply(np.where(on[:, None], places, 0.0)) - follower.rest, before.moved)

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.spatial.transform import RigidTransform
 
 from face3d.errors import OutputError
-from face3d.sequence.follow import State
+from face3d.sequence.state import State
 from face3d.sequence.track import Resume, Tracking
 from face3d.sequence.tracked import Tracked, TrackedFrame
 from face3d.sequence.tracked_files import as_npz, joined, packed, read_arrays, tracked_from

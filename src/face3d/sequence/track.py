@@ -15,9 +15,10 @@ from face3d.errors import Face3DError
 from face3d.geometry.mesh import lengths
 from face3d.scan import FaceScan
 from face3d.sequence.anchors import Anchors, Anew, Rest, anew, rest_of
-from face3d.sequence.follow import Followed, Follower, State
+from face3d.sequence.follow import Followed, Follower
 from face3d.sequence.material import Material
 from face3d.sequence.space import Projection, space_of
+from face3d.sequence.state import State
 from face3d.sequence.tracked import Tracked, TrackedFrame
 from face3d.template.exam_fit import FittedExam
 from face3d.template.fit import TemplateFit
