@@ -111,7 +111,7 @@ def grades(folder: Path) -> Image.Image:
 
 
 def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Image.Image:
-    """A page as it stands in a window of that size, scrolled to the element `at`, once the face is drawn."""
+    """A page as it stands in a window of that size once the face is drawn, or the element `at` of it."""
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -120,15 +120,7 @@ def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Ima
         window = browser.new_page(viewport={"width": width, "height": height})
         window.goto(page.absolute().as_uri())
         window.wait_for_timeout(2500)
-        if at:
-            middle = "e => window.scrollTo(0, e.getBoundingClientRect().bottom + window.scrollY - innerHeight + 60)"
-            window.locator(at).first.evaluate(middle)
-            window.wait_for_timeout(1500)
-        box = window.locator(at).first.bounding_box() if at else None
-        if box is None:
-            shot = window.screenshot()
-        else:
-            shot = window.screenshot(clip={k: box[k] for k in ("x", "y", "width", "height")})
+        shot = window.locator(at).first.screenshot() if at else window.screenshot()
         browser.close()
     return Image.open(io.BytesIO(shot)).convert("RGB")
 
