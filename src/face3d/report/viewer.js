@@ -4,6 +4,7 @@
    frame: mm, +x the subject's left, +y up, +z to the front. Where WebGL is missing or fails, the page keeps its
    pictures. */
 const FRONT = [0, 0];
+const STILL_MS = 120; // so long after the last change the picture is drawn anew, finer
 
 const element = (tag, className, text) => {
   const made = document.createElement(tag);
@@ -49,7 +50,7 @@ class Viewer {
     this.choose(this.chosen);
     root.classList.add("live");
     new ResizeObserver(() => this.ask()).observe(this.stage);
-    this.draw();
+    this.draw(false);
   }
 
   shown(pane) { return pane.states[Math.min(this.chosen, pane.states.length - 1)]; }
@@ -231,7 +232,12 @@ class Viewer {
   ask() {
     if (this.asked) return;
     this.asked = true;
-    requestAnimationFrame(() => { this.asked = false; this.draw(); });
+    clearTimeout(this.still);
+    requestAnimationFrame(() => {
+      this.asked = false;
+      this.draw(false);
+      this.still = setTimeout(() => this.draw(true), STILL_MS);
+    });
   }
 
   axes() {
@@ -254,10 +260,10 @@ class Viewer {
     return below ? [0, k * height] : [k * width, 0];
   }
 
-  draw() {
+  draw(sharp) {
     const axes = this.axes(), shown = this.panes.map((pane) => this.shown(pane));
     const kinds = this.marks ? shown.map((state, k) => this.model.state(state).marks.map((_, i) => this.corrections?.kind(k, i) ?? 0)) : null;
-    this.drawing.draw({ axes, ...this.frame(), shown, key: this.layer, ghost: this.ghost, kinds });
+    this.drawing.draw({ axes, ...this.frame(), shown, key: this.layer, ghost: this.ghost, kinds, sharp });
     this.panes.forEach((pane, k) => this.label(pane, k, axes));
   }
 
