@@ -128,7 +128,9 @@ def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Ima
         if box is None:
             shot = window.screenshot()
         else:
-            shot = window.screenshot(clip={k: box[k] for k in ("x", "y", "width", "height")})
+            shot = window.screenshot(
+                clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+            )
         browser.close()
     return Image.open(io.BytesIO(shot)).convert("RGB")
 
