@@ -433,7 +433,7 @@ def turn(name: str, seconds: float, seed: int, how: list[str]) -> tuple[int, dic
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         done = subprocess.run(call, capture_output=True, text=True, env=env, check=False, timeout=seconds + 600)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-        told = json.loads(lines[-1]) if lines else {}
+        told: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         if done.returncode == 0:
             return told.get("count", 0), None
         if done.returncode != FOUND:
