@@ -77,9 +77,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
         table[column] = table[column].astype(object).fillna("").astype(str)
     for column in (*_NUMBERS, "movement"):
         if column in table and not pd.api.types.is_numeric_dtype(table[column]):
-            numbers = np.asarray(pd.to_numeric(table[column], errors="coerce"), float)
-            if (odd := np.isnan(numbers) & table[column].notna().to_numpy()).any():
-                line = int(odd.argmax())
+            numbers = pd.Series(pd.to_numeric(table[column], errors="coerce"))
+            odd = np.flatnonzero(numbers.isna() & table[column].notna())
+            if len(odd):
+                line = int(odd[0])
                 raise SchemaError(
                     f"{path}: {column} is {str(table[column].iloc[line])!r} in line {line + 2}; expected a number"
                 )
