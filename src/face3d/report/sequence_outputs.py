@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from face3d.errors import LandmarkError, MissingExtraError
 from face3d.extras import require
@@ -30,24 +27,21 @@ from face3d.report.folder import (
 )
 from face3d.report.sequence_page import sequence_page
 from face3d.report.sequence_result import SequenceResult, sequence_result
-from face3d.sequence.tracked_files import as_npz
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from face3d.grading.temporal import Anomaly
     from face3d.sequence.kinematics import Kinematics
-    from face3d.sequence.tracked import Tracked
+    from face3d.sequence.stored import Stored
 
 #: Digits behind the point in CSV: a tenth of a micrometre, a tenth of a millisecond.
 _DIGITS = "%.4f"
 
 
-def write_sequence(
-    k: Kinematics, folder: Path, tracked: Tracked | None = None, stored: Mapping[str, np.ndarray] | None = None
-) -> SequenceResult:
+def write_sequence(k: Kinematics, folder: Path, tracked: Stored | None = None) -> SequenceResult:
     """Writes summary.json, kinematics and frames as CSV and, where pyarrow is installed, Parquet, the curves, the
-    report, tracked.npz of the arrays `stored`, and where torch is installed and regions are known the anomaly over
+    report, tracked.npz where it was `tracked`, and where torch is installed and regions are known the anomaly over
     time. Raises `OutputError` when the folder cannot be written, or holds
     another result."""
     result = sequence_result(k, tracked)
@@ -61,8 +55,8 @@ def write_sequence(
         write_bytes(aside / MOVEMENT_CURVES, standalone(movement_over_time(k), *WIDE).encode())
         if eyes is not None:
             write_bytes(aside / EYE_CURVES, standalone(eyes, *WIDE).encode())
-        if stored is not None:
-            write_bytes(aside / TRACKED, as_npz(stored))
+        if tracked is not None:
+            tracked.write(aside / TRACKED)
         if unlike is not None:
             table = unlike.table.to_csv(index=False, float_format=_DIGITS)
             write_bytes(aside / ANOMALY, table.encode())

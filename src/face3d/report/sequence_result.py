@@ -15,7 +15,7 @@ from face3d.sequence.filtering import stretches
 if TYPE_CHECKING:
     from face3d.sequence.definitions import Reading
     from face3d.sequence.kinematics import Kinematics
-    from face3d.sequence.tracked import Tracked
+    from face3d.sequence.stored import Stored
 
 #: Places whose numbers stand in summary.json; those of all points are in kinematics.csv.
 PLACES = ("face", "eye", "sci", "ch", "al", "brow", "midface", "mouth", "lower_lip", "chin", "cheek")
@@ -154,7 +154,7 @@ class SequenceResult(Part):
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
 
 
-def sequence_result(k: Kinematics, tracked: Tracked | None = None) -> SequenceResult:
+def sequence_result(k: Kinematics, tracked: Stored | None = None) -> SequenceResult:
     """The result of a recording, with how well it was tracked where it was."""
     import face3d
 
@@ -227,7 +227,7 @@ def _parts(readings: Iterable[Reading]) -> list[ReadingPart]:
     ]
 
 
-def _tracking(tracked: Tracked) -> TrackingPart:
+def _tracking(tracked: Stored) -> TrackingPart:
     residual = tracked.residual_mm[~tracked.lost]
     drift = tracked.drift_mm[np.isfinite(tracked.drift_mm)]
     return TrackingPart(

@@ -63,3 +63,7 @@ class Tracked(Value):
 
     def __len__(self) -> int:
         return len(self.times_s)
+
+    def near(self, frame: int, around: int) -> np.ndarray:
+        """(n, N, 3) mm: the frames from `around` before to `around` after one, as far as there are any."""
+        return self.vertices_mm[max(frame - around, 0) : frame + around + 1]
