@@ -258,14 +258,11 @@ def _eyes(
     """Side -> (T,) mm: how far the lids' edges are apart along the eye's own opening at rest, as in
     `measuring.readings.fissure`, but that it may be below 0; and how far its corners are."""
     points = laid_on(clock, seen.times_s, seen.points, LIDS_BRIDGED_S)
-    known = getattr(seen, "opening", None) or {}
     opening, width = {}, {}
     for side in SIDES:
         upper, lower, inner, outer = (index.get(f"{code}_{side}") for code in ("ps", "pi", "en", "ex"))
         opening[side], width[side] = np.full((2, clock.count), np.nan)
-        if side in known:
-            opening[side] = laid_on(clock, seen.times_s, known[side], LIDS_BRIDGED_S)
-        elif upper is not None and lower is not None:
+        if upper is not None and lower is not None:
             way = rest[upper] - rest[lower]
             opening[side] = (points[:, upper] - points[:, lower]) @ (way / max(float(np.linalg.norm(way)), 1e-9))
         if inner is not None and outer is not None:
