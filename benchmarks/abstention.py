@@ -30,6 +30,7 @@ from face3d.scan import FaceScan
 from face3d.simulate.scanners import scan_face
 from face3d.template.exam_fit import fit_seen
 from seen_exams import SeenExam, load_one, make, patient_of
+from shown import Shown, number
 
 #: What each truncation keeps, of the head model's coordinates: half a face, its upper part, its lower part.
 CUTS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
@@ -132,10 +133,11 @@ def report(files: Iterator[Path], seed: int) -> None:
         reason = refused(exam)
         of_kind = found.setdefault(kind, [])
         of_kind.append(bool(reason))
-        print(f"{kind:<20}{sum(of_kind):>3} of {len(of_kind):<3} {reason[:150] or 'graded'}", flush=True)
-    print(f"{'case':<22}{'n':>5}{'refused or abstained':>24}")
+        said = f"{kind:<20}{sum(of_kind):>3} of {len(of_kind):<3} {reason[:150] or 'graded'}"
+        print(said, file=sys.stderr, flush=True)
+    shown = Shown(f"Refused or abstained on, seed {seed}", "case", "n", "share")
     for kind, of_kind in found.items():
-        print(f"{kind:<22}{len(of_kind):>5}{np.mean(of_kind):>24.2f}")
+        shown.row(kind, len(of_kind), number(float(np.mean(of_kind))))
 
 
 def main() -> None:

@@ -18,9 +18,9 @@ import argparse
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,6 +43,7 @@ from face3d.template.exam_fit import Fitted, fit_expression, fit_rest, see_scan
 from face3d.template.fit import TemplateFit, fit_template
 from face3d.template.midplane import Midplane, midplane
 from face3d.template.quality import fit_quality
+from shown import Shown, number, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,6 +145,33 @@ def meshmonk(scan: FaceScan) -> tuple[Floats, float]:
     return np.linalg.norm(landed - mirror, axis=1), time.process_time() - start
 
 
+def _cpd(scan: FaceScan, register: Callable[[Floats, Floats], Floats]) -> tuple[Floats, float]:
+    """Mirror image to original by coherent point drift, with the true plane, in units of the scan's own spread."""
+    start = time.process_time()
+    mirror, size = scan.vertices * (-1.0, 1.0, 1.0), float(scan.vertices.std())
+    landed = size * register(scan.vertices / size, mirror / size)
+    return np.linalg.norm(landed - mirror, axis=1), time.process_time() - start
+
+
+def rust_cpd(scan: FaceScan) -> tuple[Floats, float]:
+    import rustcpd  # pyright: ignore[reportMissingImports] a peer, of the extra `bench`
+
+    how = {**CPD, "low_rank": 300, "low_rank_method": "pivoted_cholesky", "k": 10}
+    return _cpd(scan, lambda x, y: rustcpd.register_deformable(x, y, **how).points)
+
+
+def bio_cpd(scan: FaceScan) -> tuple[Floats, float]:
+    import biocpd  # pyright: ignore[reportMissingImports] a peer, of the extra `bench`
+
+    return _cpd(scan, lambda x, y: biocpd.DeformableRegistration(X=x, Y=y, **CPD).register()[0])
+
+
+#: How coherent point drift is called: the width of its smoothness, of the scan's spread (SD of coordinates), and its
+#: weight, chosen in its favour on a face of another seed.
+CPD: dict[str, Any] = {"beta": 0.2, "alpha": 3.0, "max_iterations": 60}
+PEERS = {"closest point": closest_point, "meshmonk": meshmonk, "rustcpd": rust_cpd, "biocpd": bio_cpd}
+
+
 def simulated(kind: str, faces: int, seed: int, peers: int) -> None:
     titles = {
         "a": "(a) the fitted movements",
@@ -152,29 +180,29 @@ def simulated(kind: str, faces: int, seed: int, peers: int) -> None:
         "s": "(s) Waters muscles on faces of another model",
     }
     colored = ", with vertex colours" if kind.endswith("+") else ""
-    print(f"\n{titles[kind[0]]}{colored}: {faces} palsied faces, {max(faces // 2, 2)} healthy; median")
-    print(f"{'method':<16}{'error':>7}{'r':>7}{'slope':>7}{'mouth':>7}{'brow':>7}{'lids':>7}{'false':>7}{'CPU s':>7}")
+    keys = ("error", "r", "slope", "mouth", "brow", "lids", "false", "seconds")
+    title = f"{titles[kind[0]]}{colored}: {faces} palsied faces, {max(faces // 2, 2)} healthy; median"
+    shown = Shown(title, "method", *keys[:-1], "CPU s", "n", "failed")
     rows: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for k in range(faces + max(faces // 2, 2)):
         sick = k < faces
         scan, truth, masks = case(kind, seed + k + (0 if sick else 500), sick)
         methods = {"face3d": lambda s: ours(s, "a")}
-        if k < peers or (not sick and k < faces + peers // 2):
-            methods |= {"closest point": closest_point, "meshmonk": meshmonk}
+        if k < peers or (not sick and k < faces + -(-peers // 2)):
+            methods |= PEERS
         for name, method in methods.items():
             try:
                 found, seconds = method(scan.scan)
             except Face3DError as error:
-                print(f"  {name}, seed {seed + k}: {error}")
+                print(f"{name}, seed {seed + k}: {error}", file=sys.stderr)
                 rows[name]["failed"].append(1.0)
                 continue
-            numbers = compared(found, np.linalg.norm(truth, axis=1), masks, sick)
-            for key, value in {**numbers, "seconds": seconds}.items():
+            told = compared(found, np.linalg.norm(truth, axis=1), masks, sick)
+            for key, value in {**told, "seconds": seconds}.items():
                 rows[name][key].append(value)
     for name, row in rows.items():
-        keys = ("error", "r", "slope", "mouth", "brow", "lids", "false", "seconds")
-        cells = "".join(f"{np.nanmedian(row[k]) if row[k] else np.nan:7.2f}" for k in keys)
-        print(f"{name:<16}{cells}   {len(row['error'])} palsied, {len(row['failed'])} failed", flush=True)
+        cells = numbers([float(np.nanmedian(row[k])) if row[k] else np.nan for k in keys])
+        shown.row(name, *cells, len(row["error"]), len(row["failed"]))
 
 
 def compared(found: Floats, true: Floats, masks: dict[str, np.ndarray], sick: bool) -> dict[str, float]:
@@ -196,7 +224,8 @@ def compared(found: Floats, true: Floats, masks: dict[str, np.ndarray], sick: bo
 
 def natural(faces: int, seed: int) -> None:
     """The symmetry plane, x = 0 of the head model, by either kind of evidence alone and as it is used."""
-    print(f"\n(n) symmetry plane, {faces} faces each: off the true one by degrees, mm at the chin; median, worst")
+    title = f"(n) symmetry plane, {faces} faces each: off the true one by degrees, mm at the chin; median, worst"
+    shown = Shown(title, "faces", "surface", "corresponding", "used")
     chin = np.array([0.0, -100.0, 17.0])
     for kind in "abws" if SCANS.exists() else "abw":
         for sick in (False, True):
@@ -211,13 +240,12 @@ def natural(faces: int, seed: int) -> None:
                     ("used", middle.plane),
                 ):
                     off[name].append((plane.angle_to(TRUE), abs(float(plane.height(chin)))))
-            numbers = {name: np.array(pairs) for name, pairs in off.items()}
+            pairs_of = {name: np.array(pairs) for name, pairs in off.items()}
             cells = (
-                f"{name} {np.median(x[:, 0]):.2f}, {x[:, 0].max():.2f} deg; {np.median(x[:, 1]):.2f}, "
-                f"{x[:, 1].max():.2f} mm"
-                for name, x in numbers.items()
+                f"{np.median(x[:, 0]):.2f}, {x[:, 0].max():.2f} deg; {np.median(x[:, 1]):.2f}, {x[:, 1].max():.2f} mm"
+                for x in pairs_of.values()
             )
-            print(f"{kind}, {'palsied' if sick else 'healthy'}: {' | '.join(cells)}", flush=True)
+            shown.row(f"{kind}, {'palsied' if sick else 'healthy'}", *cells)
 
 
 def repeated(people: int, seed: int) -> None:
@@ -310,14 +338,20 @@ def real() -> None:
     from face3d.geometry.clean import clean
     from face3d.io import read_scan
 
-    print("\n(c) scans: mean distance of the template to the scan, mm; share of the template on the scan; quality")
+    title = "(c) scans: mean distance of the template to the scan, mm; share of the template on the scan; quality"
+    shown = Shown(title, "scan", "mm", "share", "quality")
     fits: dict[str, tuple[TemplateFit, FaceScan]] = {}
     for path in sorted(SCANS.glob("*.obj")):
         scan = clean(read_scan(path)).scan
         found = detect_landmarks(scan)
         fit = fit_template(scan, found.landmarks, found.confidence, found.dense)
         quality = fit_quality(fit)
-        print(f"{path.stem:<20}{np.nanmean(np.abs(fit.residual_mm)):6.3f}{1 - quality.uncovered:6.2f}  {quality.light}")
+        shown.row(
+            path.stem,
+            number(float(np.nanmean(np.abs(fit.residual_mm))), 3),
+            number(1 - quality.uncovered),
+            quality.light,
+        )
         fits[path.stem] = fit, scan
     names = [n for n in fits if n.startswith("simpop") and len(fits[n][1].vertices) == 7160]
     off = []

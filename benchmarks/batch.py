@@ -1,20 +1,25 @@
 """Studies of many scans: throughput against workers, memory of a worker, what resuming costs, what a bad item costs.
 
-    python benchmarks/batch.py [--scans 40] [--workers 1 2] [--finished 2000]
+    python benchmarks/batch.py [--scans 40] [--finished 2000] [--work FOLDER]
 
-Scans are simulated (10,000 points each). `compute` is the share of the workers' time that is spent measuring; what is
-missing of 1 is starting, handing out and writing. `speedup` is against the first number of workers, in one run on one
-machine: on a machine that does other things besides it says little. Finished items are made by an item function that
-does nothing, since only what lies on disk counts for resuming. Nothing here is asserted.
+Scans are simulated (10,000 points each). A fifth of them are measured by one worker, all by two, or by `--workers`.
+`compute` is the share of the workers' time that is spent measuring; what is missing of 1 is starting, handing out and
+writing. `speedup` is against one worker, in one run on one machine: on a machine that does other things besides it says
+little, and the load that it had is printed. Then four bad items are added and the study is resumed. With `--work` a run
+that was stopped or killed goes on when it is started again with the same arguments; the time that it stood still does
+not count. Finished items are made by an item function that does nothing, since only what lies on disk counts for
+resuming. Nothing here is asserted.
 """
 
 from __future__ import annotations
 
 import argparse
 import ctypes
+import json
 import os
 import tempfile
 import time
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,10 +27,11 @@ import numpy as np
 
 from face3d.batch.discover import discover
 from face3d.batch.item import Measured, Outcome, Task, run
-from face3d.batch.local import Limits, run_here
+from face3d.batch.local import Limits, cores, run_here
 from face3d.batch.measured import work
 from face3d.batch.plan import Plan
 from face3d.batch.study import run_study
+from shown import Shown, number, numbers
 
 SEED = 61_019
 POINTS = 10_000
@@ -39,14 +45,14 @@ def make(folder: Path, scans: int) -> None:
     from face3d.io import write_scan
     from face3d.simulate import HeadModel, draw_patient, scan_face
 
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     model = HeadModel.load("b", "fine")
-    for number in range(scans):
-        rng = np.random.default_rng(SEED + number)
-        if number % 10 == 0:
-            who = draw_patient(rng, model, grade=1 + number // 10 % 6, side="left")
-        scan = scan_face(who.model, who.vertices("rest"), rng, points=POINTS).scan
-        write_scan(folder / f"scan{number:05d}.ply", scan)
+    for k in range(scans):
+        rng = np.random.default_rng(SEED + k)
+        if k % 10 == 0:
+            who = draw_patient(rng, model, grade=1 + k // 10 % 6, side="left")
+        if not (folder / f"scan{k:05d}.ply").exists():
+            write_scan(folder / f"scan{k:05d}.ply", scan_face(who.model, who.vertices("rest"), rng, points=POINTS).scan)
 
 
 def with_bad(task: Task) -> Outcome:
@@ -67,53 +73,89 @@ def nothing(task: Task, path: Path, build: Path) -> Measured:
     return Measured(row, {"result.json": "{}", "regions.csv": f"scan,region,rms\n{task.item.name},face,1.0\n"})
 
 
-def throughput(folder: Path, scans: int, workers: list[int]) -> None:
-    """A line for each number of workers; then what bad items cost."""
-    make(folder / "scans", scans)
-    print(f"{scans} scans of {POINTS} points; {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    print(f"{'workers':>8}{'wall s':>9}{'scans/s':>9}{'speedup':>9}{'compute':>9}{'MB a worker':>13}  failed")
-    first = 0.0
-    for count in workers:
-        seconds: list[float] = []
-        peaks: list[float] = []
+@dataclass
+class Log:
+    """What became of a run's items, over all of its sessions, in a file that grows."""
 
-        def heard(plan: Plan, outcome: Outcome | None, seconds: list = seconds, peaks: list = peaks) -> None:
-            del plan
-            if outcome is not None and outcome.status == "ok":
-                seconds.append(outcome.seconds)
-                peaks.append(outcome.peak_mb)
+    file: Path
+    seconds: list[float] = field(default_factory=list)
+    peaks: list[float] = field(default_factory=list)
+    loads: list[float] = field(default_factory=list)
+    wall: float = 0.0
 
+    def __post_init__(self) -> None:
+        lines = self.file.read_text().splitlines(keepends=True) if self.file.exists() else []
+        sessions: dict[float, float] = {}
+        for line in lines:
+            if not line.endswith("\n"):  # killed while it wrote
+                continue
+            session, at, seconds, peak, load = json.loads(line)
+            sessions[session] = at
+            self._take(seconds, peak, load)
+        self.before, self.session, self.began = sum(sessions.values()), time.time(), time.monotonic()
+        self.wall = self.before
+
+    def heard(self, plan: Plan, outcome: Outcome | None) -> None:
+        """One more item is done."""
+        del plan
+        at = time.monotonic() - self.began
+        self.wall = self.before + at
+        if outcome is not None and outcome.status == "ok":
+            told = (outcome.seconds, outcome.peak_mb, os.getloadavg()[0])
+            self._take(*told)
+            with self.file.open("a") as out:
+                out.write(json.dumps([self.session, at, *told]) + "\n")
+
+    def _take(self, seconds: float, peak: float, load: float) -> None:
+        self.seconds.append(seconds)
+        self.peaks.append(peak)
+        self.loads.append(load)
+
+
+def throughput(folder: Path, scans: int, workers: int) -> None:
+    """A line for one worker and for several; then what bad items cost."""
+    few = max(scans // 5, 2)
+    for name, count in (("few", few), ("scans", scans)):
+        make(folder / name, count)
+    for name in BAD:  # of an earlier run that had come so far
+        (folder / "scans" / f"{name}.ply").unlink(missing_ok=True)
+    shown = Shown(
+        f"Throughput, scans of {POINTS} points, {cores()} cores",
+        *("workers", "scans", "wall s", "scans/s", "speedup", "compute", "MB by fifths of the run", "load", "failed"),
+    )
+    first, done = 0.0, {}
+    for name, count in (("few", 1), ("scans", workers)):
+        log = Log(folder / f"{name}.log")
         running = partial(run_here, workers=count, limits=LIMITS, work=with_bad)
-        began = time.monotonic()
-        done = run_study(discover(str(folder / "scans")), str(folder / f"out{count}"), running, heard=heard)
-        wall = time.monotonic() - began
-        rate = len(seconds) / wall
+        out = str(folder / f"out-{name}")
+        done = run_study(discover(str(folder / name)), out, running, heard=log.heard, resume=True)
+        rate = len(log.seconds) / log.wall
         first = first or rate
-        half = len(peaks) // 2
-        memory = f"{np.median(peaks[:half]):.0f}-{np.median(peaks[half:]):.0f}"
+        fifths = [f"{np.median(part):.0f}" for part in np.array_split(log.peaks, 5) if len(part)]
         failed = ", ".join(f"{row['item']} {row['status']}" for row in done["failed"]) or "none"
-        share = sum(seconds) / wall / count
-        print(f"{count:8}{wall:9.1f}{rate:9.3f}{rate / first:9.2f}{share:9.2f}{memory:>13}  {failed}", flush=True)
+        share = sum(log.seconds) / log.wall / count
+        found = [number(log.wall, 1), number(rate, 3), *numbers([rate / first, share])]
+        shown.row(count, len(log.seconds), *found, " ".join(fifths), number(float(np.mean(log.loads)), 1), failed)
     for name in BAD:
         (folder / "scans" / f"{name}.ply").write_bytes(b"ply\nformat binary_little_endian 1.0\nelement vertex 9")
-    running = partial(run_here, workers=workers[-1], limits=LIMITS, work=with_bad)
-    done = run_study(discover(str(folder / "scans")), str(folder / "bad"), running)
+    running = partial(run_here, workers=workers, limits=LIMITS, work=with_bad)
+    done = run_study(discover(str(folder / "scans")), str(folder / "out-scans"), running, resume=True)
     failed = ", ".join(f"{row['item']} {row['status']}" for row in done["failed"])
-    print(f"with {len(BAD)} bad ones: {done['ok']} of {scans} good ones measured; failed: {failed}")
+    print(f"\nwith {len(BAD)} bad ones: {done['ok']} of {scans} good ones measured; failed: {failed}")
 
 
 def resuming(folder: Path, finished: int) -> None:
     """What it takes to see that nothing is left to do."""
     study, out = folder / "finished", str(folder / "done")
     study.mkdir()
-    for number in range(finished):
-        (study / f"scan{number:05d}.ply").write_bytes(b"scan %d" % number)
+    for k in range(finished):
+        (study / f"scan{k:05d}.ply").write_bytes(b"scan %d" % k)
     quick = partial(run, measuring=nothing)
-    began = time.monotonic()
+    shown = Shown(f"Resuming {finished} finished scans", "what", "wall s", "CPU s")
+    wall, cpu = time.monotonic(), time.process_time()
     run_study(discover(str(study)), out, lambda tasks: map(quick, tasks))
-    print(
-        f"{finished} items that do nothing: {(time.monotonic() - began) / finished * 1e3:.2f} ms each, tables included"
-    )
+    each = [1e3 * (time.monotonic() - wall) / finished, 1e3 * (time.process_time() - cpu) / finished]
+    shown.row("an item that does nothing, tables included, ms", *numbers(each))
     for told in ("as they were", "all touched, content as it was", "once more", "tables made anew"):
         if told.startswith("all"):
             for file in study.iterdir():
@@ -122,22 +164,23 @@ def resuming(folder: Path, finished: int) -> None:
             Path(out, ".face3d-batch", "tables.json").unlink()
         wall, cpu = time.monotonic(), time.process_time()
         run_study(discover(str(study)), out, lambda tasks: map(quick, tasks), resume=True)
-        print(
-            f"resume, {told}: {time.monotonic() - wall:.2f} s wall, {time.process_time() - cpu:.2f} s CPU", flush=True
-        )
+        shown.row(told, *numbers([time.monotonic() - wall, time.process_time() - cpu]))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--scans", type=int, default=40)
-    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--finished", type=int, default=2000)
+    parser.add_argument("--work", type=Path, help="folder to go on in; it holds some 0.6 MB a scan, and stays")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         if args.finished:
             resuming(Path(temporary), args.finished)
+        folder = args.work or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
         if args.scans:
-            throughput(Path(temporary), args.scans, args.workers)
+            throughput(folder, args.scans, args.workers)
 
 
 if __name__ == "__main__":

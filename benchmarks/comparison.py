@@ -26,6 +26,7 @@ from face3d.measuring.comparison import Change, compare
 from fitted_exams import StoredFit
 from learn_corrections import measured
 from seen_exams import make as see
+from shown import Shown, number
 
 SEED = 14
 EXPRESSIONS = ("rest", "brow_raise", "gentle_eye_closure", "open_smile")
@@ -65,15 +66,15 @@ def report(exams: Iterable[StoredFit]) -> None:
                 changed = truth.get((c.measure, c.expression, c.region, c.side), np.nan)
                 if c.beyond is not None and abs(changed) >= 1.5 * (c.limit if c.end_point else c.mdc95):
                     called[_kind(c)].append(bool(c.beyond and c.change * changed > 0))
-    print(f"{len(visits)} patients, stereophotogrammetry, 20,000 points; seed {SEED}")
-    print(f"{'measure':<26}{'true changes':>13}{'called':>8}{'unchanged':>11}{'false alarms':>14}")
+    title = f"Changes called, {len(visits)} patients, stereophotogrammetry, 20,000 points; seed {SEED}"
+    shown = Shown(title, "measure", "true changes", "called", "unchanged", "false alarms")
     for name in [*(n for n in NAMED if n in alarms), "all measures"]:
         yes = called[name] if name in NAMED else [v for values in called.values() for v in values]
         no = alarms[name] if name in NAMED else [v for values in alarms.values() for v in values]
-        found = f"{np.mean(yes):.3f}" if yes else "-"
-        print(f"{name:<26}{len(yes):>13}{found:>8}{len(no):>11}{np.mean(no):>14.3f}")
+        found = number(np.mean(yes), 3) if yes else "-"
+        shown.row(name, len(yes), found, len(no), number(np.mean(no), 3) if no else "-")
     pairs = sum(1 in scans for scans in visits.values())
-    print(f"false alarms of end points a pair of visits: {np.sum(alarms['end points']) / max(pairs, 1):.3f}")
+    print(f"\nfalse alarms of end points a pair of visits: {np.sum(alarms['end points']) / max(pairs, 1):.3f}")
     print("aims: end points called >= 0.90, their false alarms <= 0.05 a pair of visits")
 
 

@@ -24,6 +24,7 @@ from face3d.simulate.draw import draw_healthy
 from face3d.simulate.head import HeadModel
 from face3d.simulate.scanners import KINECT_V1, REALSENSE_D415, TRUEDEPTH, scan_depth_camera
 from face3d.simulate.scanners.pinhole import facing
+from shown import Shown, number, numbers
 
 CAMERAS = {"kinect": KINECT_V1, "realsense": REALSENSE_D415, "truedepth": TRUEDEPTH}
 DEGREES, WALL_MM = 25.0, 600.0
@@ -37,8 +38,8 @@ def main() -> None:
     parser.add_argument("--camera", choices=CAMERAS, default="kinect")
     given = parser.parse_args()
     camera = CAMERAS[given.camera]
-    print(f"{camera.name} at {camera.distance_mm:g} mm, {given.frames} frames; median error, mm")
-    print(f"{'face':<6}{'frame':>8}{'mesh_of':>9}{'fused':>8}{'laid':>8}{'p95':>8}{'used':>6}{'turn':>6}{'s':>7}")
+    title = f"{camera.name} at {camera.distance_mm:g} mm, {given.frames} frames; median error, mm"
+    shown = Shown(title, "face", "frame", "mesh_of", "fused", "laid", "p95", "used", "turn", "s")
     for seed in range(given.seed, given.seed + given.people):
         rng = np.random.default_rng(seed)
         person = draw_healthy(rng, HeadModel.load())
@@ -63,11 +64,8 @@ def main() -> None:
         seconds = time.perf_counter() - begun
         single, mesh = (np.median(_errors(p, truth, poses[0])[0]) for p in (raw, mesh_of(frames[0]).vertices))
         fused, laid = _errors(made.scan.vertices, truth, poses[0])
-        print(
-            f"{seed:<6}{single:>8.2f}{mesh:>9.2f}{np.median(fused):>8.2f}{np.median(laid):>8.2f}"
-            f"{np.percentile(laid, 95):>8.2f}{made.used:>6}{made.turn_degrees:>6.1f}{seconds:>7.1f}",
-            flush=True,
-        )
+        found = numbers([single, mesh, np.median(fused), np.median(laid), np.percentile(laid, 95)])
+        shown.row(seed, *found, made.used, number(made.turn_degrees, 1), number(seconds, 1))
 
 
 def _errors(points: Floats, truth: RayScene, pose: RigidTransform) -> tuple[Floats, Floats]:

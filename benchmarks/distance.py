@@ -29,6 +29,7 @@ from face3d.scan import FaceScan
 from face3d.simulate import HeadModel, draw_patient
 from face3d.simulate.scanners import scan_face
 from plane import METHODS
+from shown import Shown, number
 
 NAMES = ("face3d", "open3d point to plane", "trimesh icp", "small_gicp")
 
@@ -91,7 +92,7 @@ def main() -> None:
     if given.measure:
         measure(*given.measure)
         return
-    print(f"{'vertices':>9s}  {'method':24s} {'seconds':>8s} {'times face3d':>13s} {'peak MB':>8s}")
+    shown = Shown("Mirror, superimpose, distances", "vertices, method", "seconds", "times face3d", "peak MB")
     with tempfile.TemporaryDirectory() as folder:
         for size in (int(s) for s in given.sizes.split(",")):
             scan = scan_of(size)
@@ -103,19 +104,17 @@ def main() -> None:
                 try:
                     done = subprocess.run(call, capture_output=True, text=True, timeout=given.limit)
                 except subprocess.TimeoutExpired:
-                    print(f"{len(scan.vertices):9d}  {name:24s} over the limit of {given.limit:g} s")
+                    shown.row(f"{len(scan.vertices)}, {name}", f"over the limit of {given.limit:g} s")
                     continue
                 if done.returncode:
                     last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-                    print(f"{len(scan.vertices):9d}  {name:24s} failed (exit {done.returncode}): {last}")
+                    shown.row(f"{len(scan.vertices)}, {name}", f"failed (exit {done.returncode}): {last}")
                     continue
                 found = json.loads(done.stdout.strip().splitlines()[-1])
                 ours = found["seconds"] if name == "face3d" else ours
                 ratio = found["seconds"] / ours
-                print(
-                    f"{len(scan.vertices):9d}  {name:24s} {found['seconds']:8.3f} {ratio:13.1f} {found['peak']:8.0f}",
-                    flush=True,
-                )
+                found = [number(found["seconds"], 3), number(ratio, 1), number(found["peak"], 0)]
+                shown.row(f"{len(scan.vertices)}, {name}", *found)
 
 
 if __name__ == "__main__":

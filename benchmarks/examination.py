@@ -28,6 +28,7 @@ from face3d.reference.angles import turned
 from fitted_exams import StoredFit, make, stored
 from learn_corrections import measured
 from seen_exams import make as see
+from shown import Shown, number, numbers
 
 SEED = 2
 #: measure, expression, limit that 95 % must keep, unit
@@ -87,16 +88,13 @@ class Score:
 
     def report(self, title: str) -> None:
         """Prints the table."""
-        print(f"\n{title}: {self.exams} exams")
-        print(f"{'measure':<46}{'n':>5}{'bias':>8}{'median |d|':>12}{'95 % |d|':>10}{'aim':>8}")
+        shown = Shown(f"{title}: {self.exams} exams", "error", "n", "bias", "median", "95 %", "aim")
         for measure, expression, limit, unit in LIMITS:
             d = np.array(self.errors.get((measure, expression), []))
             if len(d):
                 size = np.abs(d)
-                print(
-                    f"{f'{measure} ({expression}), {unit}':<46}{len(d):>5}{d.mean():>8.2f}{np.median(size):>12.2f}"
-                    f"{np.quantile(size, 0.95):>10.2f}{limit:>8}"
-                )
+                found = numbers([d.mean(), float(np.median(size)), float(np.quantile(size, 0.95))])
+                shown.row(f"{measure} ({expression}), {unit}", len(d), *found, limit)
         of_regions = {k: float(np.nanmean(np.abs(v))) for k, v in self.functions.items()}
         parts = ", ".join(f"{k} {v:.3f}" for k, v in of_regions.items())
         rows = [
@@ -116,8 +114,9 @@ class Score:
         if self.unasked:
             u = np.array(self.unasked)
             rows.append(("synkinesis (true share >= 0.15), ROC-AUC", auc(u[:, 0], u[:, 1] >= 0.15), ">= 0.97"))
+        shown = Shown(f"{title}: {self.exams} exams, the whole", "what", "value", "aim")
         for name, value, aim in rows:
-            print(f"{name:<46}{value:>8.3f}   {aim}")
+            shown.row(name, number(value, 3), aim)
 
 
 def _mean_size(values: list[float]) -> float:

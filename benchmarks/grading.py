@@ -29,6 +29,7 @@ from face3d.learn.example_files import read_examples
 from face3d.learn.predictions import Predictions, by_model, of_rules, truth_of
 from face3d.learn.splits import ensure_disjoint, folds
 from face3d.reference.agreement import Estimate
+from shown import Shown
 
 #: Subjects of the run without folders: of a seed that nothing was learned on.
 SEED, SUBJECTS = 31, 12
@@ -36,12 +37,12 @@ OUTER = 5
 COLUMNS = ("exact", "within_one", "kappa", "mae", "auc", "side", "severity_sd", "ece")
 
 
-def made(folder: Path) -> list[Example]:
+def made(folder: Path, subjects: int) -> list[Example]:
     """Examples of new subjects."""
     from fitted_exams import make as fit
     from seen_exams import make as see
 
-    for k in range(SUBJECTS):
+    for k in range(subjects):
         seen = see(folder / "seen", SEED, 3 * k + k % 3, 0)  # every grade, every kind of movement
         fit(seen, examples=folder / "examples", seed=SEED)
     return list(read_examples(folder / "examples"))
@@ -65,6 +66,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--train", type=Path)
     parser.add_argument("--test", type=Path)
+    parser.add_argument("--exams", type=int, default=SUBJECTS, help="how many new ones, without a folder")
     parser.add_argument("--model", action="append", default=[], help="NAME=WEIGHTS of `face3d train`, to stand beside")
     a = parser.parse_args()
     warnings.filterwarnings("ignore", module="sklearn")
@@ -73,7 +75,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / "seen").mkdir()
             (Path(folder) / "examples").mkdir()
-            test = made(Path(folder))
+            test = made(Path(folder), a.exams)
     else:
         test = list(read_examples(a.test)) if a.test else train
     if a.test:
@@ -91,18 +93,18 @@ def main() -> None:
                 found[name] = by_model(model, test)
             except Face3DError as error:
                 print(f"{name}: left out: {error}")
-    print(f"{len(train)} exams to learn from, {len(test)} to test on; 95 % intervals by subject")
-    print(f"{'':<28}" + "".join(f"{c:>22}" for c in COLUMNS))
+    title = f"Grading, {len(train)} exams to learn from, {len(test)} to test on; 95 % intervals by subject"
+    shown = Shown(title, "method", *COLUMNS)
     for name, p in found.items():
         e = evaluate(p, truth, names=COLUMNS)
-        print(f"{name:<28}" + "".join(f"{_cell(e.figures[c]):>22}" for c in COLUMNS), flush=True)
+        shown.row(name, *(_cell(e.figures[c]) for c in COLUMNS))
     if "shipped networks" in found and len(found) > 2:
-        print("\nshipped networks minus each, paired")
+        shown = Shown("Shipped networks minus each, paired", "method", "kappa", "MAE")
         for name, p in found.items():
             if name != "shipped networks":
                 ours = found["shipped networks"]
                 d = [difference(k, ours, p, truth, np.random.default_rng(0)) for k in ("kappa", "mae")]
-                print(f"{name:<28}kappa {_cell(d[0])}   MAE {_cell(d[1])}")
+                shown.row(name, _cell(d[0]), _cell(d[1]))
 
 
 def _cell(e: Estimate) -> str:

@@ -23,6 +23,7 @@ from face3d.measuring.examination import measure_fits
 from face3d.template.exam_fit import FittedExam, SeenScan, fit_expression, fit_rest, fit_seen
 from face3d.template.identity import DOUBTFUL, REFUSED, AnotherPersonError, likeness, signature, unlike
 from seen_exams import SHORT, SeenExam, load_one, make
+from shown import Shown
 
 
 def strangers(exam: SeenExam, other: SeenExam) -> Iterator[bool]:
@@ -83,13 +84,14 @@ def main() -> None:
         if side != "none":
             rate[f"other side contradicted, grade {grade}"].append(contradicted(fitted, other_side(side)))
             rate[f"none contradicted, grade {grade}"].append(contradicted(fitted, "none"))
-        print(f"{k + 1} of {len(exams)}", flush=True)
+        print(f"{k + 1} of {len(exams)}", file=sys.stderr, flush=True)
     for name, limit in (("doubted", DOUBTFUL), ("refused", REFUSED)):
         rate[f"one person's visits {name}"] = [unlike(x, y)[0] >= limit for x, y in zip(first, second, strict=True)]
         rate[f"two people's visits {name}"] = [unlike(x, y)[0] >= limit for x, y in permutations(first, 2)]
+    shown = Shown(f"Whose scan, which side; {a.subjects} people, seed {a.seed}", "what", "times", "of")
     for name in sorted(rate):
-        print(f"{name:<44}{sum(rate[name]):>5} of {len(rate[name])}")
-    print(f"own scans are at most {max(usual):.2f} times as unlike as usual")
+        shown.row(name, sum(rate[name]), len(rate[name]))
+    print(f"\nown scans are at most {max(usual):.2f} times as unlike as usual")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ from face3d.sequence.points import Trajectories, trajectories_of
 from face3d.sequence.segmentation import LEAST_MM, SAY
 from face3d.sequence.tracked import Tracked
 from face3d.simulate.draw import draw_patient
+from shown import Shown, numbers
 from true_examples import carrier
 from true_recordings import Made, Recording, disturbed, every, recording, tracked_of
 
@@ -172,21 +173,23 @@ def blinks(errors: dict[str, list[float]], made: Recording, exact: Tracked, k: K
 
 
 def report(errors: dict[str, list[float]], title: str) -> None:
-    print(f"\n{title}")
     n, hit, false = (sum(errors[f"blinks {x}"]) for x in ("true", "hit", "false"))
     found = f"{np.mean(errors['found']):.3f} of {len(errors['found'])}"
-    print(f"movements found {found}, too many {sum(errors['too many']):g}")
-    print(f"blinks {n:g}, F1 {2 * hit / max(n + hit + false, 1):.3f} (missed {n - hit:g}, false {false:g})")
-    print(f"{'error':<48}{'n':>6}{'bias':>9}{'median |e|':>12}{'95 % |e|':>10}{'most':>9}")
+    borders = np.concatenate([v for name, v in errors.items() if name.startswith("border")])
+    whole = Shown(f"Movements and blinks, {title}", "what", "found")
+    whole.row("movements found", found)
+    whole.row("movements too many", f"{sum(errors['too many']):g}")
+    whole.row("borders within 0.1 s", f"{np.mean(np.abs(borders) <= 0.1):.3f} (unknown {np.isnan(borders).sum()})")
+    f1 = 2 * hit / max(n + hit + false, 1)
+    whole.row("blinks, F1", f"{f1:.3f} of {n:g} (missed {n - hit:g}, false {false:g})")
+    shown = Shown(f"Kinematics, {title}", "error", "n", "bias", "median", "95 %", "most")
     for name, values in errors.items():
         e = np.array(values)[np.isfinite(values)]
         if name in ("found", "too many") or name.startswith("blinks") or not len(e):
             continue
         size = np.abs(e)
-        row = f"{e.mean():>9.3f}{np.median(size):>12.3f}{np.quantile(size, 0.95):>10.3f}{size.max():>9.3f}"
-        print(f"{name:<48}{len(e):>6}{row}")
-    borders = np.concatenate([v for name, v in errors.items() if name.startswith("border")])
-    print(f"borders within 0.1 s: {np.mean(np.abs(borders) <= 0.1):.3f} (unknown {np.isnan(borders).sum()})")
+        found = [e.mean(), np.median(size), np.quantile(size, 0.95), size.max()]
+        shown.row(name, len(e), *numbers(found, 3))
 
 
 def main() -> None:

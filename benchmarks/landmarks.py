@@ -24,6 +24,7 @@ from face3d.landmarking.pose import head_frame
 from face3d.scan import FaceScan, Floats
 from face3d.simulate.head import HeadModel
 from face3d.simulate.scanners import scan_stereophotogrammetry
+from shown import Shown, numbers
 
 GROUPS = {
     "lids": ("ps", "pi"),
@@ -108,36 +109,36 @@ def against_truth(count: int, seed: int) -> None:
             for name, point in here.items():
                 errors[who].setdefault(name.split("_")[0], []).append(point - true[name])
             corners[who].append((corner_difference(true), corner_difference(here)))
-    print(
-        f"\n{count} palsied faces in expression (unseen movements), {lost} not found, "
-        f"median {np.median(seconds):.2f} CPU s a scan"
+    print(f"\n{lost} of {count} not found, median {np.median(seconds):.2f} CPU s a scan")
+    title = (
+        f"Landmarks, {count} palsied faces in expression (unseen movements), seed {seed}: median error in x / y / z, mm"
     )
-    print("median |error| mm in x / y / z, and 90th percentile of the distance")
+    shown = Shown(f"{title} (90th percentile of the distance)", "where", *errors, "bias")
     for group, codes in GROUPS.items():
-        row = f"{group:12s}"
+        row = []
         for who in errors:
             e = np.concatenate([errors[who][code] for code in codes if code in errors[who]])
             each = " / ".join(f"{m:.2f}" for m in np.median(np.abs(e), axis=0))
-            row += f"   {who}: {each} ({np.quantile(np.linalg.norm(e, axis=1), 0.9):.1f})"
-        print(row)
+            row.append(f"{each} ({np.quantile(np.linalg.norm(e, axis=1), 0.9):.1f})")
+        shown.row(group, *row)
     for code in (code for codes in GROUPS.values() for code in codes):
         each = " / ".join(f"{m:.2f}" for m in np.median(np.abs(errors["face3d"][code]), axis=0))
         bias = " / ".join(f"{m:+.2f}" for m in np.median(errors["face3d"][code], axis=0))
-        print(f"   {code:5s} {each}   bias {bias}")
+        shown.row(code, "", each, bias)
+    shown = Shown("Difference of the mouth corners kept", "whose, where", "median", "10th percentile", "faces, 2 mm")
     for who, pairs in corners.items():
         true, kept = np.array(pairs).transpose(1, 0, 2)
         large = np.linalg.norm(true, axis=1) > 2.0
         share = (true * kept).sum(axis=1) / (true**2).sum(axis=1)
         for what, which in (("in smiles", large & smiling), ("in all expressions", large)):
-            print(
-                f"corner difference kept {what}, {who}: median {np.median(share[which]):.0%}, 10th percentile "
-                f"{np.quantile(share[which], 0.1):.0%} ({which.sum()} faces with more than 2 mm)"
-            )
+            kept_by = [f"{np.median(share[which]):.0%}", f"{np.quantile(share[which], 0.1):.0%}"]
+            shown.row(f"{who}, {what}", *kept_by, which.sum())
 
 
 def in_any_pose(scans: list[Path], rotations: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    print(f"\n{rotations} random rotations of each real scan: largest departure from the result in its own pose")
+    title = f"{rotations} random rotations of each real scan: largest departure from the result in its own pose"
+    shown = Shown(title, "scan", "frame, degrees", "frame, mm", "landmarks, mm", "median of the largest", "not found")
     for path in scans:
         scan = read_scan(path)
         own = detect_landmarks(scan)
@@ -156,14 +157,12 @@ def in_any_pose(scans: list[Path], rotations: int, seed: int) -> None:
             turn_error.append(float(np.degrees(change.rotation.magnitude())))
             shift_error.append(float(np.linalg.norm(change.translation)))
             worst.append(max(float(np.linalg.norm(back[n] - p)) for n, p in own.landmarks.items()))
-        print(
-            f"{path.stem:18s} frame {max(turn_error):.2f} degrees, {max(shift_error):.2f} mm; landmarks "
-            f"{max(worst):.2f} mm (median of the largest {np.median(worst):.2f}); not found {failed}"
-        )
+        found = [max(turn_error), max(shift_error), max(worst), float(np.median(worst))]
+        shown.row(path.stem, *numbers(found), failed)
 
 
 def against_hand(scans: Path) -> None:
-    print("\ndistance to points placed by hand, mm (detector -> face3d)")
+    shown = Shown("Distance to points placed by hand, mm", "scan, point", "detector", "face3d")
     james = json.loads((scans / "james.ljson").read_text())["groups"]["LJSON"]["landmarks"]["points"]
     by_hand = {"james.obj": {name: np.array(james[i], float) for name, i in JAMES.items()}}
     demo = np.loadtxt(scans / "demoface_landmarks.csv", delimiter=",")
@@ -171,12 +170,10 @@ def against_hand(scans: Path) -> None:
     for name, truth in by_hand.items():
         found = detect_landmarks(read_scan(scans / name))
         first = named_points(found.dense, found.dense_confidence)[0]
-        cells = [
-            f"{k} {np.linalg.norm(first[k] - p):.1f} -> {np.linalg.norm(found.landmarks[k] - p):.1f}"
-            for k, p in truth.items()
-            if k in first
-        ]
-        print(f"{name:18s} {'; '.join(cells)}")
+        for k, p in truth.items():
+            if k in first:
+                off = [float(np.linalg.norm(first[k] - p)), float(np.linalg.norm(found.landmarks[k] - p))]
+                shown.row(f"{name}, {k}", *numbers(off, 1))
 
 
 def main() -> None:

@@ -11,6 +11,7 @@ the failures of principal axes. A failure is a plane off by more than 1 degree o
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -23,6 +24,7 @@ from face3d.scan import FaceScan
 from face3d.simulate import HeadModel, draw_healthy, draw_patient
 from face3d.simulate.scanners import scan_face
 from face3d.simulate.scanners.disturbances import cheek_hole, ear_and_neck, one_sided_crop, outliers
+from shown import Shown, numbers
 
 EXPRESSIONS = ("rest", "brow_raise", "tight_eye_closure", "open_smile", "snarl", "lip_pucker", "lower_lip_depression")
 #: The detector does not see these; they are not given either.
@@ -132,18 +134,16 @@ def error(plane: SymmetryPlane, pose: RigidTransform) -> tuple[float, float]:
     return float(tilt), abs(float(here.normal @ (CENTRE - here.point)))
 
 
-def row(name: str, errors: list[tuple[float, float]]) -> str:
+def row(errors: list[tuple[float, float]]) -> list[str]:
     degrees, mm = np.array(errors).T
     failed = int(((degrees > 1.0) | (mm > 1.0) | ~np.isfinite(degrees)).sum())
-    return (
-        f"{name:24s} {np.median(degrees):7.3f} {degrees.max():8.3f}   {np.median(mm):7.3f} {mm.max():8.3f}"
-        f"   {failed:3d}/{len(errors)}"
-    )
+    found = [float(np.median(degrees)), degrees.max(), float(np.median(mm)), mm.max()]
+    return [*numbers(found, 3), f"{failed} of {len(errors)}"]
 
 
 def table(title: str, kind: str, natural: bool, seeds: range, methods: dict) -> None:
-    print(f"\n{title}, {len(seeds)} faces")
-    print(f"{'':24s} {'degrees':>16s}   {'mm':>16s}   failures")
+    columns = ("degrees", "worst", "mm", "worst mm", "failures")
+    shown = Shown(f"{title}, {len(seeds)} faces; median and worst", "method", *columns)
     cases = [case(seed, kind, natural) for seed in seeds]
     for name, method in methods.items():
         errors = []
@@ -151,9 +151,9 @@ def table(title: str, kind: str, natural: bool, seeds: range, methods: dict) -> 
             try:
                 errors.append(error(method(scan, frame), pose))
             except (Face3DError, RuntimeError, ValueError) as problem:
-                print(f"  {name}: {problem}")
+                print(f"{name}: {problem}", file=sys.stderr)
                 errors.append((90.0, 90.0))
-        print(row(name, errors), flush=True)
+        shown.row(name, *row(errors))
 
 
 def main() -> None:
@@ -187,7 +187,7 @@ def main() -> None:
         first = given.seed + 20_000 + 1_000 * k
         table(f"Palsied, natural asymmetry, any pose: {kind}", kind, True, range(first, first + few), peers)
         if each > few:
-            table(f"  the same, more of them: {kind}", kind, True, range(first + few, first + each), {"face3d": ours})
+            table(f"The same, more of them: {kind}", kind, True, range(first + few, first + each), {"face3d": ours})
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ import numpy as np
 
 from face3d.io import read_scan, write_scan
 from face3d.scan import FaceScan
+from shown import Shown, number, numbers
 
 
 def domed_sheet(count: int) -> FaceScan:
@@ -76,8 +77,8 @@ def main() -> None:
         np.asarray(mesh.faces, np.int64)
         return np.asarray(mesh.vertices, np.float64)
 
-    print(f"{len(scan.vertices)} vertices, {len(scan.faces)} triangles")
-    print(f"{'file':22}{'MB':>7}{'face3d s':>10}{'trimesh s':>11}{'ratio':>7}  vertices kept: face3d, trimesh")
+    title = f"Reading {len(scan.vertices)} vertices, {len(scan.faces)} triangles; CPU s"
+    shown = Shown(title, "file", "MB", "face3d", "trimesh", "ratio", "vertices kept: face3d, trimesh")
     with tempfile.TemporaryDirectory() as folder:
         for path in files(Path(folder), scan):
             ours, peer = best(lambda p=path: read_scan(p)), best(lambda p=path: theirs(p))
@@ -88,7 +89,7 @@ def main() -> None:
             ]
             size = path.stat().st_size / 1e6
             words = ", ".join("yes" if k else "no" for k in kept)
-            print(f"{path.name:22}{size:7.1f}{ours:10.3f}{peer:11.3f}{peer / ours:7.2f}  {words}")
+            shown.row(path.name, number(size, 1), *numbers([ours, peer], 3), number(peer / ours), words)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,7 @@ from face3d.errors import Face3DError
 from face3d.geometry.rays import RayScene
 from face3d.scan import Floats
 from face3d.template.exam_fit import fit_expression, fit_rest, see_scan
+from shown import Shown, numbers
 
 #: mm: a template vertex further off the true surface at rest has no true way.
 ON_SURFACE, MOVED = 2.0, 4.0
@@ -90,7 +91,7 @@ def followed(person: Person) -> Iterator[tuple[str, dict[str, float] | str]]:
         yield name, dict(zip(KEYS, numbers, strict=True))
 
 
-def report(domain: str, people: Iterable[Person]) -> None:
+def report(shown: Shown, domain: str, people: Iterable[Person]) -> None:
     """One line of means, the worst three by the lips' error, and what was refused."""
     rows, refused = [], []
     for person in people:
@@ -103,12 +104,12 @@ def report(domain: str, people: Iterable[Person]) -> None:
         except Face3DError as error:
             refused.append(f"{person.name}, rest: {error}")
     if rows:
-        means = " ".join(f"{np.nanmean([r[k] for _, r in rows]):9.2f}" for k in KEYS)
-        print(f"{domain:<22}{len(rows):>5} {means} {len(refused):>8}", flush=True)
+        means = numbers([float(np.nanmean([r[k] for _, r in rows])) for k in KEYS])
         worst = sorted(rows, key=lambda r: -r[1]["lips"])[:3]
-        print("    worst: " + "; ".join(f"{name} (lips {r['lips']:.1f} mm)" for name, r in worst))
+        said = "; ".join(f"{name} (lips {r['lips']:.1f} mm)" for name, r in worst)
+        shown.row(domain, len(rows), *means, len(refused), said)
     for line in refused:
-        print(f"    refused: {line}")
+        print(f"refused: {line}", file=sys.stderr)
 
 
 def main() -> None:
@@ -119,9 +120,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, action="append", default=[])
     options = parser.parse_args()
     seeds = range(options.seed, options.seed + options.people)
-    print(f"{'':<22}{'n':>5} " + " ".join(f"{k.replace('detector', 'd.'):>9}" for k in KEYS) + f" {'refused':>8}")
+    title = f"Expressions followed, {options.people} people of each kind, seed {options.seed}; mm"
+    shown = Shown(title, "domain", "n", *KEYS, "refused", "worst")
     if HEAD.exists():
-        report("Vitruvian, whole", (vitruvian_person(s, [(name, 1.0) for name in WHOLE]) for s in seeds))
+        report(shown, "Vitruvian, whole", (vitruvian_person(s, [(name, 1.0) for name in WHOLE]) for s in seeds))
         every = sorted(vitruvian().movements)
         for amount in (0.5, 1.0):
             people = (
@@ -130,13 +132,13 @@ def main() -> None:
                 )
                 for s in seeds
             )
-            report(f"Vitruvian, parts {amount:g}", people)
+            report(shown, f"Vitruvian, parts {amount:g}", people)
     else:
         print(f"Vitruvian: skipped, {HEAD} is not there")
     for kind in ("a", "b", "muscles"):
-        report(kind, (simulated_person(kind, s) for s in seeds))
+        report(shown, kind, (simulated_person(kind, s) for s in seeds))
     for folder in options.folder:
-        report(folder.name, stored_people(folder, options.seed))
+        report(shown, folder.name, stored_people(folder, options.seed))
 
 
 if __name__ == "__main__":

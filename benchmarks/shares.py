@@ -36,6 +36,7 @@ from face3d.simulate.palsy_units import with_palsy_units
 from face3d.simulate.patients import expression_intensities, with_palsy
 from face3d.simulate.waters import with_waters_muscles
 from other_heads import CHOSEN_ON, FRESH, with_muscles
+from shown import Shown
 from vitruvian_head import FILE, vitruvian
 
 SEED = 41
@@ -144,18 +145,16 @@ class Table:
         self.grades[key].append(estimate_scales(m, rules(exact=exactly)).house_brackmann)
 
     def print(self, title: str) -> None:
-        print(f"\n{title}\n{'':<22}" + "".join(f"{r:>22}" for r in REGIONS) + "   grades")
+        shown = Shown(title, "kind, head", *REGIONS, "grades")
         for (kind, head), rows in sorted(self.shares.items()):
             v = np.array(rows)
             off = np.abs(v - KINDS[kind])
             off[:, [kind == "half" and r == "eye" for r in REGIONS]] = np.nan
-            cells = "".join(
-                f"{_mean(a):>8.3f} +-{_spread(a):>5.3f} |{_mean(b):.3f}|" for a, b in zip(v.T, off.T, strict=True)
-            )
-            print(f"{kind:<10}{head:<12}{cells}   {''.join(str(g or '-') for g in self.grades[kind, head])}")
+            cells = [f"{_mean(a):.3f} ± {_spread(a):.3f} ({_mean(b):.3f})" for a, b in zip(v.T, off.T, strict=True)]
+            shown.row(f"{kind}, {head}", *cells, "".join(str(g or "-") for g in self.grades[kind, head]))
         if self.sure:
             within = np.mean(np.array(self.sure) <= 1.96)
-            print(f"within 1.96 of the uncertainty given: {100 * within:.0f} % of {len(self.sure)}")
+            print(f"\nwithin 1.96 of the uncertainty given: {100 * within:.0f} % of {len(self.sure)}")
 
 
 def _mean(values: Floats) -> float:
@@ -177,12 +176,12 @@ def main() -> None:
     table = Table()
     for case in cases(a.people, a.fresh):
         table.add(case, exact(case, rng), exactly=True)
-    table.print("true vertices: mean +- SD, mean |error|, House-Brackmann by rule")
+    table.print("True vertices: share, mean ± SD (mean error); House-Brackmann by rule")
     if a.fits:
         scanned = Table()
         for case in cases(a.fits, a.fresh, "fine"):
             scanned.add(case, fitted(case, rng), exactly=False)
-        scanned.print("scanned and fitted")
+        scanned.print("Scanned and fitted: the same")
 
 
 if __name__ == "__main__":

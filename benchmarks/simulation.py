@@ -15,15 +15,16 @@ from face3d.simulate.definition import Definition
 from face3d.simulate.exam_writer import write_exam
 from face3d.simulate.scanners import scan_face
 from face3d.simulate.subjects import Subject
+from shown import Shown, numbers
 
 MOVEMENTS = [name for name in EXPRESSIONS if name != "rest"]
 
 
-def timed(name: str, work: Callable[[], str | None], aim: str) -> None:
+def timed(shown: Shown, name: str, work: Callable[[], str | None], aim: str) -> None:
     """Run `work` once; its processor time is what a quiet core would take, or more."""
     wall, cpu = time.perf_counter(), time.process_time()
     note = work() or ""
-    print(f"{name:<58}{time.perf_counter() - wall:8.2f} s wall{time.process_time() - cpu:8.2f} s cpu  {note} ({aim})")
+    shown.row(name, *numbers([time.perf_counter() - wall, time.process_time() - cpu]), note, aim)
 
 
 def main() -> None:
@@ -47,10 +48,11 @@ def main() -> None:
             pass
         return f"{len(motion)} frames = {motion.time[-1]:.1f} s of motion"
 
-    timed("nine expressions as meshes of 20k vertices", scans, "aim: 4 s")
-    timed("a whole exam: ten scans, truth, files", files, "no aim")
-    timed("60 frames a second, 3,896 vertices", lambda: frames(second, "base"), "aim: faster than the motion")
-    timed("60 frames a second, 15,496 vertices", lambda: frames(second, "fine"), "aim: faster than the motion")
+    shown = Shown("Simulating", "what", "wall s", "CPU s", "that is", "aim")
+    timed(shown, "nine expressions as meshes of 20k vertices", scans, "4 s")
+    timed(shown, "a whole exam: ten scans, truth, files", files, "")
+    timed(shown, "60 frames a second, 3,896 vertices", lambda: frames(second, "base"), "faster than the motion")
+    timed(shown, "60 frames a second, 15,496 vertices", lambda: frames(second, "fine"), "faster than the motion")
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from typing import Any, cast
 
 import numpy as np
 
+from shown import Shown, number, numbers
+
 SEED = 52_017
 MANY = 1_000_000  # points of which one run is enough
 PARTS = ("clean", "landmarks", "superimpose", "fit", "map")
@@ -236,21 +238,22 @@ def main() -> None:
     cases += [f"refusal:{what}" for what in ("sphere", "box", "chair")]
     for name in PEERS:
         if find_spec(name) is None:
-            print(f"{name} is not installed here: its share is left out")
+            print(f"{name} is not installed here: its share is left out", file=sys.stderr)
         else:
             cases.append(f"{name}:{middle}")
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         make(folder, args.points)
-        print(f"{'':32}{'wall s':>9}{'CPU s':>9}{'peak MB':>9}" + ("   CPU s there, ratio" if args.against else ""))
+        there_too = ("CPU s there", "ratio") if args.against else ()
+        shown = Shown("What a scan, an exam, a refusal cost", "case", "wall s", "CPU s", "peak MB", *there_too)
         for name in args.only or cases:
             peers = name.partition(":")[0] in PEERS
             there = in_child(name, folder, args.repeats, args.against) if args.against and not peers else {}
             for label, here in in_child(name, folder, args.repeats, None).items():
-                row = f"{label:32}{here['wall']:9.2f}{here['cpu']:9.2f}{here['peak']:9.0f}"
+                row = [*numbers([here["wall"], here["cpu"]]), number(here["peak"], 0)]
                 if label in there:
-                    row += f"   {there[label]['cpu']:.2f}, {there[label]['cpu'] / here['cpu']:.2f}"
-                print(row, flush=True)
+                    row += numbers([there[label]["cpu"], there[label]["cpu"] / here["cpu"]])
+                shown.row(label, *row)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ the template's area on the true face that has reconstructed skin within 1 mm.
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,6 +42,7 @@ from face3d.simulate.scanners.board_pictures import board_poses, shoot_board
 from face3d.simulate.scanners.pinhole import Pinhole
 from face3d.simulate.scanners.stereo_rig import rig_of
 from face3d.template.template import FaceTemplate
+from shown import Shown, number, numbers
 
 BOARD = Board("charuco", 9, 12, 20.0)
 VIEWS = 10
@@ -54,8 +56,8 @@ def main() -> None:
     given = parser.parse_args()
     width, height, focal = round(1500 * given.scale), round(2000 * given.scale), 3750.0 * given.scale
     optics = Pinhole(width, height, focal, focal, (width - 1) / 2, (height - 1) / 2)
-    print(f"{width} x {height} pixels, seeds {given.seed} to {given.seed + given.people - 1}")
-    print(f"{'face':<6}{'calibration':<12}{'matching':<12}{'median':>8}{'p95':>8}{'coverage':>10}{'pods':>8}{'s':>7}")
+    title = f"{width} x {height} pixels, seeds {given.seed} to {given.seed + given.people - 1}"
+    shown = Shown(title, "face, calibration, matching", "median", "p95", "coverage", "pods", "s")
     board: Calibration | None = None
     for seed in range(given.seed, given.seed + given.people):
         rng = np.random.default_rng(seed)
@@ -83,11 +85,12 @@ def main() -> None:
         face = _in_template(head.vertices)
         if board is None:
             board = _from_board(true, rng)
-            print(f"board: {board.views} views, corners miss by {board.reprojection_px:.3f} pixels", flush=True)
+            said = f"board: {board.views} views, corners miss by {board.reprojection_px:.3f} pixels"
+            print(said, file=sys.stderr, flush=True)
         rigs = {"true": true, "moved": _moved(true, rng), "board": _placed_like(board, true)}
         for rig, method in (("true", match), ("moved", match), ("board", match), ("true", plain)):
             row = _one(pictures, rigs[rig], method, v, head.faces, face, rig != "true")
-            print(f"{seed:<6}{rig:<12}{'ours' if method is match else 'plain SGBM':<12}{row}", flush=True)
+            shown.row(f"{seed}, {rig}, {'ours' if method is match else 'plain SGBM'}", *row)
 
 
 def plain(left: np.ndarray, right: np.ndarray, nearest: float, farthest: float) -> Match:
@@ -105,7 +108,7 @@ def _one(
     faces: np.ndarray,
     face: np.ndarray,
     laid: bool,
-) -> str:
+) -> list[str]:
     stereo.match = method  # type: ignore[assignment]
     begun = time.perf_counter()
     made = stereo.reconstruct(pictures, rig)
@@ -126,7 +129,8 @@ def _one(
     area = vertex_areas(FaceScan(v, faces))[face]
     covered = float(np.average(near < 1.0, weights=area))
     e = error[inside]
-    return f"{np.median(e):>8.3f}{np.percentile(e, 95):>8.3f}{covered:>10.1%}{made.pods_apart_mm:>8.2f}{seconds:>7.1f}"
+    off = numbers([float(np.median(e)), float(np.percentile(e, 95))], 3)
+    return [*off, f"{covered:.1%}", number(made.pods_apart_mm), number(seconds, 1)]
 
 
 def _in_template(material: Floats) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Anomaly of movement: healthy against ill, and where; and whether a grade over time is better than one of apexes.
 
     python benchmarks/temporal.py [--healthy 16] [--ill 24] [--seed 7300] [--work FOLDER]   anomaly, on fresh people
-    python benchmarks/temporal.py --grade FOLDER    severity over time against apexes alone, left-out subjects
+    python benchmarks/temporal.py --grade 8 [--seed 7400]      the grade of a session against that of its apexes alone
 
 Simulated people (tools/moved_people.py) make the nine expressions in one recording, with noise of tracking.
 """
@@ -17,11 +17,16 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from face3d.grading.grades import grade_examples
+from face3d.grading.in_time import ABOUT_S, example_in_time
+from face3d.grading.recorded import kinematics
 from face3d.grading.temporal import AGAINST, HYPER, HYPO, judged, outside, shipped
-from face3d.grading.ways import MADE, PLACES, ways_of
+from face3d.grading.ways import PLACES, ways_of
 from face3d.scan import Floats
+from face3d.simulate.truth import truth_of
 from face3d.threads import one_torch_thread
-from moved_people import Moved, moved
+from moved_people import moved, moving
+from shown import Shown, number, numbers
 
 #: region -> branches whose muscles move it (simulate.expressions.DRIVEN_BY)
 BRANCHES = {
@@ -76,96 +81,55 @@ def anomalies(folder: Path, seed: int, healthy: int, ill: int) -> None:
                 weakest.append(sides[-1] * float(max(here, default=0.0) == max(lost.values())))
                 own = [s.name for s in out if s.side == person.facts["side"]]
                 off.append([own.count(n) for n in (HYPO, HYPER, AGAINST)])
+    shown = Shown(f"Anomaly by grade, seed {seed}", "grade", "n", "median", "least", "most")
     for grade, found in totals.items():
-        range_ = f"median {np.median(found):.2f}, {min(found):.2f} to {max(found):.2f}"
-        print(f"grade {grade}: n {len(found)}, anomaly {range_}")
+        shown.row(grade, len(found), *numbers([float(np.median(found)), min(found), max(found)]))
     h, severe = np.array(totals[1]), np.array([t for g in (3, 4, 5, 6) for t in totals[g]])
-    print(f"healthy against >= III: ROC-AUC {auc(h, severe):.3f}; against II {auc(h, np.array(totals[2])):.3f}")
-    print(f"beyond the limit: healthy {np.mean(h > 1):.3f}, >= III {np.mean(severe > 1):.3f}")
-    print(f">= III: side {interval(sides)}; side and a weak branch {interval(branches)}")
-    print(f"  side and the weakest branch {np.mean(weakest):.3f}")
-    print(f"outside the envelope, of {9 * 2 * len(PLACES)}: hypokinesia, hyperkinesia, against the healthy direction")
-    print(f"  healthy {np.mean(strange, axis=0).round(1)}; >= III on the ill side {np.mean(off, axis=0).round(1)}")
-    print(f"missing share of the weaker side less severity: mean {np.mean(severity):+.3f}, SD {np.std(severity):.3f}")
-    print(f"missing share of the healthy within 1.96 standard errors of 0: {np.mean(cover):.3f} of instants")
+    shown = Shown(f"Healthy against ill, seed {seed}, {len(h)} and {len(severe)} of grade III to VI", "what", "found")
+    shown.row("healthy against III to VI, ROC-AUC", number(auc(h, severe), 3))
+    shown.row("healthy against II, ROC-AUC", number(auc(h, np.array(totals[2])), 3))
+    shown.row("beyond the limit: healthy", number(float(np.mean(h > 1)), 3))
+    shown.row("beyond the limit: III to VI", number(float(np.mean(severe > 1)), 3))
+    shown.row("III to VI: the ill side named", interval(sides))
+    shown.row("and a weak branch", interval(branches))
+    shown.row("and the very weakest branch", number(float(np.mean(weakest)), 3))
+    envelope = f"outside the envelope, of {9 * 2 * len(PLACES)}: hypokinesia, hyperkinesia, against the direction"
+    shown.row(f"{envelope}; healthy", ", ".join(numbers(np.mean(strange, axis=0), 1)))
+    shown.row(f"{envelope}; III to VI, ill side", ", ".join(numbers(np.mean(off, axis=0), 1)))
+    off_by = f"mean {np.mean(severity):+.3f}, SD {np.std(severity):.3f}"
+    shown.row("missing share of the weaker side less severity", off_by)
+    shown.row("missing share of the healthy within 1.96 standard errors of 0", number(float(np.mean(cover)), 3))
 
 
-def graded(people: Sequence[Moved]) -> None:
-    """Five folds by subject: a head on apexes, the same region encoder with recurrence over time."""
-    import torch
-    from torch import nn
-
-    torch.set_num_threads(1)
-
-    class Head(nn.Module):
-        """Severity as the worse of both sides' by the same weights; `over_time`: recurrence, else one code an apex."""
-
-        def __init__(self, over_time: bool) -> None:
-            super().__init__()
-            self.regions = nn.Sequential(nn.Linear(6, 16), nn.GELU(), nn.Linear(16, 6))
-            self.frame = nn.Sequential(nn.Linear(6 * len(PLACES), 32), nn.GELU(), nn.Dropout(0.1))
-            self.over = nn.GRU(32, 32, batch_first=True, bidirectional=True) if over_time else None
-            self.end = nn.Linear(128 if over_time else 32 * len(MADE), 1)
-
-        def forward(self, x):  # (B, T, 2, R, 3)
-            said = []
-            for own, other in ((0, 1), (1, 0)):
-                pair = torch.cat([x[:, :, own], x[:, :, other]], dim=-1)
-                code = self.frame(self.regions(pair).flatten(2))
-                over = self.over
-                if over is None:
-                    code = code.flatten(1)
-                else:
-                    seen = over(code)[0]
-                    code = torch.cat([seen.mean(dim=1), seen.amax(dim=1)], dim=1)
-                said.append(self.end(code)[:, 0])
-            return torch.sigmoid(torch.maximum(*said))
-
-    apex, time = np.zeros((len(people), len(MADE), 2, len(PLACES), 3)), []
-    for i, p in enumerate(people):
-        times, ways = ways_of(p.names, p.times_s, p.away_mm)
-        ways = np.nan_to_num(ways)
-        for e, name in enumerate(MADE):
-            if name in p.apexes:
-                apex[i, e] = ways[int(np.abs(times - p.times_s[p.apexes[name]]).argmin())]
-        time.append(ways[::4])
-    longest = max(map(len, time))
-    whole = np.stack([np.pad(t, ((0, longest - len(t)), (0, 0), (0, 0), (0, 0))) for t in time])
-    truth = np.array([p.facts["severity"] for p in people])
-    order = np.random.default_rng(0).permutation(len(people))
-    said = {}
-    for name, data in (("apexes", apex), ("over time", whole)):
-        x, y = torch.from_numpy(data / 5.0).float(), torch.from_numpy(truth).float()
-        said[name] = np.zeros(len(people))
-        for fold in range(5):
-            left_out = order[fold::5]
-            kept = torch.from_numpy(np.setdiff1d(order, left_out))
-            torch.manual_seed(fold)
-            head = Head(name == "over time")
-            optimizer = torch.optim.AdamW(head.parameters(), 3e-3, weight_decay=0.05)
-            rounds = 30
-            schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 3e-3, rounds * (1 + len(kept) // 16))
-            for _ in range(rounds):
-                for batch in torch.randperm(len(kept)).split(16):
-                    optimizer.zero_grad()
-                    some = kept[batch]
-                    grown = x[some] * torch.exp(0.15 * torch.randn(len(some), 1, 1, 1, 1))
-                    nn.functional.smooth_l1_loss(head(grown), y[some], beta=0.05).backward()
-                    optimizer.step()
-                    if schedule.last_epoch < schedule.total_steps - 1:
-                        schedule.step()
-            head.eval()
-            with torch.inference_mode():
-                said[name][left_out] = head(x[torch.from_numpy(left_out)]).numpy()
-    errors = {name: s - truth for name, s in said.items()}
-    for name, e in errors.items():
-        print(f"severity, {name}: SD {interval(list(e), np.std)}, MAE {np.abs(e).mean():.3f}")
-    rng, n = np.random.default_rng(1), len(people)
-    picks = [rng.integers(n, size=n) for _ in range(2000)]
-    apart = [np.std(errors["over time"][i]) - np.std(errors["apexes"][i]) for i in picks]
+def graded(seed: int, people: int) -> None:
+    """The grade of a session, by the frames about each apex, beside that by the apexes alone, on the same people."""
+    names, said, truth, off, unsure = [], [], [], [], []
+    for grade in (1, 2, 3, 4, 5, 6):
+        for k in range(people):
+            made, tracked, _, _ = moving(seed, k, grade)
+            true, seen = truth_of(made.patient), kinematics(tracked)
+            with one_torch_thread():
+                both = grade_examples([example_in_time(tracked, seen, about) for about in (0.0, ABOUT_S)])
+            said.append([g.severity for g in both])
+            truth.append(true.severity)
+            off.append([abs(g.house_brackmann - true.house_brackmann) for g in both])
+            unsure.append([g.abstained for g in both])
+            for m in seen.movements:
+                middle = tracked.times_s[m.apex_frame]
+                on = [x.expression for x in made.made if x.left.start < middle < x.left.end]
+                names.append(on == [m.expression])
+    errors, wrong = np.array(said) - np.array(truth)[:, None], np.array(off)
+    print(f"movements named rightly {np.mean(names):.3f} of {len(names)}")
+    title = f"The grade of a session, seed {seed}, {len(errors)} people"
+    shown = Shown(title, "by", "severity, SD", "mean", "exact", "MAE", "abstained")
+    for k, name in enumerate(("apexes alone", f"{2 * ABOUT_S:.2f} s about each")):
+        found = [(wrong[:, k] == 0).mean(), wrong[:, k].mean(), np.mean(unsure, axis=0)[k]]
+        shown.row(name, interval(list(errors[:, k]), np.std), f"{errors[:, k].mean():+.3f}", *numbers(found))
+    rng, n = np.random.default_rng(1), len(errors)
+    picks = [errors[rng.integers(n, size=n)].std(axis=0) for _ in range(4000)]
+    apart = np.array([p[1] - p[0] for p in picks])
     low, high = np.quantile(apart, (0.025, 0.975))
-    difference = np.std(errors["over time"]) - np.std(errors["apexes"])
-    print(f"n {n}; SD over time less that of apexes {difference:+.3f} (95 % {low:+.3f} to {high:+.3f})")
+    shown.row("difference", f"{np.diff(errors.std(axis=0))[0]:+.4f} ({low:+.4f} to {high:+.4f})")
 
 
 def main() -> None:
@@ -174,11 +138,10 @@ def main() -> None:
     parser.add_argument("--ill", type=int, default=24)
     parser.add_argument("--seed", type=int, default=7300)
     parser.add_argument("--work", type=Path)
-    parser.add_argument("--grade", type=Path, metavar="FOLDER", help="people of tools/moved_people.py")
+    parser.add_argument("--grade", type=int, metavar="N", help="people of each grade whose sessions are graded")
     a = parser.parse_args()
     if a.grade is not None:
-        files = [f.stem.split("-") for f in sorted(a.grade.glob("*.npz"))]
-        graded([moved(a.grade, int(s), int(k), int(g)) for s, k, g in files])
+        graded(a.seed, a.grade)
         return
     with tempfile.TemporaryDirectory() as folder:
         anomalies(a.work or Path(folder), a.seed, a.healthy, a.ill)

@@ -1,6 +1,6 @@
 """Tracking against the truth, frame by frame: accuracy beside single fits, drift, excursion, speed, flat memory.
 
-    python benchmarks/tracking.py [accuracy] [speed] [fixed] [flat] [--seed 72000] [--people 1]
+    python benchmarks/tracking.py [accuracy] [speed] [fixed] [follow] [flat] [--seed 72000] [--people 1]
 
 accuracy: people of both movement sets, healthy and not, at a stereophotogrammetric scanner (60 fps) and a depth camera
 (30 fps), heads turning by up to 20 degrees; the Vitruvian head blended from rest into whole expressions. Every template
@@ -10,7 +10,8 @@ frames fitted anew say (median), "peak" what the largest excursion of landmarks 
 (median, largest); "single", "s." fits of some frames by themselves, from the same rest.
 speed: frames from PLY files, read and tracked; the peer is open3d's rigid point-to-plane ICP of the same template,
 frame by frame, read in the same way: it knows no movement. fixed: the same of one .npz whose mesh keeps its vertices,
-which are looked up; "sought" as if each frame had a mesh of its own. flat: time and memory from frame 100 to 10,000.
+which are looked up; "sought" as if each frame had a mesh of its own. follow: from a frame's file being whole to its
+face being drawn by `face3d view --follow`, off screen. flat: time and memory from frame 100 to frame 10,000.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import argparse
 import resource
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -38,9 +40,12 @@ from face3d.sequence.anchors import Rest, anew
 from face3d.sequence.space import space_of
 from face3d.sequence.track import Tracking
 from moving_faces import MovingFace, blended, simulated
+from shown import Shown, number, numbers
 
 #: mm: a template vertex further off the true surface at rest has no true way; a landmark that moves less has no peak.
 ON_SURFACE, MOVED = 2.0, 2.5
+#: The first frames of a live view wait for the face at rest to be fitted and the window to be made.
+START = 30
 MARKS = ("ch_left", "ch_right", "li", "ls", "pg", "sci_left", "sci_right", "ps_left", "ps_right", "al_left", "al_right")
 KEYS = ("median", "lips", "ch", "single", "s.lips", "s.ch", "trend", "drift", "peak", "worst", "lost", "CPU ms")
 
@@ -147,6 +152,7 @@ def recordings(seed: int, people: int) -> Iterator[tuple[str, Callable[[], Movin
 
 def speed(seed: int, frames: int = 60) -> None:
     """Frames a second, reading included, and the peer's."""
+    shown = Shown(f"Tracking speed, {frames} frames, seed {seed}", "who", "frames a second", "CPU ms a frame")
     for points in (10_000, 50_000):
         face = simulated("a", seed + 100, ["closed_smile"], points=points, turns=0.5)
         with tempfile.TemporaryDirectory() as folder:
@@ -172,11 +178,12 @@ def speed(seed: int, frames: int = 60) -> None:
             peer = time.perf_counter() - begin, time.process_time() - cpu
         for name, (wall, used) in (("face3d", ours), ("open3d ICP, rigid", peer)):
             rate, cost = count / wall, 1000 * used / count
-            print(f"{points:>6} vertices, {name:<20} {rate:7.1f} frames/s, {cost:7.1f} CPU ms a frame", flush=True)
+            shown.row(f"{points} vertices, {name}", number(rate, 1), number(cost, 1))
 
 
 def fixed(seed: int, frames: int = 90) -> None:
     """Frames a second of a mesh of fixed topology, read from one .npz, with and without the look-up."""
+    shown = Shown(f"Fixed topology, {frames} frames, seed {seed}", "who", "frames a second", "CPU ms a frame")
     face = simulated("a", seed + 100, ["closed_smile"], points=2_000, turns=0.5)
     faces, shapes = face.faces, face.shapes[:frames]
     shapes = np.array([face.poses[k].apply(shape) for k, shape in enumerate(shapes)], np.float32)
@@ -196,10 +203,7 @@ def fixed(seed: int, frames: int = 90) -> None:
                 count = sum(not f.lost for f in found)
                 wall, used_cpu = time.perf_counter() - begin, time.process_time() - cpu
                 rate, cost = count / wall, 1000 * used_cpu / count
-                print(
-                    f"{shapes.shape[1]:>6} vertices, {name:<20} {rate:7.1f} frames/s, {cost:7.1f} CPU ms a frame",
-                    flush=True,
-                )
+                shown.row(f"{shapes.shape[1]} vertices, {name}", number(rate, 1), number(cost, 1))
 
 
 def _quartered(faces: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -236,6 +240,7 @@ def flat(seed: int, last: int) -> None:
             yield Frame(k, k / 30, face.scans[there_and_back[k % len(there_and_back)]])
             k += 1
 
+    shown = Shown(f"Tracking on and on, seed {seed}", "up to frame", "CPU ms a frame", "at most, MB")
     frames = iter(Tracking(Sequence("there and back", 30.0, read), None, 150))
     done = 0
     for until in (100, 200, last - 100, last):
@@ -244,12 +249,37 @@ def flat(seed: int, last: int) -> None:
             pass
         used, done = 1000 * (time.process_time() - cpu) / (until - done), until
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(f"up to frame {until:>6}: {used:6.1f} CPU ms a frame, at most {memory:.0f} MB", flush=True)
+        shown.row(until, number(used, 1), number(memory, 0))
+
+
+def follow(seed: int, fps: float = 15.0) -> None:
+    """From a frame being whole on disk to its face being drawn, off screen, while a thread writes the recording."""
+    from face3d.viewing.live import Live
+
+    face = simulated("a", seed + 300, ["closed_smile"], turns=0.5)
+    shown = Shown(f"Live view, {fps:g} frames a second written, seed {seed}", "what", "median, ms", "95 %, ms", "drawn")
+    with tempfile.TemporaryDirectory() as name:
+        folder, there = Path(name), {}
+
+        def write() -> None:
+            for k, scan in enumerate(face.scans):
+                begun = time.monotonic()
+                face3d.write_scan(folder / f"{k:05d}.ply", scan)
+                there[k] = time.monotonic()
+                time.sleep(max(0.0, 1 / fps - (there[k] - begun)))
+            (folder / "sequence.stop").touch()
+
+        # The face at rest is known before: fitting it takes a second, which no later frame waits for.
+        threading.Thread(target=write, daemon=True).start()
+        live = Live(face3d.read_sequence(folder, fps=fps, follow=True), face.scans[0], off_screen=True)
+        took = [time.monotonic() - there[frame.number] for frame in live if frame.number >= START]
+    late = 1000 * np.array(took)
+    shown.row("on disk to drawn", *numbers([float(np.median(late)), float(np.quantile(late, 0.95))], 0), len(late))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["accuracy", "speed", "fixed", "flat"])
+    parser.add_argument("parts", nargs="*", default=["accuracy", "speed", "fixed", "follow", "flat"])
     parser.add_argument("--seed", type=int, default=72000)
     parser.add_argument("--people", type=int, default=1)
     parser.add_argument("--singles", type=int, default=8)
@@ -257,15 +287,17 @@ def main() -> None:
     parser.add_argument("--last", type=int, default=10_000)
     options = parser.parse_args()
     if "accuracy" in options.parts:
-        print(f"{'':<24}" + " ".join(f"{k:>7}" for k in KEYS))
+        shown = Shown(f"Tracking against the truth, seed {options.seed}", "recording", *KEYS)
         for domain, make in recordings(options.seed, options.people):
             if domain.startswith(options.only):
                 found = accuracy(make(), options.singles)
-                print(f"{domain:<24}" + " ".join(f"{found[k]:7.2f}" for k in KEYS), flush=True)
+                shown.row(domain, *numbers([found[k] for k in KEYS]))
     if "speed" in options.parts:
         speed(options.seed)
     if "fixed" in options.parts:
         fixed(options.seed)
+    if "follow" in options.parts:
+        follow(options.seed)
     if "flat" in options.parts:
         flat(options.seed, options.last)
 

@@ -37,3 +37,21 @@ def directions(people: int = 40, spread: float = 8.0, error: float = 1.0, change
     own = np.repeat(180 + rng.normal(0, spread, people), 3)  # three visits, as in the rows
     later = np.where(table["visit"] == "c", change, 0.0)
     return table.assign(value=(own + later + rng.normal(0, error, len(table)) + 180) % 360 - 180)
+
+
+def end_points(lost: dict[str, dict[str, float]], side: str = "right") -> pd.DataFrame:
+    """Measures of people, subject -> visit -> share of movement lost, in which that share shows: the affected `side`
+    raises its brow by 10 mm less that share, the other by 10 mm."""
+    other = "left" if side == "right" else "right"
+    rows = []
+    for subject, visits in lost.items():
+        for visit, share in visits.items():
+            for measure, expression, region, of, value, unit in (
+                ("severity", "all", "face", "both", share, "1"),
+                ("brow_raise", "brow_raise", "brow", side, 10 * (1 - share), "mm"),
+                ("brow_raise", "brow_raise", "brow", other, 10.0, "mm"),
+                ("synkinesis", "open_smile", "eye", side, 0.02, "1"),
+            ):
+                rows.append((subject, visit, measure, expression, region, of, value, unit, "ok"))
+    columns = ["subject", "visit", "measure", "expression", "region", "side", "value", "unit", "status"]
+    return pd.DataFrame(rows, columns=columns)

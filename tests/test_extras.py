@@ -19,6 +19,8 @@ DISTRIBUTION = {
     "torch_geometric": "torch-geometric",
     "cv2": "opencv-contrib-python",
     "dask_jobqueue": "dask-jobqueue",
+    "trame_pyvista": "trame-pyvista",
+    "python_multipart": "python-multipart",
 }
 
 

@@ -24,7 +24,9 @@ ORDER = (
     ("grading",),
     ("learn",),
     ("report",),
+    ("export", "viewing"),
     ("batch",),
+    ("app",),
     ("cli",),
 )
 #: Truth is made by the same rules as measurements; what measures and grades knows nothing of simulated faces.

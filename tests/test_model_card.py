@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -18,3 +19,25 @@ def test_it_says_what_must_not_be_missed() -> None:
     card = page()
     for words in ("All truth is simulated", "No patient was ever graded", "External testing", "reference standard"):
         assert words.lower() in card.lower()
+
+
+#: TRIPOD+AI (Collins 2024, BMJ 385:e078378): items, and how many parts those have that are divided.
+_PARTS = {3: "abc", 5: "ab", 6: "abc", 8: "abc", 9: "abc", 12: "abcdefg", 18: "abcdef", 20: "abc", 27: "abc"}
+
+
+def test_every_item_of_tripod_ai_is_answered() -> None:
+    said = page()
+    named = {item for group in re.findall(r"\((\d+[a-g]?(?:, \d+[a-g]?)*)\)", said) for item in group.split(", ")}
+    named |= {
+        str(k) for low, high in re.findall(r"\((\d+)-(\d+)\)", said) for k in range(int(low), int(high) + 1) if k == 23
+    }
+    wanted = {f"{item}{part}" for item in range(1, 28) for part in _PARTS.get(item, [""])}
+    assert wanted - named == set()
+
+
+def test_its_words_are_those_of_claim() -> None:
+    said = page().lower()
+    for words in ("reference standard", "internal testing", "external testing"):
+        assert words in said
+    for words in ("ground truth", "gold standard", "validation"):
+        assert words not in said

@@ -32,7 +32,9 @@ def gallery(out: Path, movement: str, seed: int, state: str | None, close: str, 
             plot.subplot(grade - 1, column)
             mesh = pv.PolyData.from_regular_faces(patient.vertices(name), model.faces)
             plot.add_mesh(mesh, color=SKIN, smooth_shading=True, specular=0.15)
-            plot.add_text(f"{('I', 'II', 'III', 'IV', 'V', 'VI')[grade - 1]} {name.replace('_', ' ')}", font_size=6)
+            words = f"{('I', 'II', 'III', 'IV', 'V', 'VI')[grade - 1]} {name.replace('_', ' ')}"
+            # A place in the viewport: text in a corner is scaled to its tile, each to another size.
+            plot.add_text(words, (0.03, 0.91), font_size=5, color="black", viewport=True)
             plot.camera.parallel_projection = True
             plot.camera.focal_point = focus
             plot.camera.position = focus + np.array([0.0, 0.0, 500.0])

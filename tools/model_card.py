@@ -52,6 +52,7 @@ def page() -> str:
         roman=("I", "II", "III", "IV", "V", "VI"),
         counts=lambda table: ", ".join(f"{name.replace('_', ' ')} {n}" for name, n in table.items()),
         number=lambda v: f"{v:.3f}" if isinstance(v, float) else "",
+        percent=lambda d: f"{d['value']:.0%}",
         span=_span,
         signed=lambda d: f"{d['value']:+.3f} ({d['low']:+.3f} to {d['high']:+.3f})",
     )

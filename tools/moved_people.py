@@ -19,6 +19,7 @@ from face3d.exam import EXPRESSIONS
 from face3d.io.write import write_bytes
 from face3d.scan import Floats
 from face3d.sequence.kinematics import Kinematics, kinematics
+from face3d.sequence.tracked import Tracked
 from face3d.simulate.truth import truth_of
 from training_people import EMBEDDED, person
 from true_recordings import Recording, disturbed, recording, tracked_of
@@ -40,19 +41,20 @@ class Moved:
     facts: Mapping[str, Any]
 
 
-def moving(seed: int, subject: int, grade: int, kind: str | None = None) -> tuple[Recording, Kinematics, str]:
-    """Somebody's session, tracked with noise and measured; kinds take turns."""
+def moving(seed: int, subject: int, grade: int, kind: str | None = None) -> tuple[Recording, Tracked, Kinematics, str]:
+    """Somebody's session as it was made, as it is tracked with noise, and measured; kinds take turns."""
     kind = kind or EMBEDDED[subject % len(EMBEDDED)]
     rng = np.random.default_rng([seed, subject, grade])
     made = recording(person(rng, kind, grade), MADE, rng, FPS)
-    return made, kinematics(disturbed(tracked_of(made), rng)), kind
+    tracked = disturbed(tracked_of(made), rng)
+    return made, tracked, kinematics(tracked), kind
 
 
 def moved(folder: Path, seed: int, subject: int, grade: int) -> Moved:
     """The same, kept in `folder`: made where it is not there."""
     file = folder / f"{seed}-{subject:04d}-{grade}.npz"
     if not file.exists():
-        made, seen, kind = moving(seed, subject, grade)
+        made, _, seen, kind = moving(seed, subject, grade)
         truth = truth_of(made.patient)
         facts = {
             "kind": kind,

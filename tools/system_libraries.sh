@@ -3,8 +3,9 @@
 # Installed by apt where we may, otherwise the line that installs them is printed.
 set -euo pipefail
 
-# libegl1, libgl1, libgles2: VTK and MediaPipe off-screen; libusb-1.0-0, libgomp1: open3d; libglib2.0-0: OpenCV.
-packages=(libegl1 libgl1 libgles2 libusb-1.0-0 libgomp1 libglib2.0-0)
+# libegl1, libgl1, libgles2: VTK and MediaPipe off-screen; libusb-1.0-0, libgomp1: open3d; libglib2.0-0: OpenCV;
+# libpango*, fonts-liberation: WeasyPrint.
+packages=(libegl1 libgl1 libgles2 libusb-1.0-0 libgomp1 libglib2.0-0 libpango-1.0-0 libpangoft2-1.0-0 fonts-liberation)
 
 python=${PYTHON:-python3}
 if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
@@ -23,17 +24,16 @@ if [ "$(uname)" = Linux ] && [ ! -e /sys/devices/system/cpu/possible ]; then
 fi
 
 if ! command -v dpkg-query >/dev/null; then
-  echo "not a Debian system: make sure that EGL, OpenGL, libusb 1.0, libgomp and glib are there (face3d doctor checks)" >&2
+  echo "not a Debian system: make sure that EGL, OpenGL, libusb 1.0, libgomp, glib and Pango are there (face3d doctor checks)" >&2
   exit 0
 fi
-# Tests look at pages in a browser; where it cannot be installed they say that they skipped.
-browser=chromium
-missing=()
-for package in "${packages[@]}"; do
-  dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
-done
-dpkg-query -W -f '${db:Status-Status}' "$browser" 2>/dev/null | grep -qx installed && browser=
-[ ${#missing[@]} -eq 0 ] && { [ -z "$browser" ] || [ "$(id -u)" -ne 0 ]; } && exit 0
+# What tests look with: pages in a browser, PDF as pictures, DICOM; where they cannot be installed tests skip and say so.
+lookers=(chromium poppler-utils dcmtk)
+installed() { dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
+missing=() wanted=()
+for package in "${packages[@]}"; do installed "$package" || missing+=("$package"); done
+for package in "${lookers[@]}"; do installed "$package" || wanted+=("$package"); done
+[ ${#missing[@]} -eq 0 ] && { [ ${#wanted[@]} -eq 0 ] || [ "$(id -u)" -ne 0 ]; } && exit 0
 
 if [ "$(id -u)" -ne 0 ]; then
   echo "system libraries are missing; install them, then run make again:" >&2
@@ -41,10 +41,12 @@ if [ "$(id -u)" -ne 0 ]; then
   exit 1
 fi
 export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq || [ ${#missing[@]} -eq 0 ] # a browser alone is no reason to stop
+apt-get update -qq || [ ${#missing[@]} -eq 0 ] # what only tests look with is no reason to stop
 install() {
   echo "installing $*"
   apt-get install -qq --yes --no-install-recommends -o Dpkg::Use-Pty=0 "$@" >/dev/null
 }
 [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
-[ -z "$browser" ] || install "$browser" || echo "no $browser: pages are not tested in a browser" >&2
+for package in "${wanted[@]}"; do
+  install "$package" || echo "no $package: what is looked at with it is not tested" >&2
+done

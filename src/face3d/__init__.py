@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from face3d.sequence.video import measure_video as measure_video
     from face3d.template.exam_fit import FittedExam as FittedExam
     from face3d.template.exam_fit import fit as fit
+    from face3d.viewing.notebook import view as view
 
 __version__ = "0.4.0"
 
@@ -85,6 +86,7 @@ _PUBLIC = {
     "reconstruct": "face3d.sequence.stereo",
     "fuse": "face3d.sequence.fusion",
     "measure_video": "face3d.sequence.video",
+    "view": "face3d.viewing.notebook",
 }
 
 __all__ = ["__version__", "errors", *_PUBLIC]

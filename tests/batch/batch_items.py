@@ -12,6 +12,23 @@ from pathlib import Path
 from face3d.batch.item import Measured, Outcome, Task, run
 from face3d.errors import ScanError
 
+#: A run of its own, to be killed.
+RUN = """
+import os, sys
+sys.path[:0] = {path!r}
+os.environ["SLOW_ITEMS"] = "1"
+from functools import partial
+from batch_items import work
+from face3d.batch.discover import discover
+from face3d.batch.local import Limits, run_here
+from face3d.batch.study import run_study
+
+if __name__ == "__main__":
+    print("begun", flush=True)
+    running = partial(run_here, workers=2, limits=Limits(60.0), work=work)
+    run_study(discover({study!r}), {out!r}, running, resume=True)
+"""
+
 HEADER = "subject,visit,measure,expression,region,side,value,unit,uncertainty,status,source\n"
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batch_items import study_of, tables_of, work
+from batch_items import RUN, study_of, tables_of, work
 
 from face3d.batch.cluster import run_on, sbatch
 from face3d.batch.discover import discover
 from face3d.batch.item import Task
 from face3d.batch.local import Limits, run_here
-from face3d.batch.study import planned, run_study
+from face3d.batch.study import Shard, planned, run_study
 from face3d.errors import OutputError
 
 distributed = pytest.importorskip("distributed")
@@ -68,9 +72,10 @@ def test_dask_with_workers_killed_makes_the_same_tables(tmp_path: Path, monkeypa
 def test_a_lost_scheduler_is_said_and_another_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SLOW_ITEMS", "1")
     study, out = study_of(tmp_path / "study", *["slow 0.3"] * 30), str(tmp_path / "out")
+    how: dict[str, Any] = {"limits": Limits(), "work": work}
     seen: list[object] = []
     with cluster(1) as made:
-        running = partial(run_on, scheduler=made.scheduler_address, limits=Limits(), work=work)
+        running = partial(run_on, scheduler=made.scheduler_address, **how)
 
         def close(plan: object, outcome: object) -> None:
             seen.append(outcome)
@@ -81,9 +86,80 @@ def test_a_lost_scheduler_is_said_and_another_goes_on(tmp_path: Path, monkeypatc
         with pytest.raises(OutputError, match=r"the scheduler is lost .*--resume"):
             run_study(discover(str(study)), out, running, heard=close)
         assert time.monotonic() - began < 120
-    assert planned(discover(str(study)), out).done >= 3
-    run_study(discover(str(study)), out, in_this_process, resume=True)
-    assert not planned(discover(str(study)), out).todo
+    done = planned(discover(str(study)), out).done
+    assert 3 <= done < 30
+    with cluster(2) as again:
+        run_study(discover(str(study)), out, partial(run_on, scheduler=again.scheduler_address, **how), resume=True)
+    run_study(discover(str(study)), str(tmp_path / "whole"), in_this_process)
+    assert tables_of(tmp_path / "out") == tables_of(tmp_path / "whole")
+
+
+@pytest.mark.slow
+def test_one_study_on_every_way_is_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Processes here, Dask with two workers killed, four shards, and a run that was killed: exams and scans of a
+    manifest with groups, some of which fail."""
+    monkeypatch.setenv("SLOW_ITEMS", "1")
+    study = study_of(tmp_path / "study", *["slow 0.1"] * 24, "segfault", "refuse")
+    rows = [f"s{k:03d}.ply,,arm{k % 2}" for k in range(26)]
+    for k in range(6):
+        (study / f"p{k}" / "pre").mkdir(parents=True)
+        (study / f"p{k}" / "pre" / "rest.ply").write_text(f"ok {k}" if k != 3 else "refuse")
+        rows.append(f"p{k}/pre,pre,arm{k % 2}")
+    manifest = study / "m.csv"
+    manifest.write_text("\n".join(["path,visit,arm", *rows]) + "\n")
+    limits, found = Limits(seconds=20.0), discover(str(manifest))
+    here = partial(run_here, workers=2, limits=limits, work=work)
+    done = run_study(found, str(tmp_path / "whole"), here)
+    assert (done["items"], done["ok"]) == (32, 29)
+    whole = tables_of(tmp_path / "whole")
+    for number in (4, 2, 1, 3):
+        run_study(found, str(tmp_path / "shards"), here, shard=Shard(number, 4))
+    assert tables_of(tmp_path / "shards") == whole
+    code = tmp_path / "run.py"
+    code.write_text(RUN.format(path=sys.path, study=str(manifest), out=str(tmp_path / "killed")))
+    child = subprocess.Popen([sys.executable, str(code)], stdout=subprocess.PIPE, start_new_session=True)
+    while not list((tmp_path / "killed").glob("*/item.json")) and child.poll() is None:
+        time.sleep(0.05)
+    child.kill()
+    child.communicate()
+    assert not tables_of(tmp_path / "killed")  # it was at work
+    run_study(found, str(tmp_path / "killed"), here, resume=True)
+    assert tables_of(tmp_path / "killed") == whole
+    killed: list[int] = []
+    with cluster(3) as made:
+
+        def kill(plan: object, outcome: object) -> None:
+            if outcome is not None and len(killed) < 2:
+                pids = [nanny.process.pid for nanny in made.workers.values() if nanny.process is not None]
+                killed.append(next(pid for pid in pids if pid not in killed))
+                os.kill(killed[-1], signal.SIGKILL)
+
+        running = partial(run_on, scheduler=made.scheduler_address, limits=limits, work=work)
+        run_study(found, str(tmp_path / "dask"), running, heard=kill)
+    assert len(killed) == 2 and tables_of(tmp_path / "dask") == whole
+    scans = (tmp_path / "dask" / "scans.csv").read_text().splitlines()
+    assert len(scans) == len(set(scans)) == 25  # once each, and the header
+
+
+@pytest.mark.slow
+def test_the_example_for_snakemake_runs(tmp_path: Path) -> None:
+    snakemake = shutil.which("snakemake")
+    if snakemake is None:
+        pytest.skip("snakemake is not installed")
+    docs = (Path(__file__).parents[2] / "docs" / "batch.md").read_text(encoding="utf-8")
+    example = re.search(r"```python\n(N = 200\n.*?)```", docs, re.DOTALL)
+    assert example is not None
+    (tmp_path / "Snakefile").write_text(example.group(1).replace("N = 200", "N = 2"))
+    study_of(tmp_path / "study", "none", "of these", "is a scan")
+    command = tmp_path / "face3d"
+    command.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path[:0] = {sys.path!r}\n"
+        "from face3d.cli import main\nif __name__ == '__main__':\n    main()\n"
+    )
+    command.chmod(0o700)
+    env = {**os.environ, "PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    subprocess.run([snakemake, "-j", "1"], cwd=tmp_path, env=env, check=True, capture_output=True)
+    assert (tmp_path / "results" / "failures.csv").read_text().count("refused") == 3
 
 
 def test_a_scheduler_that_is_not_there_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

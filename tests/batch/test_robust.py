@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
-from batch_items import study_of, tables_of, work
+from batch_items import RUN, study_of, tables_of, work
 
 from face3d.batch.discover import discover
 from face3d.batch.item import Task
@@ -21,23 +21,6 @@ from face3d.batch.lock import claimed
 from face3d.batch.places import place_of
 from face3d.batch.study import planned, run_study
 from face3d.errors import OutputError
-
-#: A run of its own, to be killed.
-RUN = """
-import os, sys
-sys.path[:0] = {path!r}
-os.environ["SLOW_ITEMS"] = "1"
-from functools import partial
-from batch_items import work
-from face3d.batch.discover import discover
-from face3d.batch.local import Limits, run_here
-from face3d.batch.study import run_study
-
-if __name__ == "__main__":
-    print("begun", flush=True)
-    running = partial(run_here, workers=2, limits=Limits(60.0), work=work)
-    run_study(discover({study!r}), {out!r}, running, resume=True)
-"""
 
 
 def in_this_process(tasks: list[Task]):

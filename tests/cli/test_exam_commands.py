@@ -119,7 +119,13 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     table, out = str(tmp_path / "measures.csv"), tmp_path / "new" / "out"
     assert cli.run(["study", table, "--out", str(out), "--repeats", "a", "b", "--change", "a", "c", "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
-    files = {"agreement": "agreement.csv", "change": "change.csv", "repeatability": "repeatability.json"}
+    files = {
+        "agreement": "agreement.csv",
+        "change": "change.csv",
+        "courses": "courses.csv",
+        "repeatability": "repeatability.json",
+        "report": "report.html",
+    }
     assert said == {name: str(out / file) for name, file in files.items()}
     assert {f.name for f in out.iterdir()} == set(files.values())
     own = load_repeatability(said["repeatability"])["brow_raise", "brow_raise", "brow"]
@@ -129,8 +135,8 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     assert change["change"].tolist() == pytest.approx([2, 2], abs=0.3)
     assert cli.run(["study", table, "--out", str(out), "--repeats", "a", "x"]) == 2
     assert "there are a, b, c" in capsys.readouterr().err
-    assert cli.run(["study", table, "--out", str(out)]) == 2
-    assert "--repeats" in capsys.readouterr().err
+    assert cli.run(["study", table, "--out", str(tmp_path / "page"), "--json"]) == 0
+    assert list(json.loads(capsys.readouterr().out)) == ["courses", "report"]
     groups = tmp_path / "groups.csv"
     groups.write_text("subject,group\n" + "".join(f"s{i},{'old' if i % 2 else 'new'}\n" for i in range(60)))
     change = ["study", table, "--out", str(out), "--change", "a", "c"]
@@ -138,6 +144,19 @@ def test_study_of_two_visits_from_its_table(tmp_path: Path, capsys: pytest.Captu
     adjusted = pd.read_csv(json.loads(capsys.readouterr().out)["adjusted"])
     assert adjusted["difference"].tolist() == pytest.approx([0, 0], abs=0.5)  # all changed alike
     assert adjusted["n_control"].tolist() == [30, 30]
+    own = tmp_path / "own"
+    own.mkdir()
+    with_arm = planted().assign(arm=lambda t: ["old" if int(s[1:]) % 2 else "new" for s in t["subject"]])
+    with_arm.to_csv(own / "measures.csv", index=False)
+    exams = with_arm[["subject", "visit"]].drop_duplicates().assign(date="", affected_side="left")
+    exams.to_csv(own / "exams.csv", index=False)
+    of = ["study", str(own), "--out", str(out), "--groups", "arm"]
+    assert cli.run([*of, "--change", "a", "c", "--control", "old", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    pd.testing.assert_frame_equal(pd.read_csv(said["adjusted"]), adjusted)
+    courses = pd.read_csv(said["courses"]).set_index("subject")["group"]
+    assert courses["s1"].unique().tolist() == ["old"] and courses["s2"].unique().tolist() == ["new"]
+    assert cli.run([*of, "--control", "old"]) == 2 and "--change" in capsys.readouterr().err
     assert cli.run([*change, "--groups", str(groups), "--control", "placebo"]) == 2
     assert "placebo" in capsys.readouterr().err
     assert cli.run([*change, "--groups", str(groups)]) == 2

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from face3d.errors import SchemaError
-from face3d.measuring.study import is_table, read_table
+from face3d.measuring.study import groups_of, is_table, read_table
 from face3d.measuring.two_visits import agreement_table
 from face3d.reference.repeatability import repeatability_from
 
@@ -27,6 +27,22 @@ def test_names_in_tables_stay_text(tmp_path: Path) -> None:
         assert list(zip(found["subject"], found["visit"], strict=True)) == names
         assert found["value"].tolist() == [1.5] * len(names)
         assert np.all(found["uncertainty"].isna())
+
+
+def test_repeats_of_a_movement_are_averaged_and_groups_are_read(tmp_path: Path) -> None:
+    what = {"recording": "r", "subject": "1", "visit": "a", "measure": "peak", "region": "ch", "side": "left"}
+    rows = [(1, "smile", 4.0), (2, "smile", 6.0), (3, "", 9.0), (0, "", 12.0), (4, "smile", math.nan)]
+    table = pd.DataFrame([{**what, "movement": m, "expression": e, "value": v, "unit": "mm"} for m, e, v in rows])
+    table.assign(arm="01", side_of=["", "x", "", "", ""]).to_csv(tmp_path / "kinematics.csv", index=False)
+    found = read_table(tmp_path)
+    assert dict(zip(found["expression"], found["value"], strict=True)) == {"smile": 5.0, "recording": 12.0}
+    assert groups_of(found, "arm") == {"1": "01"}
+    with pytest.raises(SchemaError, match=r"no column 'group' .*there are arm"):
+        groups_of(found, "group")
+    two = pd.DataFrame({"subject": ["a", "a", "b"], "arm": ["x", "y", ""]})
+    with pytest.raises(SchemaError, match="subject a has two values of 'arm'"):
+        groups_of(two, "arm")
+    assert groups_of(two.iloc[1:], "arm") == {"a": "y"}
 
 
 def test_a_table_that_is_none_is_named(tmp_path: Path) -> None:

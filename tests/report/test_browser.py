@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -13,7 +11,9 @@ from scipy.spatial import Delaunay
 
 from face3d.geometry.colors import SURFACE
 from face3d.measuring.comparison import compare
+from face3d.measuring.courses import courses
 from face3d.measuring.exam_measures import measure_vertices
+from face3d.measuring.two_visits import group_change
 from face3d.report.compare_page import compare_page
 from face3d.report.compare_result import compare_result
 from face3d.report.exam_page import exam_page
@@ -22,45 +22,18 @@ from face3d.report.faces import Faces
 from face3d.report.outputs import report_of
 from face3d.report.scan_result import result_of
 from face3d.report.scenes import compare_scene, exam_scene, frames_scene
+from face3d.report.sequence_page import sequence_page
+from face3d.report.sequence_result import sequence_result
+from face3d.report.study_page import Asked, study_page
 from face3d.report.viewer import Layer, Scene, State
+from face3d.sequence.kinematics import kinematics
 from face3d.simulate.head import HeadModel
+from pages import Opened
 from palsy import face
+from planted import planted, smile
+from planted_visits import end_points
 
 MODEL = HeadModel.load()
-
-
-@dataclass
-class Opened:
-    """A page, and everything that it said or asked for."""
-
-    page: Any
-    said: list[str] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def opened(browser: Any, tmp_path: Path) -> Iterator[Callable[..., Opened]]:
-    contexts = []
-
-    def open_(html: str, width: int = 1280, height: int = 800, script: str = "") -> Opened:
-        file = tmp_path / "page.html"
-        file.write_text(html, encoding="utf-8")
-        context = browser.new_context(viewport={"width": width, "height": height})
-        contexts.append(context)
-        made = Opened(context.new_page())
-        made.page.set_default_timeout(120_000)
-        made.page.on("console", lambda message: made.said.append(message.text))
-        made.page.on("pageerror", lambda error: made.said.append(str(error)))
-        made.page.on("request", lambda request: made.asked.append(request.url))
-        if script:
-            made.page.add_init_script(script)
-        made.page.goto(file.as_uri())
-        made.asked.remove(file.as_uri())
-        return made
-
-    yield open_
-    for context in contexts:
-        context.close()
 
 
 def visit(function: float, name: str) -> tuple[Any, Faces]:
@@ -89,7 +62,7 @@ def canvas(made: Opened) -> np.ndarray:
 
     from PIL import Image
 
-    made.page.wait_for_timeout(300)
+    made.page.wait_for_timeout(500)  # until it is drawn anew, finer
     return np.asarray(Image.open(io.BytesIO(made.page.locator("canvas").screenshot())).convert("RGB"), float)[
         6:-6, 6:-6
     ]
@@ -147,17 +120,45 @@ def test_both_visits_turn_together(opened: Callable[..., Opened], comparison: st
     assert (made.said, made.asked) == ([], [])
 
 
-def test_a_recording_plays_and_follows_its_slider(opened: Callable[..., Opened]) -> None:
+@pytest.fixture(scope="module")
+def study() -> str:
+    lost = {f"p{i}": {"before surgery": 0.5 + 0.01 * i, "6 months": 0.3, "1 year": 0.2} for i in range(6)}
+    table = end_points(lost)
+    asked = Asked("before surgery", "1 year", group_change(table, "before surgery", "1 year"))
+    return study_page(courses(table), table, "a study with a long name", change=asked)
+
+
+@pytest.fixture(scope="module")
+def recording() -> str:
+    """The page of planted smiles, with a face that smiles once beside it."""
     _, faces = visit(1.0, "v")
+    k = kinematics(planted([smile(late=0.1, weak=0.6)], 4.0, 60, noise=0.05, blinks=[0.4]), "open_smile")
     way = np.sin(np.linspace(0, np.pi, 12))
     frames = [faces.rest + w * faces.displacements["open_smile"] for w in way]
-    scene = frames_scene(MODEL, faces.rest, frames, list(np.arange(12) / 30))
-    m, _ = visit(1.0, "v")
-    made = opened(exam_page(exam_result(m), scene=scene))
+    scene = frames_scene(MODEL, faces.rest, frames, list(np.arange(12) / 3))
+    return sequence_page(sequence_result(k), k, scene=scene)
+
+
+def test_a_recording_plays_and_follows_its_slider(opened: Callable[..., Opened], recording: str) -> None:
+    made = opened(recording)
     first = canvas(made)
     made.page.locator("input[type=range]").fill("6")
     assert np.abs(canvas(made) - first).max(axis=-1).mean() > 1
-    assert "0.20 s" in made.page.locator(".stage").inner_text()
+    assert "2.00 s" in made.page.locator(".stage").inner_text()
+    # The curves' cursor stands at that time: half way through four seconds, and a click on a curve moves both.
+    curve = made.page.locator("svg[data-time]").first
+    start, end, left, right = (float(v) for v in curve.get_attribute("data-time").split()[:4])
+
+    def cursor() -> float:
+        return start + (float(curve.locator(".cursor").get_attribute("x1")) - left) / (right - left) * (end - start)
+
+    assert cursor() == pytest.approx(2.0, abs=0.01)
+    curve.scroll_into_view_if_needed()
+    box, wide = curve.bounding_box(), float(curve.get_attribute("viewBox").split()[2])
+    made.page.mouse.click(
+        box["x"] + (left + (right - left) * 1.05 / (end - start)) / wide * box["width"], box["y"] + 40
+    )
+    assert made.page.locator("input[type=range]").input_value() == "3" and cursor() == pytest.approx(1.0, abs=0.01)
     made.page.get_by_role("button", name="play").click()
     shown = set()  # asked again and again from here: the page's policy forbids what Playwright's own waiting does
     for _ in range(40):
@@ -178,7 +179,7 @@ def test_without_webgl_the_pictures_stay(opened: Callable[..., Opened], dome: An
     assert there.page.locator(".still").is_visible() and not there.page.locator(".viewer").is_visible()
 
 
-@pytest.mark.parametrize("name", ["scan", "exam", "comparison"])
+@pytest.mark.parametrize("name", ["scan", "exam", "comparison", "recording", "study"])
 def test_nothing_is_cut_off_on_a_telephone(
     opened: Callable[..., Opened], name: str, dome: Any, request: pytest.FixtureRequest
 ) -> None:

@@ -14,7 +14,8 @@ from face3d.measuring.exam_measures import Measures, measure_vertices
 from face3d.report.compare_page import compare_page
 from face3d.report.compare_result import compare_result
 from face3d.report.exam_page import exam_page
-from face3d.report.exam_result import ExamResult, GradePart, exam_result
+from face3d.report.exam_result import ExamResult, exam_result
+from face3d.report.grade_part import GradePart
 from face3d.report.opinions import lead, second
 from face3d.simulate.head import HeadModel
 from palsy import face

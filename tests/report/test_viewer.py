@@ -2,21 +2,26 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from face3d.errors import SchemaError
 from face3d.geometry.colors import ASYMMETRY
+from face3d.geometry.mesh import vertex_areas
+from face3d.grading.explanation import Explanation
 from face3d.landmarks import SIDES
 from face3d.measuring.analysis import Analysis
 from face3d.measuring.exam_measures import measure_vertices
 from face3d.report import scenes
 from face3d.report.faces import Faces, read_faces
 from face3d.report.pictures import Drawn
-from face3d.report.scenes import compare_scene, exam_scene, frames_scene, scan_scene
+from face3d.report.scenes import MOST_FRAMES, compare_scene, exam_scene, frames_scene, recording_scene, scan_scene
 from face3d.report.viewer import STEPS, Layer, Scene, State, packed
-from face3d.scan import Floats
+from face3d.scan import FaceScan, Floats, Texture
+from face3d.sequence.tracked import Tracked
 from face3d.simulate.head import HeadModel
 from face3d.template.template import FaceTemplate
 from palsy import face
@@ -39,6 +44,8 @@ def points(scene: dict, state: int) -> np.ndarray:
 
 def values(scene: dict, state: int, layer: str) -> np.ndarray:
     said = scene["states"][state]["values"][layer]
+    if "as" in said:
+        return values(scene, said["as"], layer)
     raw = unpacked(said["of"])
     return np.where(raw == 0, np.nan, said["low"] + (raw - 1) / (STEPS - 2) * (said["high"] - said["low"]))
 
@@ -104,6 +111,7 @@ def test_two_visits_are_compared_at_the_same_places() -> None:
     )
     for state in (left[k], right[k]):
         assert np.nanmax(np.abs(values(scene, state, "change") - change)) < 0.01
+    assert [s["values"]["change"].get("as") for s in scene["states"] if "change" in s["values"]][-1] == left[-1]  # once
     corner = MODEL.regions["commissure_left"].argmax()
     assert change[corner] > 2 > abs(change[MODEL.opposite[corner]])
 
@@ -154,3 +162,73 @@ def test_faces_are_kept_beside_a_result(tmp_path) -> None:
     (tmp_path / "faces.npz").write_bytes(Faces(MODEL, MODEL.vertices, {}).to_bytes())
     with pytest.raises(SchemaError, match="another template"):
         read_faces(tmp_path / "faces.npz")
+
+
+def explanation(attribution: dict[str, Floats]) -> Explanation:
+    none = pd.DataFrame({"expression": [], "region": [], "side": [], "attribution": []})
+    return Explanation("severity", 0.64, 0.0, attribution, np.zeros((1, 1)), 0.0, none, none)
+
+
+def test_what_made_the_grade_is_an_amount_on_each_square_centimetre() -> None:
+    faces = faces_of(0.3)
+    cm2 = vertex_areas(FaceScan(MODEL.vertices, MODEL.faces)) / 100
+    even, place = 0.004 * cm2, np.zeros(len(cm2))
+    corner = int(MODEL.regions["commissure_left"].argmax())
+    place[corner] = -0.05
+    amounts = {e: even if e == "open_smile" else place for e in ("rest", *faces.displacements)}
+    scene = json.loads(exam_scene(faces, explanation(amounts)).to_json())
+    names = [s["name"] for s in scene["states"]]
+    layer = next(layer for layer in scene["layers"] if layer["key"] == "attribution")
+    assert layer["unit"] == "% per cm²" and "64 %" in layer["note"] and layer["low"] < 0 < layer["high"]
+    assert values(scene, names.index("open smile"), "attribution") == pytest.approx(np.full(len(cm2), 0.4), abs=0.01)
+    spread = values(scene, names.index("snarl"), "attribution")
+    assert spread.argmin() == corner or np.linalg.norm(MODEL.vertices[spread.argmin()] - MODEL.vertices[corner]) < 3
+    # Nothing is added by spreading it: what there was at one place lies around it (the mesh is uneven there).
+    assert (spread * cm2).sum() == pytest.approx(-5, rel=0.15) and spread[MODEL.opposite[corner]] == pytest.approx(
+        0, abs=1e-3
+    )
+    assert "attribution" not in {layer["key"] for layer in json.loads(exam_scene(faces).to_json())["layers"]}
+
+
+def test_colours_are_those_of_the_scanner_or_its_texture(dome: Analysis) -> None:
+    rng = np.random.default_rng(0)
+    colors = rng.integers(0, 256, dome.scan.vertices.shape)
+    painted = replace(dome, scan=dome.scan.replace(colors=colors))
+    scene = json.loads(scan_scene(painted, Drawn.of(painted)).to_json())
+    assert np.abs(unpacked(scene["colour"], 1).reshape(-1, 3) / 91 * 255 - colors).max() < 1.5
+    assert scene["layers"][-1]["key"] == "colour" and scene["layers"][0]["key"] != "colour"  # off by default
+    # A picture that is red on the left and blue on the right of it, laid on by x.
+    image = np.zeros((4, 100, 3), np.uint8)
+    image[:, :50, 0], image[:, 50:, 2] = 255, 255
+    x = dome.scan.vertices[:, 0]
+    uv = np.stack([0.02 + 0.96 * (x - x.min()) / np.ptp(x), np.full(len(x), 0.5)], axis=1)[dome.scan.faces]
+    painted = replace(dome, scan=dome.scan.replace(texture=Texture(image, uv)))
+    scene = json.loads(scan_scene(painted, Drawn.of(painted)).to_json())
+    rgb = unpacked(scene["colour"], 1).reshape(-1, 3)
+    assert (rgb[x < -5] == [91, 0, 0]).all() and (rgb[x > 5] == [0, 0, 91]).all()
+
+
+def test_a_recording_keeps_its_frames_of_full_movement() -> None:
+    t = FaceTemplate.load()
+    n, lost = 200, np.zeros(200, bool)
+    lost[40:80] = True
+    frames = np.repeat(t.vertices[None].astype(np.float32), n, axis=0)
+    frames[:, :, 1] += np.arange(n)[:, None] * 0.01
+    frames[lost] = np.nan
+    seen = np.ones((n, len(t.vertices)), bool)
+    seen[150, :100] = False
+    known = np.zeros(n)
+    tracked = Tracked(t, "r", 60.0, t.vertices, np.arange(n) / 60, frames, seen, lost, known, known, {})
+    scene = recording_scene(tracked, [150, 45, 13])
+    assert scene is not None
+    times = [s.time_s for s in scene.states[1:]]
+    assert len(times) <= MOST_FRAMES and times == sorted(times)  # type: ignore[type-var]
+    assert 150 / 60 in times and 13 / 60 in times and not any(40 / 60 <= v < 80 / 60 for v in times if v is not None)
+    first = scene.states[scene.panes[1][scene.first]]
+    assert first.time_s == 150 / 60
+    moved = first.values["movement"]
+    assert np.isnan(moved[:100]).all() and moved[100:] == pytest.approx(np.full(len(moved) - 100, 1.5), abs=1e-3)
+    nothing = Tracked(
+        t, "r", 60.0, t.vertices, np.zeros(1), frames[40:41], seen[:1], np.ones(1, bool), known[:1], known[:1], {}
+    )
+    assert recording_scene(nothing, []) is None

@@ -87,14 +87,15 @@ def test_memory_grows_by_points_alone_not_by_vertices(tmp_path: Path) -> None:
     assert a_frame < 12_000  # bytes: a frame's vertices are 50,000, its steps 25,000
 
 
-def test_frames_near_an_apex_are_read_back(tmp_path: Path) -> None:
+def test_single_frames_are_read_back(tmp_path: Path) -> None:
     stored, frames = stored_tracking(tmp_path / "parts", Stub(), RUN), list(Stub().after(None))
-    near = stored.near(PART, 2)
-    assert near.shape == (5, *stored.rest_mm.shape)
-    for k, vertices in enumerate(near, PART - 2):
-        assert frames[k].lost == np.isnan(vertices).any()
+    asked = [PART - 2, PART + 1, 5, PART, FRAMES - 1]
+    vertices, valid = stored.some(asked)
+    for k, at, seen in zip(asked, vertices, valid, strict=True):
+        assert frames[k].lost == np.isnan(at).any()
+        assert np.array_equal(seen, frames[k].valid)
         if not frames[k].lost:
-            assert np.abs(vertices - frames[k].vertices_mm).max() < STEP_MM
+            assert np.abs(at - frames[k].vertices_mm).max() < STEP_MM
 
 
 @pytest.mark.slow

@@ -1,4 +1,5 @@
-"""What is in a study: exams, and scans that belong to none, from a folder, a manifest, a pattern or a store.
+"""What is in a study: exams, and scans and recordings that belong to none; from a folder, a manifest, a pattern or a
+store.
 
 Only names are looked at. What cannot be looked into is an item that fails, never one that is silently missing.
 """
@@ -12,18 +13,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from face3d.batch.item import Item
+from face3d.batch.manifest import of_manifest
 from face3d.batch.places import OWN
-from face3d.batch.sources import filesystem, is_remote, shown
+from face3d.batch.recordings import FILES, is_frames, recordings
+from face3d.batch.sources import filesystem, is_remote
 from face3d.errors import MissingExtraError, SchemaError
+from face3d.io.depth_frames import DEPTH_SUFFIXES
 from face3d.io.exam import LANDMARK_SUFFIXES, MANIFEST, SCAN_SUFFIXES, expression_of, find_exams, refusal
 from face3d.report.folder import MESH
 from face3d.visits import path_order
 
-#: Columns of a manifest; only `path` must be there.
-FACTS = ("subject", "visit", "units", "landmarks")
 _TABLES = (".csv", ".parquet")
-#: Files that an exam can be made of: its manifest, scans, landmarks.
-_PARTS = (*SCAN_SUFFIXES, *LANDMARK_SUFFIXES)
+#: Files that an exam can be made of: its manifest, scans, landmarks, recordings with their cameras and time stamps.
+_PARTS = (*SCAN_SUFFIXES, *LANDMARK_SUFFIXES, *FILES, *DEPTH_SUFFIXES, ".npy", ".json", ".txt")
 
 
 #: Told of a folder that cannot be looked into, and why.
@@ -43,17 +45,17 @@ class Found:
 
 
 def discover(study: str) -> Found:
-    """Exams and scans of a study, each once.
+    """Exams, scans and recordings of a study, each once.
 
-    `study`: a folder (exams by `face3d.io.exam.find_exams`; scans outside of exams by themselves), a manifest (CSV or
-    Parquet with the column path, and subject, visit, units, landmarks as wanted; paths below its own folder), a pattern
-    ("scans/*.ply", "*" and "**" as in a shell), or a URL of fsspec. Raises `SchemaError` where nothing is.
+    `study`: a folder (exams by `face3d.io.exam.find_exams`; outside of them recordings by `batch.recordings`, and
+    scans), a manifest (CSV or Parquet, `batch.manifest`; paths below its own folder), a pattern ("scans/*.ply", "*" and
+    "**" as in a shell), or a URL of fsspec. Raises `SchemaError` where nothing is.
     """
     if is_remote(study):
         return _in_store(study)
     path = Path(study)
     if path.suffix in _TABLES and path.is_file():
-        return Found(tuple(_of_manifest(path)), {})
+        return Found(tuple(of_manifest(path, _named)), {})
     if not path.exists() and glob.has_magic(study):
         return _of_pattern(study)
     if not path.is_dir():
@@ -72,15 +74,55 @@ def _in_folder(root: Path, folder: Path) -> Found:
         unread[_below(root, place)] = error.strerror or str(error)
 
     try:
-        exams = list(find_exams(folder, note))
+        exams = [place for place in find_exams(folder, note) if not _is_recorded(place)]
     except SchemaError:
         exams = []
     items = [_exam(root, place, note) for place in exams]
     own = {os.path.realpath(place) for place in exams}
     files = {_below(root, file) for file in _files(folder, note, own)}
-    items += [_scan(root, name, files) for name in sorted(files) if _is(name, SCAN_SUFFIXES)]
+    items += _recordings_and_scans(str(root), files)
     items.sort(key=lambda i: path_order(Path(i.name)))
     return Found(tuple(items), unread)
+
+
+def _recordings_and_scans(root: str, files: set[str]) -> list[Item]:
+    """What lies outside of exams; a frame of a recording, and the mesh of a point cache, is no scan by itself."""
+    held = recordings(files)
+    items = [_recording(root, name, parts) for name, parts in held.items()]
+    left = files - {file for parts in held.values() for file in parts}
+    scans = (_scan(Path(root), name, files) for name in sorted(left) if _is(name, SCAN_SUFFIXES))
+    return items + [replace(scan, root=root) for scan in scans]
+
+
+def _recording(root: str, name: str, parts: Iterable[str], facts: Mapping[str, str] | None = None) -> Item:
+    told, below = tuple(sorted((facts or {}).items())), tuple(sorted(set(parts)))
+    if name:
+        return Item("recording", root, name, below, told)
+    root = root if is_remote(root) else os.path.realpath(root)
+    above, _, own = root.rstrip("/").rpartition("/")  # a recording has a name: its folder's
+    return Item("recording", above or "/", own, tuple(f"{own}/{file}" for file in below), told)
+
+
+def _named(kind: str, root: Path, name: str, facts: dict[str, str]) -> Item:
+    """What a manifest's row names; what is not there is an item that vanished: it fails by itself."""
+    target = root / name
+    if kind == "recording":
+        files = {_below(root, f) for f in _files(target, _skip)} if target.is_dir() else {name}
+        beside = [_below(root, f) for f in target.parent.glob("*") if f.is_file()] if not target.is_dir() else []
+        files |= set(recordings([name, *beside]).get(name, ())) | {facts[f] for f in ("base", "rest") if f in facts}
+        return _recording(str(root), name, files, facts)
+    if kind == "scan":
+        return _scan(root, name, None, facts)
+    exam = _exam(root, target.parent if target.name == MANIFEST else target)
+    return replace(exam, facts=tuple(sorted(facts.items())))
+
+
+def _is_recorded(folder: Path) -> bool:
+    """Whether frames of a recording were taken for scans of an exam, as rest_001.ply is."""
+    try:
+        return not (folder / MANIFEST).exists() and is_frames(os.listdir(folder))
+    except OSError:
+        return False
 
 
 def _exam(root: Path, folder: Path, note: Note = _skip) -> Item:
@@ -148,70 +190,13 @@ def _of_pattern(pattern: str) -> Found:
             items |= {i.name: i for i in found.items}
         elif path.name == MANIFEST:
             items.setdefault(_below(root, path.parent), _exam(root, path.parent))
+        elif path.name.lower().endswith(FILES):
+            items.setdefault(_below(root, path), _named("recording", root, _below(root, path), {}))
         elif _is(path.name, SCAN_SUFFIXES):
             items.setdefault(_below(root, path), _scan(root, _below(root, path)))
     if not items and not unread:
         raise SchemaError(f"{pattern}: no exam and no scan is there; quote a pattern so that the shell leaves it alone")
     return Found(tuple(sorted(items.values(), key=lambda i: path_order(Path(i.name)))), unread)
-
-
-def _of_manifest(path: Path) -> Iterator[Item]:
-    """The rows of a manifest, in their order."""
-    root = path.parent
-    seen: dict[str, int] = {}
-    for number, row in enumerate(_rows(path), start=2):
-        at = f"{path}: row {number}"
-        name = row.get("path", "").strip()
-        if not name:
-            raise SchemaError(f"{at} has no path; each names a scan or the folder of an exam")
-        told = {f: row[f].strip() for f in FACTS if row.get(f, "").strip()}
-        names = [name, *([told["landmarks"]] if "landmarks" in told else [])]
-        for each in names:
-            _inside(root, each, at)
-        name = Path(os.path.normpath(name)).as_posix()
-        if name in seen:
-            raise SchemaError(f"{at}: {name} stands in row {seen[name]} already; name each item once")
-        seen[name] = number
-        target = root / name
-        if target.name == MANIFEST:
-            target = target.parent
-        if target.is_dir():
-            exam = _exam(root, target)
-            yield Item("exam", exam.root, exam.name, exam.inputs, tuple(sorted(told.items())))
-        else:  # what is not there is an item that vanished: it fails by itself
-            yield _scan(root, name, None, told)
-
-
-def _inside(root: Path, name: str, at: str) -> None:
-    """Raises `SchemaError` for a name that leads out of the manifest's folder."""
-    try:
-        inside = "\0" not in name and (root / name).resolve().is_relative_to(root.resolve())
-    except (OSError, RuntimeError):
-        inside = False
-    if os.path.isabs(name) or not inside:
-        raise SchemaError(
-            f"{at}: {shown(name)[:120]!r} leads out of {root}; a manifest names what lies below its folder"
-        )
-
-
-def _rows(path: Path) -> Iterator[dict[str, str]]:
-    import csv
-
-    try:
-        if path.suffix == ".parquet":
-            from face3d.extras import require
-
-            table = require("pyarrow.parquet").read_table(path).to_pylist()
-            rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in table]
-        else:
-            with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-                rows = [{k: v or "" for k, v in row.items() if k} for row in csv.DictReader(text)]
-    except (OSError, ValueError, csv.Error) as error:
-        raise SchemaError(f"{path}: not a manifest ({error}); expected a table with the column path") from None
-    if not rows or "path" not in rows[0]:
-        there = ", ".join(rows[0]) if rows else "no row"
-        raise SchemaError(f"{path}: no column path ({there}); for a table of measures use `face3d study`")
-    yield from rows
 
 
 def _in_store(url: str) -> Found:
@@ -226,7 +211,8 @@ def _in_store(url: str) -> Found:
     except Exception as error:  # each client of a store has errors of its own: no credentials, no such host
         raise SchemaError(f"{url}: cannot be looked into: {error}") from None
     files = sorted(n for n in names if n and not any(part.startswith(".") for part in n.split("/")))
-    folders = sorted({os.path.dirname(f) for f in files if _speaks(f)}, key=lambda f: (f.count("/"), f))
+    frames = {name for name in recordings(files) if f"{name}/{MANIFEST}".lstrip("/") not in files}
+    folders = sorted({os.path.dirname(f) for f in files if _speaks(f)} - frames, key=lambda f: (f.count("/"), f))
     exams: list[str] = []
     for folder in folders:
         above = [e for e in exams if e == "" or folder.startswith(f"{e}/")]
@@ -244,8 +230,8 @@ def _in_store(url: str) -> Found:
         else:  # an exam has a name: its folder's
             root, _, name = url.rstrip("/").rpartition("/")
             items.append(Item("exam", root, name, tuple(f"{name}/{f}" for f in inputs)))
-    held = [f for f in files if _is(f, SCAN_SUFFIXES) and not any(_under(f, e) for e in exams)]
-    items += [replace(_scan(Path(), f, set(files)), root=url.rstrip("/")) for f in held]
+    held = {f for f in files if not any(_under(f, e) for e in exams)}
+    items += _recordings_and_scans(url.rstrip("/"), held)
     if not items:
         raise SchemaError(f"{url}: no exam and no scan is there")
     return Found(tuple(sorted(items, key=lambda i: path_order(Path(i.name)))), {})

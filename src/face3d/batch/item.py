@@ -31,14 +31,16 @@ _LONGEST = 120
 
 @dataclass(frozen=True)
 class Item:
-    """An exam or a scan. `name` its path below `root` (a folder or URL), "/" between; `inputs` the files that it is
-    made of, below `root` too; `facts` what a manifest says of it: subject, visit, units, landmarks."""
+    """An exam, a scan or a recording. `name` its path below `root` (a folder or URL), "/" between; `inputs` the files
+    that it is made of, below `root` too; `facts` what a manifest says of it (`manifest.FACTS`); `groups` further
+    columns of the manifest: they stand in the tables and change nothing of what is measured."""
 
     kind: str
     root: str
     name: str
     inputs: tuple[str, ...]
     facts: tuple[tuple[str, str], ...] = ()
+    groups: tuple[tuple[str, str], ...] = ()
 
     @property
     def folder(self) -> str:
@@ -138,7 +140,7 @@ def lost(task: Task, status: str, reason: str) -> Outcome:
 
 def _tried(task: Task, measuring: Measuring, build: Path, scratch: Path) -> tuple[str, str, list[Stamp], Measured]:
     item, nothing = task.item, Measured({})
-    before = stamps(item.root, item.inputs)
+    before, where = stamps(item.root, item.inputs), "\0"
     if gone := [s.name for s in before if s.size == ABSENT]:
         return "vanished", f"{shown(gone[0])}: is no longer there", before, nothing
     try:
@@ -146,6 +148,7 @@ def _tried(task: Task, measuring: Measuring, build: Path, scratch: Path) -> tupl
             raise Face3DError(f"planned by face3d {task.version}, but {face3d.__version__} is installed here")
         inputs = stamps_with_digests(item.root, before)
         with fetched(item.root, item.name, item.inputs, scratch) as path:
+            where = str(path)
             found = measuring(task, path, build)
         status, reason = "ok", ""
     except MemoryError as error:
@@ -153,7 +156,8 @@ def _tried(task: Task, measuring: Measuring, build: Path, scratch: Path) -> tupl
     except OutputError:
         raise
     except Face3DError as error:
-        status, reason, found = "refused", shown(str(error)), nothing
+        # Said by the name in the study: where a worker had the item differs from run to run.
+        status, reason, found = "refused", shown(str(error).replace(where, item.name)), nothing
         inputs = _digested(item.root, before)
     except Exception as error:  # a defect of ours, or of a library: one item's, not the study's
         said = traceback.extract_tb(error.__traceback__)[-1]

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from face3d.batch.item import Outcome, Task, lost
 from face3d.extras import require
@@ -25,6 +25,8 @@ _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NU
 
 #: What is done with a task in a process of its own.
 Work = Callable[[Task], Outcome]
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,8 @@ class Processes:
             count, max_tasks=RECYCLED, initializer=prepared, initargs=(memory, dict(os.environ)), context=context
         )
 
-    def start(self, task: Task, work: Work) -> Future[Outcome]:
-        """Begins a task as soon as a process is free."""
+    def start(self, task: _Given, work: Callable[[_Given], _Made]) -> Future[_Made]:
+        """Begins a task as soon as a process is free. `work` is a function of a module; both travel by pickle."""
         return self._pool.schedule(work, args=(task,))
 
     def stop(self) -> None:

@@ -102,11 +102,12 @@ def _locks_of(place: Bucket) -> list[str]:
 
 def _myself() -> dict[str, Any]:
     with contextlib.suppress(OSError, KeyError):
-        return _identity() | {"user": getpass.getuser()}
-    return _identity()
+        return identity() | {"user": getpass.getuser()}
+    return identity()
 
 
-def _identity() -> dict[str, Any]:
+def identity() -> dict[str, Any]:
+    """This process, as it can be told from every other: host, number, and when it began."""
     command = " ".join(sys.argv)[:200].encode("utf-8", "backslashreplace").decode()
     return {"host": platform.node(), "process": os.getpid(), "born": _born(os.getpid()), "command": command}
 

@@ -1,15 +1,17 @@
-"""What is measured of an exam, or of a scan, in a study: the same as `face3d exam` and `face3d analyze` measure."""
+"""What is measured of an exam, a scan or a recording in a study: the same as `face3d exam`, `face3d analyze` and
+`face3d sequence` measure."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from face3d.batch.item import Measured, Outcome, Task, run
+from face3d.batch.item import Item, Measured, Outcome, Task, run
 from face3d.batch.sources import shown
-from face3d.report.folder import MEASURES, REGIONS, RESULT
-from face3d.visits import entity
+from face3d.report.folder import KINEMATICS, MEASURES, REGIONS, RESULT, SUMMARY
+from face3d.visits import entity, named_by
 
 if TYPE_CHECKING:
     from face3d.report.scan_result import DistancePart, Result
@@ -23,7 +25,7 @@ def work(task: Task) -> Outcome:
 def measured(task: Task, path: Path, build: Path) -> Measured:
     """Measures an item: result.json and its rows, with `report` all that a command's --out writes. Raises what reading
     and measuring raise."""
-    return _exam(task, path, build) if task.item.kind == "exam" else _scan(task, path, build)
+    return {"exam": _exam, "scan": _scan, "recording": _recording}[task.item.kind](task, path, build)
 
 
 def _exam(task: Task, path: Path, build: Path) -> Measured:
@@ -56,9 +58,7 @@ def _scan(task: Task, path: Path, build: Path) -> Measured:
 
     item = task.item
     marks = item.fact("landmarks")
-    # A manifest's names are below its folder; `path` is that folder with the item's name.
-    base = path.parents[len(item.name.split("/")) - 1]
-    scan = read_scan(path, item.fact("units") or "auto", None if marks is None else base / marks)
+    scan = read_scan(path, item.fact("units") or "auto", None if marks is None else _folder_of(item, path) / marks)
     scan = scan.replace(name=shown(scan.name))
     analysis = analyze(scan)
     result = write_outputs(analysis, build) if task.report else result_of(analysis)
@@ -67,6 +67,72 @@ def _scan(task: Task, path: Path, build: Path) -> Measured:
     # Whole studies need the scan's path in each row: several are called face.ply.
     files = {REGIONS: table.to_csv(index=False)} | ({} if task.report else {RESULT: result.to_json()})
     return Measured(_scan_row(item.name, item.fact("subject"), item.fact("visit"), result), files)
+
+
+def _recording(task: Task, path: Path, build: Path) -> Measured:
+    from face3d.grading.recorded import kinematics
+    from face3d.io import read_scan
+    from face3d.io.recordings import read_movement
+    from face3d.io.sequence import Sequence
+    from face3d.report.sequence_outputs import kinematics_csv, known_anomaly, write_sequence
+    from face3d.report.sequence_result import sequence_result
+    from face3d.sequence.track import track
+
+    item = task.item
+    base, units, fps = _folder_of(item, path), item.fact("units") or "auto", item.fact("fps")
+    at = {name: base / told for name in ("base", "rest") if (told := item.fact(name)) is not None}
+    seen = read_movement(path, None if fps is None else float(fps), units, at.get("base"))
+    tracked = None
+    if isinstance(seen, Sequence):
+        tracked = track(seen, read_scan(at["rest"], units) if "rest" in at else None).collect()
+    k = kinematics(seen if tracked is None else tracked, item.fact("expression"))
+    # Where a worker had the recording differs from run to run; its name in the study does not.
+    k = replace(k, name=shown(item.name), notes=tuple(shown(n.replace(str(path), item.name)) for n in k.notes))
+    if task.report:
+        result, files = write_sequence(k, build, tracked), {}
+    else:
+        result = sequence_result(k, tracked)
+        files = {SUMMARY: result.to_json()}
+    subject, visit = _whose(item)
+    unlike = known_anomaly(k)
+    table = k.table.rename(columns={"place": "region"})
+    for column, value in (("visit", visit), ("subject", subject), ("recording", shown(item.name))):
+        table.insert(0, column, value)
+    row = {
+        "recording": shown(item.name),
+        "subject": subject,
+        "visit": visit,
+        "fps": result.fps,
+        "frames": result.frames,
+        "seconds": result.seconds,
+        "lost_frames": result.lost_frames,
+        "movements": len(result.movements),
+        "expressions": " ".join(dict.fromkeys(m.expression for m in result.movements if m.expression)),
+        "blinks": len(result.blinks),
+        "anomaly": None if unlike is None else unlike.total,
+        "tracking_residual_mm": None if result.tracking is None else result.tracking.residual_mm,
+        "tracking_drift_mm": None if result.tracking is None else _known(result.tracking.drift_mm),
+        "notes": "; ".join(result.notes),
+    }
+    return Measured(row, files | {KINEMATICS: kinematics_csv(table)})
+
+
+def _folder_of(item: Item, path: Path) -> Path:
+    """The folder that a manifest's names are below, where `path` is the item's own."""
+    return path.parents[len(item.name.split("/")) - 1]
+
+
+def _whose(item: Item) -> tuple[str, str]:
+    """Subject and visit of a recording: the manifest's, else those that its folders tell; "" where nothing does."""
+    place = Path("/", item.name)
+    subject, visit = entity(place, "sub"), entity(place, "ses")
+    if subject is None and visit is None and len(place.parts) > 2:
+        subject, visit = named_by(place.parent)
+    return shown(item.fact("subject") or subject or ""), shown(item.fact("visit") or visit or "")
+
+
+def _known(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
 
 
 def _scan_row(name: str, subject: str | None, visit: str | None, result: Result) -> dict[str, Any]:
@@ -92,4 +158,4 @@ def _whole(part: DistancePart | None) -> float | None:
     if part is None:
         return None
     value = next((r.rms for r in part.regions if (r.definition, r.side) == ("face", "both")), None)
-    return value if value is not None and math.isfinite(value) else None
+    return _known(value)

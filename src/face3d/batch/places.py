@@ -17,7 +17,7 @@ from typing import Protocol
 
 from face3d.batch.sources import ABSENT, filesystem, is_remote
 
-__all__ = ["ABSENT", "OWN", "RECORD", "Bucket", "Folder", "Place", "place_of"]
+__all__ = ["ABSENT", "OWN", "RECORD", "Bucket", "Folder", "Place", "place_of", "synced"]
 
 #: The file that says what became of an item, and the folder of what a run keeps for itself.
 RECORD, OWN = "item.json", ".face3d-batch"
@@ -71,11 +71,11 @@ class Folder:
         """As `Place` says."""
         target = self.path / name
         for file in built.iterdir() if built.is_dir() else (built,):
-            _synced(file)
+            synced(file)
         if built.is_file():
             os.replace(built, target)
             return
-        _synced(built)
+        synced(built)
         while True:
             try:
                 os.rename(built, target)
@@ -157,7 +157,7 @@ def place_of(out: str) -> Place:
     return Bucket(out) if is_remote(out) else Folder(out)
 
 
-def _synced(path: Path) -> None:
+def synced(path: Path) -> None:
     """On the disk, not only on its way there: after a power cut a name must not stand for an empty file."""
     handle = os.open(path, os.O_RDONLY)
     try:

@@ -21,12 +21,13 @@ from face3d.batch.plan import CHUNK, Standing, records, standing
 from face3d.batch.sources import shown
 from face3d.errors import OutputError
 from face3d.extras import require
-from face3d.report.folder import MEASURES, REGIONS
+from face3d.report.folder import KINEMATICS, MEASURES, REGIONS
 
 #: Kind of item -> its table of long rows, the file of an item that holds them, and its table of one row an item.
 _OF: Mapping[str, tuple[str, str, str]] = {
     "exam": ("measures", MEASURES, "exams"),
     "scan": ("regions", REGIONS, "scans"),
+    "recording": ("kinematics", KINEMATICS, "recordings"),
 }
 _MEASURE = ("subject", "visit", "measure", "expression", "region", "side", "value", "unit", "uncertainty", "status")
 _FAILURE = ("item", "kind", "status", "reason")
@@ -35,7 +36,7 @@ _TEXT = frozenset(
     (
         *("subject", "visit", "date", "measure", "expression", "region", "side", "unit", "status", "source"),
         *("item", "kind", "reason", "scan", "fit", "units_note", "notes", "affected_side", "side_source"),
-        *("definition", "distance", "reference_range", "reference", "network_side"),
+        *("definition", "distance", "reference_range", "reference", "network_side", "recording", "expressions"),
     )
 )
 _TRUTH = frozenset({"network_abstained"})
@@ -50,16 +51,17 @@ def write_tables(
     unread: Mapping[str, str],
     known: Mapping[str, Standing],
 ) -> dict[str, Any]:
-    """Writes measures and exams, regions and scans (those that there is something for) and failures, each as CSV and
-    Parquet; nothing where they are of these very results already. Returns items, ok, failed and tables. `known` folder
-    -> how items stand whose record need not be read again.
+    """Writes measures and exams, regions and scans, kinematics and recordings (those that there is something for) and
+    failures, each as CSV and Parquet, with what a manifest groups people by in the last columns; nothing where they are
+    of these very results already. Returns items, ok, failed and tables. `known` folder -> how items stand whose record
+    need not be read again.
 
     A person's exams follow by date where all have one, else as they were found; two exams of one subject and visit are
     not averaged: the second fails. A failed exam is a row of measures too, without a value and with its reason.
     """
     require("pyarrow")
     rows, failures = _read(place, items, unread, known)
-    told = [[(r.item.folder, r.item.name, r.status, r.reason, r.key) for r in rows], failures]
+    told = [[(r.item.folder, r.item.name, r.status, r.reason, r.key, r.item.groups) for r in rows], failures]
     made = hashlib.sha256(json.dumps(told).encode()).hexdigest()
     if (names := _made(place, made)) is None:
         place.remove(f"{OWN}/{_MADE}")
@@ -96,7 +98,9 @@ def _summary(rows: Sequence[Standing], failures: Sequence[tuple[str, ...]], tabl
 
 
 def _written(place: Place, work: Path, rows: Sequence[Standing], failures: Sequence[tuple[str, ...]]) -> list[str]:
-    tables = {name: _Table(work, name) for name in ("measures", "exams", "regions", "scans", "failures")}
+    groups = tuple(name for name, _ in rows[0].item.groups) if rows else ()
+    names = [name for long, _, single in _OF.values() for name in (long, single)]
+    tables = {name: _Table(work, name, groups) for name in names} | {"failures": _Table(work, "failures")}
     for start in range(0, len(rows), CHUNK):
         chunk = rows[start : start + CHUNK]
         good = [r.item for r in chunk if r.status == "ok"]
@@ -104,15 +108,16 @@ def _written(place: Place, work: Path, rows: Sequence[Standing], failures: Seque
         wide = {item.folder: record["row"] for item, record in records(place, good) if record}
         for r in chunk:
             long, file, single = _OF[r.item.kind]
+            of = [value for _, value in r.item.groups]
             if r.status == "ok":
                 text = texts.get(f"{r.item.folder}/{file}")
                 if text is None or r.item.folder not in wide:
                     raise OutputError(f"{r.item.folder}/{file}: is gone; remove its folder and run again with --resume")
-                tables[long].add_text(text.decode())
-                tables[single].add(tuple(wide[r.item.folder]), list(wide[r.item.folder].values()))
+                tables[long].add_text(text.decode(), of)
+                tables[single].add(tuple(wide[r.item.folder]), list(wide[r.item.folder].values()), of)
             elif r.item.kind == "exam":
                 values = (r.subject, r.visit, "exam", "all", "face", "both", None, "1", None, r.reason, "face3d")
-                tables[long].add((*_MEASURE, "source"), values)
+                tables[long].add((*_MEASURE, "source"), values, of)
         for table in tables.values():
             table.part()
     for row in failures:
@@ -123,27 +128,40 @@ def _written(place: Place, work: Path, rows: Sequence[Standing], failures: Seque
 
 
 class _Table:
-    """One table while it is written: CSV text as it comes, and a Parquet part from each thousand items."""
+    """One table while it is written: CSV text as it comes, and a Parquet part from each thousand items. `groups` names
+    of columns behind its own; one of the same name as one of its own is left out."""
 
-    def __init__(self, work: Path, name: str) -> None:
+    def __init__(self, work: Path, name: str, groups: Sequence[str] = ()) -> None:
         self.csv, self.parquet = work / f"{name}.csv", work / f"{name}.parquet"
-        self.header, self.text, self.parts = "", io.StringIO(), 0
+        self.header, self.text, self.parts, self.groups = "", io.StringIO(), 0, groups
+        self.texts: frozenset[str] = _TEXT
 
-    def add(self, columns: Sequence[str], values: Sequence[Any] | None) -> None:
-        """One row; None: none, but the table is there, with its columns."""
-        rows = csv.writer(self.text, lineterminator="\n")
+    def add(self, columns: Sequence[str], values: Sequence[Any] | None, of: Sequence[str] = ()) -> None:
+        """One row, with what it is grouped by; None: none, but the table is there, with its columns."""
+        more = self._more(columns)
         if not self.header:
-            self.header = ",".join(columns) + "\n"
+            self.header = _line((*columns, *(self.groups[k] for k in more)))
+            self.texts = _TEXT | {self.groups[k] for k in more}
         if values is not None:
-            rows.writerow(values)
+            self.text.write(_line((*values, *(of[k] for k in more))))
 
-    def add_text(self, text: str) -> None:
+    def add_text(self, text: str, of: Sequence[str] = ()) -> None:
         """Rows as CSV, with their header."""
         header, _, body = text.partition("\n")
-        self.header = self.header or header + "\n"
-        if header + "\n" != self.header:
-            raise OutputError(f"{self.csv.name}: rows of two kinds ({header}; {self.header.strip()})")
-        self.text.write(body)
+        columns = header.split(",")
+        own = self.header
+        self.header = ""
+        self.add(columns, None)
+        if own and own != self.header:
+            raise OutputError(f"{self.csv.name}: rows of two kinds ({self.header.strip()}; {own.strip()})")
+        more = [of[k] for k in self._more(columns)]
+        if not more:
+            self.text.write(body)
+        else:
+            self.text.writelines(_line((*row, *more)) for row in csv.reader(io.StringIO(body, newline="")))
+
+    def _more(self, columns: Sequence[str]) -> list[int]:
+        return [k for k, name in enumerate(self.groups) if name not in columns]
 
     def part(self) -> None:
         """Writes what has come since the last part."""
@@ -171,8 +189,8 @@ class _Table:
 
         with self.csv.open("a", encoding="utf-8", newline="") as text:
             text.write(body if self.parts else self.header + body)
-        columns = self.header.strip().split(",")
-        numbers = [c for c in columns if c not in _TEXT]
+        columns = next(csv.reader([self.header]))
+        numbers = [c for c in columns if c not in self.texts]
         frame = pd.read_csv(
             io.StringIO(self.header + body),
             dtype=dict.fromkeys(columns, str),
@@ -182,7 +200,7 @@ class _Table:
         arrays = {}
         for column in columns:
             values = frame[column]
-            if column in _TEXT:
+            if column in self.texts:
                 arrays[column] = pa.array(values.tolist(), pa.string())
             elif column in _TRUTH:
                 arrays[column] = pa.array([None if v != v else v == "True" for v in values], pa.bool_())
@@ -191,6 +209,12 @@ class _Table:
         self.parquet.mkdir(exist_ok=True)
         parquet.write_table(pa.table(arrays), self.parquet / f"part-{self.parts:05d}.parquet")
         self.parts, self.text = self.parts + 1, io.StringIO()
+
+
+def _line(values: Iterable[Any]) -> str:
+    row = io.StringIO()
+    csv.writer(row, lineterminator="\n").writerow(values)
+    return row.getvalue()
 
 
 def _made(place: Place, of: str) -> list[str] | None:

@@ -16,10 +16,13 @@ import typer
 
 import face3d
 from face3d.cli.captures import calibrate, fuse, reconstruct, video
+from face3d.cli.clinic import serve
 from face3d.cli.common import refuse
+from face3d.cli.demonstration import demo
+from face3d.cli.exports import export, view
 from face3d.cli.many import batch, bids
 from face3d.cli.people import evaluate, norms, simulate, study, train
-from face3d.cli.person import analyze, compare, demo, doctor, exam, grade, info, validate
+from face3d.cli.person import analyze, compare, doctor, exam, grade, info, validate
 from face3d.cli.raters import kit, ratings
 from face3d.cli.recordings import sequence
 from face3d.errors import Face3DError
@@ -73,6 +76,8 @@ for _command in (
     compare,
     batch,
     study,
+    view,
+    export,
     norms,
     kit,
     ratings,
@@ -83,6 +88,7 @@ for _command in (
     reconstruct,
     fuse,
     video,
+    serve,
     doctor,
 ):
     app.command()(_command)

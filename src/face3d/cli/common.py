@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol
 
 import typer
 
@@ -33,7 +33,19 @@ Side = Annotated[
     Literal["left", "right", "both", "none"] | None,
     typer.Option(help="Affected side, the subject's own; else what the examination says, else found by measuring."),
 ]
+Pdf = Annotated[bool, typer.Option("--pdf", help="With --out: the report as PDF too, for the record.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+
+
+def check_pdf(wanted: bool, out: Path | None) -> None:
+    """Raises before measuring what a PDF would fail by after it: `OutputError` without a folder, `MissingExtraError`
+    without WeasyPrint."""
+    from face3d.extras import require
+
+    if wanted and out is None:
+        raise OutputError("--pdf: no folder to write it into; give one with --out")
+    if wanted:
+        require("weasyprint")
 
 
 def check_writable(folder: Path) -> None:
@@ -45,11 +57,38 @@ def check_writable(folder: Path) -> None:
         raise OutputError(f"{folder}: {there} cannot be written to; give another folder with --out")
 
 
+class Told(Protocol):
+    """A result that can be printed."""
+
+    def to_text(self) -> str:
+        """For the terminal."""
+        ...
+
+    def to_json(self) -> str:
+        """For programs."""
+        ...
+
+
 def unit_of(units: str, scale: float | None) -> str | float:
     """The unit that --units or --scale names. Raises `ScanError` when both do."""
     if scale is not None and units != "auto":
         raise ScanError(f"--scale {scale:g} and --units {units} are two ways to say the same; give one of them")
     return units if scale is None else scale
+
+
+def told(result: Told, out: Path | None, pdf: bool, json: bool) -> int:
+    """Prints a result, and where its pages are, the PDF made where it is wanted; returns the exit code."""
+    from face3d.report.folder import REPORT
+
+    pages = [] if out is None else [out / REPORT]
+    if pages and pdf:
+        from face3d.export.pdf import write_pdf
+
+        pages.append(write_pdf(pages[0].parent))
+    print(result.to_json() if json else result.to_text())
+    if not json:
+        print("".join(f"report: {page}\n" for page in pages), end="")
+    return 0
 
 
 def print_json(value: Mapping[str, object]) -> None:

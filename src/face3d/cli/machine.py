@@ -9,8 +9,6 @@ import importlib.metadata
 import importlib.util
 import json
 import platform
-import signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +16,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from face3d.extras import EXTRAS, install_line
+from face3d.viewing.probe import in_child
+from face3d.viewing.window import DRAWS
 
 #: Libraries that Python packages load from the system -> the Debian package that brings each.
 SYSTEM_LIBRARIES: Mapping[str, str] = {
@@ -46,18 +46,17 @@ options = vision.FaceLandmarkerOptions(base_options=BaseOptions(model_asset_buff
 with vision.FaceLandmarker.create_from_options(options) as landmarker:
     landmarker.detect(mediapipe.Image(mediapipe.ImageFormat.SRGB, numpy.zeros((64, 64, 3), numpy.uint8)))
 """,
-    "pyvista": """
-import pyvista
-plotter = pyvista.Plotter(off_screen=True, window_size=(64, 64))
-plotter.add_mesh(pyvista.Sphere(), color="red")
-assert plotter.screenshot(return_img=True).std() > 1, "the picture of a sphere is empty"
+    "pyvista": DRAWS,
+    "weasyprint": """
+import weasyprint
+assert weasyprint.HTML(string="<p>a page</p>").write_pdf().startswith(b"%PDF-")
 """,
 }
 
-_PROCESSORS = Path("/sys/devices/system/cpu/possible")
+#: Debian packages that a package of an extra needs besides.
+_NEEDS: Mapping[str, tuple[str, ...]] = {"weasyprint": ("libpango-1.0-0", "libpangoft2-1.0-0", "fonts-liberation")}
 
-#: Longest that a probe may take, seconds: a first import from a cold disk takes tens of them.
-_PROBE_TIMEOUT = 180.0
+_PROCESSORS = Path("/sys/devices/system/cpu/possible")
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,7 @@ def examine() -> list[Check]:
     """Every check, in the order in which they should be mended."""
     installed = [module for module in _PROBES if importlib.util.find_spec(module)]
     with ThreadPoolExecutor(2) as pool:
-        probes = dict(zip(installed, pool.map(lambda module: _run(_PROBES[module]), installed), strict=True))
+        probes = dict(zip(installed, pool.map(lambda module: in_child(_PROBES[module]), installed), strict=True))
     found = [_python(), *_libraries(needed=bool(installed)), *_kernel(), *_packages()]
     return [*found, *(_probed(module, error) for module, error in probes.items())]
 
@@ -105,7 +104,7 @@ def _python() -> Check:
 
 
 def _libraries(needed: bool) -> list[Check]:
-    lacking = [name for name in SYSTEM_LIBRARIES if _run(f"import ctypes; ctypes.CDLL({name!r})")]
+    lacking = [name for name in SYSTEM_LIBRARIES if in_child(f"import ctypes; ctypes.CDLL({name!r})")]
     if not lacking:
         return [Check("system libraries", "ok", "all found")]
     state = "missing" if needed else "absent"
@@ -134,19 +133,5 @@ def _packages() -> list[Check]:
 def _probed(module: str, error: str) -> Check:
     if not error:
         return Check(module, "ok", f"{importlib.metadata.version(module)} works")
-    mend = apt_line(sorted(SYSTEM_LIBRARIES.values()))
+    mend = apt_line(sorted({*SYSTEM_LIBRARIES.values(), *_NEEDS.get(module, ())}))
     return Check(module, "missing", error, f"{mend}; if it stays so: pip install --force-reinstall {module}")
-
-
-def _run(code: str) -> str:
-    """Run Python code in a child process; "" when it went well, otherwise what went wrong in one line."""
-    try:
-        child = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=_PROBE_TIMEOUT, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"gave no answer within {_PROBE_TIMEOUT:.0f} s"
-    if child.returncode == 0:
-        return ""
-    last = (child.stderr.strip().splitlines() or ["without a word"])[-1]
-    return f"kills the process ({signal.Signals(-child.returncode).name}): {last}" if child.returncode < 0 else last

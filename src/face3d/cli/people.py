@@ -33,86 +33,66 @@ def study(
         tuple[str, str] | None, typer.Option(metavar="BEFORE AFTER", help="Two visits, a change sought: change.csv.")
     ] = None,
     groups: Annotated[
-        Path | None,
-        typer.Option(help="CSV with the columns subject and group; with --change and --control: adjusted.csv."),
+        str | None,
+        typer.Option(
+            help="A column of TABLE (of a manifest's), or a CSV with the columns subject and group; with --change and "
+            "--control: adjusted.csv."
+        ),
     ] = None,
     control: Annotated[str | None, typer.Option(help="The group that the others are compared with.")] = None,
     json: Json = False,
 ) -> int:
     """Compare visits and groups in what `face3d batch` measured.
 
-    agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people or more repeatability.json
-    too, your own scanner's detectable changes for `face3d compare --repeatability`. change.csv: mean change of the
-    group with its interval, p also adjusted for the number of measures (Holm; false discovery rate). adjusted.csv:
-    how much more the people of a group changed than those of the control group, from the same start (analysis of
-    covariance).
+    report.html: the end points over the visits, of groups and of each person, beside the change that error explains;
+    courses.csv the same as a table. agreement.csv: ICC, TEM, SEM, detectable change, Bland-Altman limits; of ten people
+    or more repeatability.json too, your own scanner's detectable changes for `face3d compare --repeatability`.
+    change.csv: mean change of the group with its interval, p also adjusted for the number of measures (Holm; false
+    discovery rate). adjusted.csv: how much more the people of a group changed than those of the control group, from
+    the same start (analysis of covariance). TABLE may be kinematics.csv, of recordings: what a person repeats in a
+    visit is averaged.
     """
     from face3d.io.exam import refusal
-    from face3d.measuring.study import is_table, read_table
+    from face3d.measuring.study import is_table, read_exams, read_table
+    from face3d.report.study_outputs import write_study
 
     check_writable(out)
     if not is_table(table):
         raise SchemaError(refusal(table, "table"))
-    if repeats is change is None:
-        raise SchemaError(f"{table}: say which visits are compared, with --repeats or --change")
-    trial = _trial(groups, control, change)
-    found = _of_two_visits(read_table(table), out, repeats, change, trial)
+    if control is not None and (groups is None or change is None):
+        raise SchemaError("groups are compared by --groups NAME --control NAME --change BEFORE AFTER, all of them")
+    if change is not None and groups is not None and control is None:
+        raise SchemaError("--change and --groups: say with --control which group the others are compared with")
+    name = table.name if table.is_dir() else table.absolute().parent.name
+    measures = read_table(table)
+    of = {} if groups is None else _groups(groups, measures)
+    found = write_study(measures, read_exams(table), name, out, repeats, change, of, control)
     made = {name: str(file) for name, file in found.items()}
     print_json(made) if json else print(", ".join(made.values()))
     return 0
 
 
-def _of_two_visits(
-    table: pd.DataFrame,
-    out: Path,
-    repeats: tuple[str, str] | None,
-    change: tuple[str, str] | None,
-    trial: tuple[Mapping[str, str], str] | None,
-) -> dict[str, Path]:
-    """Writes what was asked of two visits; name -> file. `trial`: subject -> group, and the control group."""
-    from face3d.io.write import write_bytes
-    from face3d.measuring.two_visits import adjusted_change, agreement_table, group_change
-    from face3d.reference.repeatability import repeatability_from, write_repeatability
-
-    wanted, own = {}, {}
-    if repeats is not None:
-        wanted["agreement"] = agreement_table(table, *repeats)
-        between = table.loc[table["visit"].isin(repeats)]
-        if known := repeatability_from(between, f"own study, visits {' and '.join(repeats)}"):
-            out.mkdir(parents=True, exist_ok=True)
-            own["repeatability"] = out / "repeatability.json"
-            write_repeatability(own["repeatability"], known)
-    if change is not None:
-        wanted["change"] = group_change(table, *change)
-        if trial is not None:
-            wanted["adjusted"] = adjusted_change(table, *change, *trial)
-    made = {name: out / f"{name}.csv" for name in wanted}
-    for name, found in wanted.items():
-        out.mkdir(parents=True, exist_ok=True)
-        write_bytes(made[name], found.to_csv(index=False).encode())
-    return made | own
-
-
-def _trial(
-    groups: Path | None, control: str | None, change: tuple[str, str] | None
-) -> tuple[Mapping[str, str], str] | None:
-    """Subject -> group as the file says, and the control group; None where no groups are given."""
+def _groups(named: str, measures: pd.DataFrame) -> Mapping[str, str]:
+    """Subject -> group, of a column of the study's table, or of a file of its own."""
     import pandas as pd
 
-    if groups is control is None:
-        return None
-    if groups is None or control is None or change is None:
-        raise SchemaError("groups are compared by --groups FILE --control NAME --change BEFORE AFTER, all of them")
+    from face3d.measuring.study import groups_of
+
+    if named in measures.columns:
+        return groups_of(measures, named)
+    file = Path(named)
     try:
-        table = pd.read_csv(groups, dtype=str, keep_default_na=False)
+        table = pd.read_csv(file, dtype=str, keep_default_na=False)
     except (OSError, ValueError) as error:
-        raise SchemaError(f"{groups}: not a table of groups ({error}); expected columns subject, group") from None
+        said = " ".join(str(error).split())
+        raise SchemaError(
+            f"{file}: neither a column of the table nor a table of groups ({said}); expected columns subject, group"
+        ) from None
     if missing := {"subject", "group"} - set(table.columns):
-        raise SchemaError(f"{groups}: columns {sorted(missing)} are missing; expected subject, group")
-    twice = table.loc[table["subject"].duplicated(), "subject"].tolist()
-    if twice:
-        raise SchemaError(f"{groups}: subject {twice[0]} is named twice; a person is in one group")
-    return dict(zip(table["subject"], table["group"], strict=True)), control
+        raise SchemaError(f"{file}: columns {sorted(missing)} are missing; expected subject, group")
+    if twice := table.loc[table["subject"].duplicated(), "subject"].tolist():
+        raise SchemaError(f"{file}: subject {twice[0]} is named twice; a person is in one group")
+    return dict(zip(table["subject"], table["group"], strict=True))
 
 
 def norms(

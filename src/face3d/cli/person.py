@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,29 +16,21 @@ from face3d.cli.common import (
     Json,
     Landmarks,
     Out,
+    Pdf,
     Scale,
     ScanFile,
     Side,
     Units,
+    check_pdf,
     check_writable,
     print_json,
     refuse,
+    told,
     unit_of,
 )
 
 if TYPE_CHECKING:
-    from face3d.exam import Exam
     from face3d.scan import FaceScan
-
-
-def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the results.")] = Path("face3d-demo"), json: Json = False
-) -> int:
-    """The whole job on the embedded exam."""
-    from face3d.simulate.demo import demo_exam
-
-    check_writable(out)
-    return _examine(demo_exam(), out, None, json)
 
 
 def analyze(
@@ -46,16 +39,16 @@ def analyze(
     units: Units = "auto",
     scale: Scale = None,
     landmarks: Landmarks = None,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
     """Measure one face scan: where it differs from its mirror image, and by how much.
 
     Without --out nothing is written, only the summary is printed.
     """
-    from face3d.io import read_scan
-
     _check_scan(scan)
-    return _analyze(lambda: read_scan(scan, unit_of(units, scale), landmarks), out, json)
+    check_pdf(pdf, out)
+    return _analyze(lambda: _with_colours(scan, unit_of(units, scale), landmarks), out, pdf, json)
 
 
 def info(
@@ -88,7 +81,7 @@ def _recording_info(path: Path, units: str | float, fps: float | None, base: Pat
     return 0
 
 
-def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False) -> int:
+def exam(exam: ExamPath, out: Out = None, side: Side = None, pdf: Pdf = False, json: Json = False) -> int:
     """Measure a whole examination: movements, closure, synkinesis, the scales that they suggest, and its grade.
 
     Without --out nothing is written, only the summary is printed.
@@ -116,11 +109,24 @@ def exam(exam: ExamPath, out: Out = None, side: Side = None, json: Json = False)
 
     A visit that no exam.json names is told by the folders: bob/pre, bob/6 months, bob_post, sub-p017/ses-pre.
     """
+    from face3d.cli.progress import steps
     from face3d.io.exam import read_exam
+    from face3d.report.folder import Thing, free_for
 
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
-    return _examine(read_exam(exam), out, side, json)
+    read = read_exam(exam)
+    if out is not None:
+        free_for(out, Thing("exam", read.name))
+    with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
+        from face3d.grading.examination import examine
+        from face3d.report.exam_result import examined_result
+        from face3d.report.outputs import write_examined
+
+        x = examine(read, side, step)
+        result = examined_result(x) if out is None else write_examined(x, out)
+    return told(result, out, pdf, json)
 
 
 def grade(
@@ -171,6 +177,7 @@ def validate(exam: ExamPath, json: Json = False) -> int:
 def compare(
     before: ExamPath,
     after: ExamPath,
+    later: Annotated[list[Path] | None, typer.Argument(metavar="[LATER]...", help="Further visits, in order.")] = None,
     out: Out = None,
     side: Side = None,
     same_person: Annotated[
@@ -182,9 +189,10 @@ def compare(
     repeatability: Annotated[
         Path | None, typer.Option(help="repeatability.json of `face3d study --repeats`: your own detectable changes.")
     ] = None,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
-    """Compare two visits of one person: what changed by more than error and people's own scatter explain.
+    """Compare visits of one person: what changed since the first by more than error and people's own scatter explain.
 
     Visits are judged by eight end points, or your own; other measures are looked at with allowance for their number.
 
@@ -196,30 +204,34 @@ def compare(
     from face3d.measuring.end_points import load_end_points
     from face3d.reference.repeatability import load_repeatability
     from face3d.report.compare_result import compare_result
-    from face3d.report.folder import REPORT
     from face3d.report.outputs import write_comparison
     from face3d.report.reading import read_visit
 
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
     points = load_end_points(end_points)
     known = None if repeatability is None else load_repeatability(repeatability)
-    with steps(2) as step:
-        step("before")
-        first = read_visit(before, side)
-        step("after")
-        second = read_visit(after, first.measured.affected_side)
+    paths = (before, after, *(later or ()))
+    with steps(len(paths)) as step:
+        visits = []
+        for path in paths:
+            step(path.name)
+            visits.append(read_visit(path, visits[0].measured.affected_side if visits else side))
+        measured = [v.measured for v in visits]
         comparison = changes(
-            first.measured, second.measured, repeatability=known, same_person=same_person, end_points=points
+            measured[0],
+            measured[1],
+            *measured[2:],
+            repeatability=known,
+            same_person=same_person,
+            end_points=points,
         )
         if out is None:
-            result = compare_result(comparison, (first.result, second.result))
+            result = compare_result(comparison, [v.result for v in visits])
         else:
-            result = write_comparison(comparison, out, (first, second))
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+            result = write_comparison(comparison, out, visits)
+    return told(result, out, pdf, json)
 
 
 def doctor(json: Json = False) -> int:
@@ -232,30 +244,16 @@ def doctor(json: Json = False) -> int:
     return refuse(f"this machine lacks: {', '.join(lacking)}; the lines above mend it") if lacking else 0
 
 
-def _examine(read: Exam, out: Path | None, side: str | None, json: bool) -> int:
-    from face3d.cli.progress import steps
-    from face3d.report.folder import Thing, free_for
+def _with_colours(file: Path, units: str | float, landmarks: Path | None) -> FaceScan:
+    """The scan, with its texture for the report; one that cannot be read is no reason not to measure."""
+    from face3d.errors import ScanError
+    from face3d.io import read_scan
 
-    if out is not None:
-        free_for(out, Thing("exam", read.name))
-    with steps(len(read.expressions) + 2 * len(read.sequences) + 2) as step:
-        from face3d.grading.examination import examine
-        from face3d.report.exam_result import examined_result
-        from face3d.report.folder import REPORT
-        from face3d.report.outputs import write_exam
-
-        x = examine(read, side, step)
-        if out is None:
-            result = examined_result(x)
-        else:
-            from face3d.report.movement_pictures import movement_pictures
-
-            drawn = lambda: movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)  # noqa: E731
-            result = write_exam(x.measures, out, read.grades, drawn, x.grade, read.questionnaires, x.kinematics, x)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    try:
+        return read_scan(file, units, landmarks, texture=True)
+    except ScanError as error:
+        scan = read_scan(file, units, landmarks)
+        return scan.replace(notes=(*scan.notes, f"not shown in colour: {error}"))
 
 
 def _check_scan(path: Path) -> None:
@@ -267,7 +265,7 @@ def _check_scan(path: Path) -> None:
         raise ScanError(refusal(path, "scan"))
 
 
-def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
+def _analyze(read: Callable[[], FaceScan], out: Path | None, pdf: bool, json: bool) -> int:
     from face3d.cli.progress import steps
     from face3d.report.folder import Thing, free_for
 
@@ -280,13 +278,10 @@ def _analyze(read: Callable[[], FaceScan], out: Path | None, json: bool) -> int:
             free_for(out, Thing("scan", scan.name))
         step("measuring")
         from face3d.measuring.analysis import analyze as measure
-        from face3d.report.folder import REPORT
         from face3d.report.outputs import write_outputs
         from face3d.report.scan_result import result_of
 
-        analysis = measure(scan, None if out is None else out / "views.png")
+        # The texture is for looking at: numbers are those of the surface, whether its picture could be read or not.
+        analysis = replace(measure(scan.replace(texture=None), None if out is None else out / "views.png"), scan=scan)
         result = result_of(analysis) if out is None else write_outputs(analysis, out, step)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
+    return told(result, out, pdf, json)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from face3d.cli.common import Base, Fps, Json, Out, Units, check_writable
+from face3d.cli.common import Base, Fps, Json, Out, Pdf, Units, check_pdf, check_writable, told
 
 if TYPE_CHECKING:
-    from face3d.io.markers import Markers
     from face3d.io.sequence import Sequence
     from face3d.report.sequence_result import SequenceResult
     from face3d.sequence.kinematics import Kinematics
@@ -38,6 +37,7 @@ def sequence(
         str | None, typer.Option(help="All that is recorded is this one, once or repeatedly; else it is recognised.")
     ] = None,
     follow: Annotated[bool, typer.Option("--follow", help="The folder is still being written: wait for more.")] = False,
+    pdf: Pdf = False,
     json: Json = False,
 ) -> int:
     """Follow a recorded face frame by frame: how far, how fast, how late, which side, and how the eyes blink.
@@ -47,14 +47,19 @@ def sequence(
     """
     from face3d.errors import SchemaError
     from face3d.exam import EXPRESSIONS
+    from face3d.io.recordings import read_movement
     from face3d.io.sequence import Sequence
-    from face3d.report.folder import REPORT, Thing, free_for
+    from face3d.io.sequence_read import read_sequence
+    from face3d.report.folder import Thing, free_for
 
     if expression is not None and expression not in EXPRESSIONS:
         raise SchemaError(f"--expression {expression}: not known; known are {', '.join(EXPRESSIONS)}")
+    check_pdf(pdf, out)
     if out is not None:
         check_writable(out)
-    recording = _read(frames, fps, units, base, follow)
+    recording = (
+        read_sequence(frames, fps, units, base=base, follow=True) if follow else read_movement(frames, fps, units, base)
+    )
     if out is not None:
         free_for(out, Thing("sequence", recording.name))
     if isinstance(recording, Sequence):
@@ -63,26 +68,7 @@ def sequence(
         from face3d.grading.recorded import kinematics
 
         result = _kept(kinematics(recording, expression), out)
-    print(result.to_json() if json else result.to_text())
-    if out is not None and not json:
-        print(f"report: {out / REPORT}")
-    return 0
-
-
-def _read(frames: Path, fps: float | None, units: str, base: Path | None, follow: bool) -> Sequence | Markers:
-    """Raises `ScanError` for what holds no positions."""
-    from face3d.errors import ScanError
-    from face3d.io.markers import Markers
-    from face3d.io.recordings import read_recording
-    from face3d.io.sequence import Sequence
-    from face3d.io.sequence_read import read_sequence
-
-    if follow:
-        return read_sequence(frames, fps, units, base=base, follow=True)
-    found = read_recording(frames, fps, units, base)
-    if not isinstance(found, Sequence | Markers):
-        raise ScanError(f"{frames}: holds coefficients, no positions in millimetres; give the recorded surfaces")
-    return found
+    return told(result, out, pdf, json)
 
 
 def _tracked(

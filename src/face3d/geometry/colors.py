@@ -115,6 +115,9 @@ MOVEMENT = Scale(0.0, 15.0, _BLUE, ABOVE, 3.0)
 #: How much further (orange) or less far (blue) a place moves at a later visit: free muscle flaps move a mouth corner by
 #: 8 mm on average (127 of them).
 CHANGE = Scale(-8.0, 8.0, _DIVERGING, ABOVE, 2.0)
+#: What each square centimetre added to (orange) or took from (blue) the share of movement lost, in hundredths: of a
+#: graded exam the strongest places of a brow raise and a smile have 2 to 4.
+ATTRIBUTION = Scale(-2.0, 2.0, _DIVERGING, ABOVE, 0.5)
 
 
 def hex_of(color: ArrayLike) -> str:

@@ -39,21 +39,26 @@ class ToneField(Value):
         return self.values[index] + np.einsum("ni,ni->n", apart, self.slopes[index])
 
 
-def vertex_tone(scan: FaceScan) -> Floats | None:
-    """Log of green (V,) at the vertices, from vertex colours or else from the texture; None where there is neither."""
+def vertex_colors(scan: FaceScan) -> Floats | None:
+    """Red, green and blue (V, 3) 0..255 at the vertices, of the scanner or else from the texture, there the mean over a
+    vertex's corners; None where there is neither."""
     if scan.colors is not None:
-        green = scan.colors[:, 1].astype(np.float64)
-    elif scan.texture is not None and len(scan.faces):
-        high, wide = scan.texture.image.shape[:2]
-        uv = scan.texture.uv.reshape(-1, 2) % 1.0
-        row, column = np.rint((1.0 - uv[:, 1]) * (high - 1)), np.rint(uv[:, 0] * (wide - 1))
-        pixel = scan.texture.image[row.astype(np.int64), column.astype(np.int64), 1]
-        corner = scan.faces.ravel()
-        count = np.maximum(np.bincount(corner, minlength=len(scan.vertices)), 1)
-        green = np.bincount(corner, pixel.astype(np.float64), len(scan.vertices)) / count
-    else:
+        return scan.colors.astype(np.float64)
+    if scan.texture is None or not len(scan.faces):
         return None
-    return np.log(np.maximum(green, _DARKEST))
+    high, wide = scan.texture.image.shape[:2]
+    uv = scan.texture.uv.reshape(-1, 2) % 1.0
+    row, column = np.rint((1.0 - uv[:, 1]) * (high - 1)), np.rint(uv[:, 0] * (wide - 1))
+    pixels = scan.texture.image[row.astype(np.int64), column.astype(np.int64)].astype(np.float64)
+    corner, n = scan.faces.ravel(), len(scan.vertices)
+    count = np.maximum(np.bincount(corner, minlength=n), 1)
+    return np.stack([np.bincount(corner, pixels[:, k], n) / count for k in range(3)], axis=1)
+
+
+def vertex_tone(scan: FaceScan) -> Floats | None:
+    """Log of green (V,) at the vertices, None where no colour is known."""
+    colors = vertex_colors(scan)
+    return None if colors is None else np.log(np.maximum(colors[:, 1], _DARKEST))
 
 
 def tone_fields(points: Floats, normals: Floats, tone: Floats, tree: KDTree) -> tuple[ToneField, ToneField]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from face3d.grading.grades import Grade
     from face3d.measuring.exam_measures import Measures
     from face3d.sequence.kinematics import Kinematics
+    from face3d.sequence.tracked import Tracked
     from face3d.template.exam_fit import FittedExam
 
 
@@ -81,8 +82,9 @@ def examine(
     return Examination(exam, fitted, measures, graded, in_time)
 
 
-def grade(exam: Exam | FittedExam | Example) -> Grade:
-    """The grade of an exam, of one that has been fitted, or of an example.
+def grade(exam: Exam | FittedExam | Example | Tracked) -> Grade:
+    """The grade of an exam, of one that has been fitted, of a tracked recording of several expressions, or of an
+    example.
 
     Raises what `examine` raises, and `MissingExtraError` without the `learn` extra.
     """
@@ -90,9 +92,14 @@ def grade(exam: Exam | FittedExam | Example) -> Grade:
     from face3d.exam import Exam
     from face3d.grading.example import Example, example_of
     from face3d.grading.grades import grade_examples
+    from face3d.grading.in_time import example_in_time
+    from face3d.grading.recorded import kinematics
+    from face3d.sequence.tracked import Tracked
 
     if isinstance(exam, Exam):
         return _there(examine(exam).grade)
+    if isinstance(exam, Tracked):
+        return grade_examples([example_in_time(exam, kinematics(exam))])[0]
     return grade_examples([exam if isinstance(exam, Example) else example_of(exam)])[0]
 
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from face3d.measuring.definitions import Measure
     from face3d.measuring.exam_measures import Measures
     from face3d.template.exam_fit import FittedExam
+    from face3d.template.movement import Movement
+    from face3d.template.template import FaceTemplate
 
 #: All scans of the protocol, rest first, and those that show a movement.
 SCANS = tuple(EXPRESSIONS)
@@ -92,7 +94,7 @@ class Example(Value):
     @property
     def shown(self) -> np.ndarray:
         """(1 + E,) bool: which scans of the protocol there are."""
-        return np.asarray(np.isfinite(self.quality).all(axis=1))
+        return np.asarray(np.isfinite(self.quality).any(axis=1))
 
     def without(self, expressions: Sequence[str]) -> Example:
         """The same exam as if some expressions had not been scanned."""
@@ -148,46 +150,59 @@ def example_of(
     """A fitted exam as an example. Where an expression's stable region was not seen its movement is NaN. `measures` of
     the exam, by default with the affected side found by measuring, give the rules' part; the points of raw scans, at
     which the shipped networks do not look, are left out (`learn.example_files.example_with_points`)."""
-    from face3d.geometry.mesh import vertex_normals
     from face3d.measuring.examination import measure_fits
     from face3d.template.action_units import named_units
 
     template = fitted.template
-    grid = grid_of(template)
-    e, n, u = len(MOVEMENTS), len(grid.nodes), len(named_units(fitted.fits["rest"])[0])
-    moves, mark_moves = np.full((e, n, 3), np.nan), np.full((e, len(MARKS), 3), np.nan)
-    units, units_se = np.full((1 + e, u, 2), np.nan), np.full((1 + e, u, 2), np.nan)
-    quality, points = np.full((1 + e, 6), np.nan), np.full((1 + e, POINTS, 6), np.nan)
-    at_rest = _marks(fitted.marks["rest"])
+    u = len(named_units(fitted.fits["rest"])[0])
+    units, units_se = np.full((1 + len(MOVEMENTS), u, 2), np.nan), np.full((1 + len(MOVEMENTS), u, 2), np.nan)
+    quality = np.full((1 + len(MOVEMENTS), len(fitted.quality["rest"].numbers)), np.nan)
     for k, name in enumerate(SCANS):
-        if name not in fitted.fits:
-            continue
-        _, left, right, left_se, right_se = named_units(fitted.fits[name])
-        units[k], units_se[k] = np.stack([left, right], axis=1), np.stack([left_se, right_se], axis=1)
-        quality[k] = fitted.quality[name].numbers
-        if name in fitted.movements:
-            moved = fitted.movements[name]
-            moves[k - 1] = grid.means(moved.displacement)
-            mark_moves[k - 1] = moved.to_rest.apply(_marks(fitted.marks[name])) - at_rest
+        if name in fitted.fits:
+            _, left, right, left_se, right_se = named_units(fitted.fits[name])
+            units[k], units_se[k] = np.stack([left, right], axis=1), np.stack([left_se, right_se], axis=1)
+            quality[k] = fitted.quality[name].numbers
     bilateral = "both" in ((labels or Labels()).side, (facts or {}).get("affected_side"))
     side = "both" if bilateral else None
     m = measures or measure_fits(fitted.rest, fitted.movements, template, side, marks=fitted.marks)
-    values = {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in _by_no_side(m)}
-    normals = grid.means(vertex_normals(fitted.fits["rest"].vertices_mm, template.faces))
+    marks = {name: moved.to_rest.apply(_marks(fitted.marks[name])) for name, moved in fitted.movements.items()}
+    marks["rest"] = _marks(fitted.marks["rest"])
+    example = assembled(template, fitted.rest, fitted.movements, marks, m, quality)
+    return replace(example, units=units, units_se=units_se, labels=labels or Labels(), facts=dict(facts or {}))
+
+
+def assembled(
+    template: FaceTemplate,
+    rest: Floats,
+    movements: Mapping[str, Movement],
+    marks: Mapping[str, Floats],
+    measures: Measures,
+    quality: Floats,
+) -> Example:
+    """An example from the template at rest (N, 3), its `movements`, scan -> `marks` (L, 3) laid to rest and `quality`
+    (1 + E, Q); without movement units, raw points, labels and facts."""
+    from face3d.geometry.mesh import vertex_normals
+    from face3d.template.action_units import unit_names
+
+    grid, e = grid_of(template), len(MOVEMENTS)
+    none = np.full((1 + e, len(unit_names(template)), 2), np.nan)
+    moves, mark_moves = np.full((e, len(grid.nodes), 3), np.nan), np.full((e, len(MARKS), 3), np.nan)
+    for k, name in enumerate(MOVEMENTS):
+        if name in movements:
+            moves[k] = grid.means(movements[name].displacement)
+            mark_moves[k] = marks[name] - marks["rest"]
     return Example(
-        grid.means(fitted.rest),
-        normals,
+        grid.means(rest),
+        grid.means(vertex_normals(rest, template.faces)),
         moves,
-        at_rest,
+        marks["rest"],
         mark_moves,
-        units,
-        units_se,
+        none,
+        none,
         quality,
-        points,
-        values,
-        labels or Labels(),
-        dict(facts or {}),
-        _rules(m),
+        np.full((1 + e, POINTS, 6), np.nan),
+        {f"{r.measure}|{r.expression}|{r.region}|{r.side}": float(r.value) for r in _by_no_side(measures)},
+        rules=_rules(measures),
     )
 
 

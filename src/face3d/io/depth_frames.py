@@ -24,7 +24,7 @@ from face3d.scan import FaceScan, Floats
 
 DEPTH_SUFFIXES = (".png", ".tif", ".tiff")
 _COLOR_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
-_CAMERAS = ("camera.json", "intrinsics.json", "intrinsic.json", "metadata.json", "depth_intrinsics.json")
+CAMERAS = ("camera.json", "intrinsics.json", "intrinsic.json", "metadata.json", "depth_intrinsics.json")
 _MAX_PIXELS = 4096 * 4096
 #: Neighbouring pixels farther apart in depth than this (mm) are not of one surface. As the flank of a nose at 70
 #: degrees falls 2.7 times a pixel's width, 1 to 2 mm at arm's length, 12 mm leaves skin whole and cuts cheek from wall.
@@ -55,7 +55,7 @@ def depth_folder(path: Path) -> DepthFolder | None:
         depth, path = path, path.parent
         below = {p.name.lower(): p for p in path.iterdir()}
     colors = next((below[k] for k in ("color", "colour", "rgb") if k in below and below[k].is_dir()), None)
-    places = [place / name for place in (path, depth) for name in _CAMERAS]
+    places = [place / name for place in (path, depth) for name in CAMERAS]
     return DepthFolder(path, depth, colors, next((p for p in places if p.is_file()), None))
 
 

@@ -21,7 +21,7 @@ MOST_MISSING = 100
 # A stem that is seconds since 1970, as of TUM's recordings and many a script, is a time stamp and no number.
 _STAMP = re.compile(r"\d{9,}\.\d+")
 _GAP = "\0"  # where digits stood in a name
-_TIMES = re.compile(r"(?:.*[_-])?(?:timestamps?|times)\.(?:csv|tsv|txt)", re.IGNORECASE)
+TIMES = re.compile(r"(?:.*[_-])?(?:timestamps?|times)\.(?:csv|tsv|txt)", re.IGNORECASE)
 _TIMES_BYTES = 64 << 20
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -130,7 +130,7 @@ def _stem(file: Path) -> str:
 
 def _stamps(folder: Path, numbers: np.ndarray, every: np.ndarray) -> Floats | None:
     """The time of each frame of `every`, seconds, from the folder's file of time stamps; None where there is none."""
-    found = sorted(f for f in folder.iterdir() if _TIMES.fullmatch(f.name))
+    found = sorted(f for f in folder.iterdir() if TIMES.fullmatch(f.name))
     if not found:
         return None
     file = found[0]

@@ -261,7 +261,7 @@ _READERS: Mapping[str, Callable[[str, str], Rows]] = {
     ".csv": from_table,
     ".txt": _from_text,
 }
-_READ = (*_READERS, ".npy")
+_READ = LANDMARK_KINDS = (*_READERS, ".npy")
 
 
 def write_landmarks(path: str | os.PathLike[str], landmarks: Mapping[str, ArrayLike]) -> Path:

@@ -19,6 +19,12 @@ from face3d.io.landmark_rows import MAX_POINTS, Row, Rows, lines_of, millimetres
 from face3d.io.landmark_tables import cell
 from face3d.scan import Floats
 
+#: The format of what is written, by the address that Slicer knows it by.
+SCHEMA = (
+    "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
+    "markups-schema-v1.0.3.json#"
+)
+
 FLIP = np.array([-1.0, -1.0, 1.0])
 
 # A point list is called so since Slicer 5, and a fiducial list in files of every version.
@@ -145,9 +151,8 @@ def to_markups(points: Mapping[str, list[float]]) -> str:
         {"id": str(i), "label": name, "position": point, "positionStatus": "defined"}
         for i, (name, point) in enumerate(points.items(), 1)
     ]
-    schema = "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/markups-schema-v1.0.3.json#"
     markup = {"type": "Fiducial", "coordinateSystem": "LPS", "coordinateUnits": "mm", "controlPoints": control}
-    return json.dumps({"@schema": schema, "markups": [markup]}, indent=1)
+    return json.dumps({"@schema": SCHEMA, "markups": [markup]}, indent=1)
 
 
 def to_fcsv(points: Mapping[str, list[float]]) -> str:

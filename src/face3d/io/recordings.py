@@ -6,7 +6,7 @@ import re
 import zipfile
 from pathlib import Path
 
-from face3d.errors import Face3DError
+from face3d.errors import Face3DError, ScanError
 from face3d.io import guard
 from face3d.io.depth_frames import depth_folder
 from face3d.io.frame_files import SUFFIXES
@@ -50,6 +50,17 @@ def read_recording(
     if kind == "markers":
         return read_markers(path, None, fps, units)
     return read_live_link(path, fps) if kind == "coefficients" else read_sequence(path, fps, units, base=base)
+
+
+def read_movement(
+    path: Path, fps: float | None = None, units: str | float = "auto", base: Path | None = None
+) -> Sequence | Markers:
+    """The recorded positions at `path`. Raises `ScanError` for coefficients, which are none, beside what
+    `read_recording` raises."""
+    found = read_recording(path, fps, units, base)
+    if isinstance(found, Coefficients):
+        raise ScanError(f"{path}: holds coefficients, no positions in millimetres; give the recorded surfaces")
+    return found
 
 
 def _kind(path: Path) -> str:

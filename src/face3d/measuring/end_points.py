@@ -9,7 +9,6 @@ all of it.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from pathlib import Path
 from face3d.errors import SchemaError
 from face3d.landmarks import SIDES, other_side
 from face3d.measuring.definitions import DEFINITIONS
+from face3d.reference.entries import read_entries
 from face3d.reference.repeatability import Repeatability
 
 #: Error rate of one family: the end points of a pair of visits, or all the rest.
@@ -62,18 +62,7 @@ def _shipped() -> tuple[EndPoint, ...]:
 
 
 def _parsed(path: Path) -> tuple[EndPoint, ...]:
-    try:
-        entries = json.loads(path.read_text(encoding="utf-8"))["end_points"]
-    except OSError as error:
-        raise SchemaError(f"{path}: {error.strerror}; give a file of end points, or none for those shipped") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise SchemaError(f'{path}: not a file of end points ({error}); expected {{"end_points": [...]}}') from None
-    out = []
-    for i, entry in enumerate(entries):
-        try:
-            out.append(EndPoint(**entry))
-        except (TypeError, ValueError) as error:
-            raise SchemaError(f"{path}: end_points[{i}]: {error}") from None
+    out = read_entries(path, "end_points", EndPoint, 'a file of end points: {"end_points": [...]}')
     if not out or len(set(out)) < len(out):
         raise SchemaError(f"{path}: no end point, or one twice; name each once, before the visits are looked at")
     return tuple(out)

@@ -23,6 +23,7 @@ from face3d.errors import SchemaError
 from face3d.reference.agreement import Floats, person_weights, single_value
 from face3d.reference.angles import gathered, turned
 from face3d.reference.distances import Distance
+from face3d.reference.entries import read_entries
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +38,9 @@ KINDS = ("norm", "outcome", "repeatability", "perception")
 LEAST_PEOPLE, LEAST_FOR_PERCENTILES = 20, 120
 #: Who has lost more of one side's brow and mouth movement is ill: the border of House-Brackmann II and III.
 HEALTHY_LOSS = 0.25
+
+
+_WHAT = "a file of norms, as `face3d norms` writes"
 
 
 @dataclass(frozen=True)
@@ -99,28 +103,12 @@ def load_norms(path: str | Path | None = None) -> tuple[Norm, ...]:
     """The norms of a file, by default those shipped with face3d. Raises `SchemaError` that names the entry and
     field.
     """
-    return _shipped() if path is None else _parse(Path(path).read_text(encoding="utf-8"), str(path))
+    return _shipped() if path is None else tuple(read_entries(Path(path), "entries", Norm, _WHAT))
 
 
 @cache
 def _shipped() -> tuple[Norm, ...]:
-    return _parse(files("face3d").joinpath("data/norms.json").read_text(encoding="utf-8"), "norms.json")
-
-
-def _parse(text: str, name: str) -> tuple[Norm, ...]:
-    try:
-        entries = json.loads(text)["entries"]
-        if not isinstance(entries, list):
-            raise TypeError(f"'entries' is a {type(entries).__name__}, not a list")
-    except (ValueError, KeyError, TypeError) as error:
-        raise SchemaError(f"{name}: not a file of norms ({error}); see `face3d norms`") from None
-    norms = []
-    for i, entry in enumerate(entries):
-        try:
-            norms.append(Norm(**entry))
-        except (TypeError, ValueError) as error:
-            raise SchemaError(f"{name}: entries[{i}]: {error}") from None
-    return tuple(norms)
+    return load_norms(str(files("face3d").joinpath("data/norms.json")))
 
 
 def write_norms(path: str | Path, norms: Iterable[Norm]) -> None:

@@ -24,6 +24,7 @@ import numpy as np
 from face3d.errors import SchemaError
 from face3d.reference.agreement import detectable_change, icc, single_value
 from face3d.reference.angles import beside, gathered
+from face3d.reference.entries import read_entries
 from face3d.visits import visit_order
 
 if TYPE_CHECKING:
@@ -83,31 +84,18 @@ def performance_sd(measure: str, expression: str, unit: str, value: float) -> fl
 
 def load_repeatability(path: str | Path | None = None) -> Mapping[Key, Repeatability]:
     """Of a file, by default the one shipped. Raises `SchemaError` that names the entry."""
-    return _shipped() if path is None else _parse(Path(path).read_text(encoding="utf-8"), str(path))
+    if path is None:
+        return _shipped()
+    found = read_entries(Path(path), "entries", Repeatability, "a file of repeatabilities, as `face3d study` writes")
+    return {(one.measure, one.expression, one.region): one for one in found}
 
 
 @cache
 def _shipped() -> Mapping[Key, Repeatability]:
-    file = files("face3d").joinpath("data/repeatability.json")
+    file = Path(str(files("face3d").joinpath("data/repeatability.json")))
     if not file.is_file():
         return {}
-    measured = _parse(file.read_text(encoding="utf-8"), "repeatability.json")
-    return {key: replace(one, still=True) for key, one in measured.items()}
-
-
-def _parse(text: str, name: str) -> dict[Key, Repeatability]:
-    try:
-        entries = json.loads(text)["entries"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise SchemaError(f"{name}: not a file of repeatabilities ({error})") from None
-    out = {}
-    for i, entry in enumerate(entries):
-        try:
-            one = Repeatability(**entry)
-        except TypeError as error:
-            raise SchemaError(f"{name}: entries[{i}]: {error}") from None
-        out[one.measure, one.expression, one.region] = one
-    return out
+    return {key: replace(one, still=True) for key, one in load_repeatability(file).items()}
 
 
 def write_repeatability(path: str | Path, values: Iterable[Repeatability]) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from face3d.geometry.colors import CHANGE, hex_of
+from face3d.geometry.colors import CHANGE
+from face3d.report.change_words import better, told, what_of, where_of
 from face3d.report.compare_result import ChangePart, CompareResult
-from face3d.report.drawings import INK, LINE, SOFT, WARM
+from face3d.report.courses import own_course, written
+from face3d.report.drawings import INK, LINE, SOFT, WARM, gradient
 from face3d.report.frame import rendered, spoken
 from face3d.report.pictures import Picture
 from face3d.report.viewer import Scene
@@ -18,8 +21,6 @@ from face3d.report.viewer import Scene
 _FARTHEST = 3.0
 #: Other measures that are shown, the surest first; all are in changes.csv.
 _MOST = 20
-#: Measures of which less is better, where nothing says what is nearer symmetry.
-_LESS_IS_BETTER = ("severity", "synkinesis", "closure_gap", "overaction")
 #: Notes that make everything else doubtful: said first.
 _GRAVE = ("MAY BE TWO PEOPLE", "are not compared")
 
@@ -44,7 +45,7 @@ def compare_page(result: CompareResult, scene: Scene | None = None, maps: Sequen
         scene=scene,
         maps=maps,
         limit=f"{CHANGE.high:g}",
-        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in CHANGE.stops) + ")",
+        gradient=gradient(CHANGE),
         no_scene="" if scene or not result.scales else absent,
         result=result,
         span=" to ".join((names[0], ", ".join(names[1:]))),
@@ -57,7 +58,18 @@ def compare_page(result: CompareResult, scene: Scene | None = None, maps: Sequen
             for name, missing in result.lacking.items()
         ],
         visits=[_visit(result, name) for name in result.visits],
+        courses=_courses(result) if len(result.visits) > 1 else [],
     )
+
+
+def _courses(result: CompareResult) -> list[dict[str, Any]]:
+    """Each end point over all visits."""
+    points: dict[tuple[str, ...], list[ChangePart]] = {}
+    for c in result.changes:
+        if c.end_point:
+            points.setdefault((c.measure, c.expression, c.region, c.side), []).append(c)
+    names = (result.baseline, *result.visits)
+    return [drawn for own in points.values() if (drawn := own_course(own, names, result.dates))]
 
 
 def _visit(result: CompareResult, name: str) -> dict[str, Any]:
@@ -85,7 +97,7 @@ def _lines(called: Sequence[ChangePart], others: Sequence[ChangePart]) -> list[s
     """What changed, better first, in words."""
     said = []
     for word, wanted in (("Better", True), ("Worse", False), ("Changed", None)):
-        found = [f"{_what(c)} ({_where(c)})" for c in called if _better(c) is wanted]
+        found = [told(c) for c in called if better(c) is wanted]
         if found:
             said.append(f"{word}: {', '.join(found)}.")
     if not said:
@@ -95,29 +107,16 @@ def _lines(called: Sequence[ChangePart], others: Sequence[ChangePart]) -> list[s
     return said
 
 
-def _better(c: ChangePart) -> bool | None:
-    """Nearer symmetry, or less of what is an ill sign; None where neither can be said."""
-    if c.toward_symmetry is not None:
-        return c.toward_symmetry
-    if c.measure in _LESS_IS_BETTER and c.change:
-        return c.change < 0
-    # An affected side that moves further in what was asked for.
-    return c.change > 0 if c.end_point and c.side != "both" and c.change else None
-
-
 def _row(c: ChangePart, limit: float | None) -> dict[str, Any]:
-    digits = 0 if c.unit == "deg" else 2
-    unit = {"1": "", "deg": "°", "mm": " mm"}[c.unit]
 
     def shown(value: float | None, sign: str = "") -> str:
-        # + 0.0: what rounds to zero has no sign.
-        return "–" if value is None else f"{round(value, digits) + 0.0:{sign}.{digits}f}{unit}".replace("-", "−")
+        return written(math.nan if value is None else value, c.unit, sign=sign)
 
-    better = {True: "better", False: "worse", None: "changed"}[_better(c)]
-    words = better if c.beyond else "no call" if c.beyond is False else c.status
+    called = {True: "better", False: "worse", None: "changed"}[better(c)]
+    words = called if c.beyond else "no call" if c.beyond is False else c.status
     return {
-        "what": _what(c),
-        "where": _where(c),
+        "what": what_of(c.measure),
+        "where": where_of(c.measure, c.expression, c.region, c.side),
         "before": shown(c.before),
         "after": shown(c.after),
         "change": shown(c.change, "+"),
@@ -125,21 +124,6 @@ def _row(c: ChangePart, limit: float | None) -> dict[str, Any]:
         "beyond": bool(c.beyond),
         "words": words,
     }
-
-
-def _what(c: ChangePart) -> str:
-    named = {
-        "severity": "movement lost",
-        "rest_difference": "left less right at rest",
-        "synkinesis": "unasked movement",
-    }
-    return named.get(c.measure, spoken(c.measure))
-
-
-def _where(c: ChangePart) -> str:
-    side = "" if c.side == "both" else f"{c.side} "
-    asked = "" if c.expression in ("all", "") else f", {spoken(c.expression)}"
-    return f"{side}{spoken(c.region)}{asked}"
 
 
 def band(change: float | None, limit: float | None) -> Markup:

@@ -11,7 +11,7 @@ from face3d.exam import EXPRESSIONS
 from face3d.measuring.comparison import Comparison
 from face3d.report.frame import spoken
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
-from face3d.report.scale_changes import ScaleChange, scale_changes
+from face3d.report.scale_changes import FUNCTION, SEVERITY, ScaleChange, scale_changes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 #: Scales that the terminal tells.
-_TOLD = ("House-Brackmann by movement", "movement lost")
+TOLD = ("House-Brackmann by movement", SEVERITY)
 
 
 class ChangePart(Part):
@@ -91,7 +91,7 @@ class CompareResult(Part):
         own = [c for c in self.changes if c.visit == visit and c.beyond is not None]
         points, rest = [c for c in own if c.end_point], [c for c in own if not c.end_point]
         called = sorted((c for c in rest if c.beyond), key=lambda c: c.p or 0.0)
-        said = [s.to_text() for s in self.scales if s.visit == visit and s.scale in _TOLD]
+        said = [s.to_text() for s in self.scales if s.visit == visit and s.scale in TOLD]
         lines = [f"{visit}: {'; '.join(said)}"] if said else []
         lines += [f"{visit}: {sum(bool(c.beyond) for c in points)} of {len(points)} end points changed"]
         lines += [f"  {'CHANGED' if c.beyond else 'no call'}  {_told(c, c.limit)}" for c in points]
@@ -141,8 +141,21 @@ def compare_result(c: Comparison, visits: Sequence[ExamResult] = ()) -> CompareR
         notes=list(c.notes),
         dates={name: v.date for name, v in zip(names, visits, strict=False) if v.date is not None},
         lacking={name: missing for name, missing in lacking.items() if missing},
-        scales=[s for name, v in zip(names[1:], visits[1:], strict=False) for s in scale_changes(visits[0], v, name)],
+        scales=[
+            s.model_copy(update={"beyond": _beyond(c, s)})
+            for name, v in zip(names[1:], visits[1:], strict=False)
+            for s in scale_changes(visits[0], v, name)
+        ],
     )
+
+
+def _beyond(c: Comparison, s: ScaleChange) -> bool | None:
+    """Whether a share changed by more than error explains: the same as is said of its measure."""
+    measure, region = ("severity", "face") if s.scale == SEVERITY else ("function", s.scale.removeprefix(FUNCTION))
+    if not s.share:
+        return None
+    found = (x for x in c.changes if (x.measure, x.expression, spoken(x.region)) == (measure, "all", region))
+    return next((x.beyond for x in found if x.visit == s.visit), None)
 
 
 def _measured(result: ExamResult) -> set[str]:

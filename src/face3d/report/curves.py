@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from markupsafe import Markup
 
 from face3d.landmarks import SIDES
-from face3d.report.drawings import ACCENT, WARM, Chart
+from face3d.report.drawings import ACCENT, WARM, Chart, steps
 from face3d.scan import Floats
 from face3d.sequence.filtering import stretches
 
@@ -35,7 +35,7 @@ def eyes_over_time(k: Kinematics) -> Markup | None:
         _course(chart, k.times_s, opening[side], side)
     for b in k.lids.blinks:
         chart.dots([b.time_s], [0.0], 3.5, "#1c2126")
-    return chart.svg("Opening of both eyes over time; dots are blinks")
+    return chart.svg("Opening of both eyes over time; dots are blinks", timed=True)
 
 
 def movement_over_time(k: Kinematics) -> Markup:
@@ -49,7 +49,7 @@ def movement_over_time(k: Kinematics) -> Markup:
             chart.line(span, [top, top], "#1c2126", 3.0)
     for side, c in courses.items():
         _course(chart, k.times_s, c, side)
-    return chart.svg("Distance of both sides from rest over time; bars are movements")
+    return chart.svg("Distance of both sides from rest over time; bars are movements", timed=True)
 
 
 def anomaly_over_time(found: Anomaly) -> Markup:
@@ -61,7 +61,7 @@ def anomaly_over_time(found: Anomaly) -> Markup:
     chart.line([float(found.times_s[0]), float(found.times_s[-1])], [1.0, 1.0], "#5b6670", 1.0, "2 3")
     for side, c in courses.items():
         _course(chart, found.times_s, c, side)
-    return chart.svg("Anomaly of both sides over time; dotted: the healthy limit")
+    return chart.svg("Anomaly of both sides over time; dotted: the healthy limit", timed=True)
 
 
 def one_movement(k: Kinematics, m: MovedOnce) -> Markup:
@@ -79,7 +79,7 @@ def one_movement(k: Kinematics, m: MovedOnce) -> Markup:
             chart.line([border, border], [low, top], "#5b6670", 1.0, "2 3")
     for side in SIDES:
         _course(chart, k.times_s[inside], values[side], side)
-    return chart.svg(f"Movement {m.number}, both sides over time; dotted: begin, arrival, leaving, end")
+    return chart.svg(f"Movement {m.number}, both sides over time; dotted: begin, arrival, leaving, end", timed=True)
 
 
 def standalone(drawing: Markup, width: float, height: float) -> str:
@@ -94,27 +94,15 @@ WIDE, SMALL = (900.0, 220.0), (320.0, 220.0)
 def _chart(times: Floats, low: float, top: float, name: str, wide: bool = False) -> Chart:
     room = 0.06 * max(top - low, 1e-6)
     first, last = float(times[0]), float(times[-1])
-    every = _step(last - first, 10 if wide else 5)
-    up = _step(top - low, 5)
     return Chart(
         (first, last),
         (low - room * (low < 0), top + room),
         "s",
         name,
-        [(t, f"{t:g}") for t in _ticks(first, last, every)],
-        [(v, f"{v:g}") for v in _ticks(low, top + room, up)],
+        [(t, f"{t:g}") for t in steps(first, last, 10 if wide else 5)],
+        [(v, f"{v:g}") for v in steps(low, top + room, 5)],
         WIDE if wide else SMALL,
     )
-
-
-def _step(span: float, most: int) -> float:
-    """The smallest of 1, 2, 5 times a power of ten that makes at most `most` steps."""
-    power = 10.0 ** np.floor(np.log10(max(span, 1e-6) / most))
-    return float(next(f * power for f in (1, 2, 5, 10) if span / (f * power) <= most))
-
-
-def _ticks(first: float, last: float, step: float) -> Sequence[float]:
-    return [round(float(k * step), 6) for k in range(int(np.ceil(first / step - 1e-9)), int(last / step + 1e-9) + 1)]
 
 
 def _course(chart: Chart, times: Floats, values: Floats, side: str) -> None:

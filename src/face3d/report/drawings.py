@@ -29,22 +29,39 @@ class Chart:
     size: tuple[float, float] = (320.0, 270.0)
     _drawn: list[str] = field(default_factory=list, init=False)
 
-    #: left, right, top, bottom of the plane within the picture
-    _MARGINS = (52.0, 12.0, 10.0, 46.0)
+    @property
+    def _margins(self) -> tuple[float, float, float, float]:
+        """Left, right, top, bottom of the plane within the picture."""
+        return 52.0, 12.0, 10.0, 46.0 if self.x_name else 26.0
 
     def at(self, x: ArrayLike, y: ArrayLike) -> list[tuple[float, float]]:
         """Picture coordinates of points (n,)."""
-        left, right, top, bottom = self._MARGINS
+        left, right, top, bottom = self._margins
         width, height = self.size[0] - left - right, self.size[1] - top - bottom
         u = left + (np.asarray(x, np.float64) - self.x[0]) / (self.x[1] - self.x[0]) * width
         v = top + (self.y[1] - np.asarray(y, np.float64)) / (self.y[1] - self.y[0]) * height
         return list(zip(np.atleast_1d(u).tolist(), np.atleast_1d(v).tolist(), strict=True))
 
-    def line(self, x: ArrayLike, y: ArrayLike, color: str = ACCENT, width: float = 2.0, dash: str = "") -> None:
+    def line(
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        color: str = ACCENT,
+        width: float = 2.0,
+        dash: str = "",
+        opacity: float = 1.0,
+    ) -> None:
         """Draws a line through points (n,); `dash` as SVG has it, empty for a solid line."""
         points = " ".join(f"{u:.1f},{v:.1f}" for u, v in self.at(x, y))
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
+        dashed += f' stroke-opacity="{opacity:g}"' if opacity < 1 else ""
         self._drawn.append(f'<polyline points="{points}" fill="none" stroke="{color}" stroke-width="{width}"{dashed}/>')
+
+    def band(self, x: ArrayLike, low: ArrayLike, high: ArrayLike) -> None:
+        """Draws a grey band between `low` and `high` (n,)."""
+        edge = [*self.at(x, low), *reversed(self.at(x, high))]
+        points = " ".join(f"{u:.1f},{v:.1f}" for u, v in edge)
+        self._drawn.append(f'<polygon points="{points}" fill="#e3e8eb"/>')
 
     def dots(
         self, x: ArrayLike, y: ArrayLike, radius: ArrayLike = 3.0, color: str = ACCENT, solid: bool = True
@@ -55,11 +72,14 @@ class Chart:
         for (u, v), r in zip(self.at(x, y), radii.tolist(), strict=True):
             self._drawn.append(f'<circle cx="{u:.1f}" cy="{v:.1f}" r="{r:.1f}" {fill}/>')
 
-    def svg(self, label: str) -> Markup:
-        """The picture; `label` says it in words."""
-        left, right, top, bottom = self._MARGINS
+    def svg(self, label: str, timed: bool = False) -> Markup:
+        """The picture; `label` says it in words. `timed`: along x are the seconds of a recording, which the viewer of
+        its page points at."""
+        left, right, top, bottom = self._margins
         width, height = self.size
-        parts = [f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}">']
+        place = (*self.x, left, width - right, top, height - bottom)
+        clock = f' data-time="{" ".join(f"{v:g}" for v in place)}"' if timed else ""
+        parts = [f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(label)}"{clock}>']
         for value, words in self.x_ticks:
             ((u, _),) = self.at(value, self.y[0])
             parts.append(f'<line x1="{u:.1f}" y1="{top}" x2="{u:.1f}" y2="{height - bottom}" stroke="{LINE}"/>')
@@ -75,6 +95,13 @@ class Chart:
             f'text-anchor="middle">{escape(self.y_name)}</text>'
         )
         return Markup("".join([*parts, *self._drawn, "</svg>"]))
+
+
+def steps(low: float, high: float, most: int) -> list[float]:
+    """Round numbers from `low` to `high`, at most `most` steps of 1, 2 or 5 times a power of ten apart."""
+    power = 10.0 ** np.floor(np.log10(max(high - low, 1e-6) / most))
+    apart = next(f * power for f in (1, 2, 5, 10) if (high - low) / (f * power) <= most)
+    return [round(float(k * apart), 6) for k in range(int(np.ceil(low / apart - 1e-9)), int(high / apart + 1e-9) + 1)]
 
 
 def _words(x: float, y: float, words: str, anchor: str = "middle", size: int = 11, color: str = SOFT) -> str:
@@ -155,6 +182,13 @@ def strip(whole: RegionPart) -> Markup | None:
         f"{ticks}"
         f'<path d="M{x(whole.rms):.1f} 25 l-5 -9 h10 z" fill="#1c2126"/></svg>'
     )
+
+
+def gradient(scale: Scale) -> str:
+    """A scale's colours from left to right, as CSS. Each says its place: WeasyPrint blends wrongly between others."""
+    last = len(scale.stops) - 1
+    stops = (f"{hex_of(color)} {100 * k / last:g}%" for k, color in enumerate(scale.stops))
+    return f"linear-gradient(to right,{','.join(stops)})"
 
 
 def bar(scale: Scale, name: str) -> Markup:

@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from face3d.exam import EXPRESSIONS
-from face3d.geometry.colors import MOVEMENT, hex_of
-from face3d.landmarks import MIDLINE
+from face3d.geometry.colors import MOVEMENT
+from face3d.landmarks import MIDLINE, SIDES
 from face3d.measuring.ratios import BILATERAL
 from face3d.reference.norms import find_norms
 from face3d.reference.scales import ROMAN
 from face3d.report.curves import COLORS
+from face3d.report.drawings import gradient
 from face3d.report.exam_result import ExamResult, MeasurePart
 from face3d.report.frame import rendered, spoken
 from face3d.report.opinions import lead, opinions
@@ -21,6 +22,7 @@ from face3d.report.viewer import Scene, mark_text
 from face3d.template.identity import LEFT_OUT
 
 if TYPE_CHECKING:
+    from face3d.grading.explanation import Explanation
     from face3d.measuring.smile_thirds import Third
     from face3d.report.pictures import Picture
     from face3d.sequence.kinematics import Kinematics
@@ -82,7 +84,8 @@ _TOGETHER: Mapping[str, str] = {
     "philtrum_deviation": "philtrum off the nose’s middle",
     "midline_deviation": "off the nasion’s middle",
 }
-
+#: Places that are named as what made the grade.
+_PLACES = 8
 
 #: How heights and angles are to be read.
 _SIGNS = (
@@ -98,9 +101,12 @@ def exam_page(
     thirds: Sequence[Third] = (),
     kinematics: Mapping[str, Kinematics] | None = None,
     scene: Scene | None = None,
+    why: Explanation | None = None,
+    marks: Sequence[Picture] = (),
 ) -> str:
     """The report as HTML; `maps` from `movement_pictures`, `thirds` from `measuring.smile_thirds.outcome`, `kinematics`
-    of the recorded expressions, `scene` from `scenes.exam_scene`."""
+    of the recorded expressions, `scene` from `scenes.exam_scene`, `why` the grade is what it is, `marks` from
+    `landmark_pictures`."""
     matrix: dict[str, dict[str, float | None]] = {}
     for m in result.measures:
         if m.measure == "synkinesis" and m.side == result.affected_side and not result.affected_side_contradiction:
@@ -120,6 +126,7 @@ def exam_page(
         "exam.html",
         {
             "share": lambda v: "–" if not math.isfinite(v) else f"{100 * v:.0f} %",
+            "points": lambda v: f"{round(v, 1) + 0.0:+.1f}".replace("-", "−"),
             "length_mm": lambda v: "–" if not math.isfinite(v) else f"{v:.2f} mm",
         },
         version=result.face3d_version,
@@ -146,12 +153,37 @@ def exam_page(
         matrix=matrix,
         matrix_regions=regions,
         maps=maps,
+        marks=marks,
+        why=None if why is None else _why(why),
         thirds=[t for t in thirds if t.expression == "open_smile"],
         in_time=[shown for e, k in (kinematics or {}).items() for shown in shown_movements(result.kinematics[e], k)],
         side_colors=COLORS,
         limit=f"{MOVEMENT.high:g}",
-        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in MOVEMENT.stops) + ")",
+        gradient=gradient(MOVEMENT),
     )
+
+
+def _why(e: Explanation) -> dict[str, Any]:
+    """What the networks' severity is made of: by expression, and by place in it, in hundredths."""
+    rows = e.regions.head(_PLACES).to_dict("records")
+    most = max(abs(v) for v in e.by_expression().values()) or 1.0
+    return {
+        "value": 100 * e.value,
+        "baseline": 100 * e.baseline,
+        "expressions": [(spoken(name), 100 * v, abs(v) / most) for name, v in e.by_expression().items()],
+        "places": [
+            (spoken(r["expression"]), _sided(spoken(r["region"]), r["side"]), 100 * r["attribution"]) for r in rows
+        ],
+        "apart": [
+            (spoken(r["region"]), 100 * r["network"], 100 * r["rule"])
+            for r in e.measures.to_dict("records")
+            if r["agree"] is False
+        ],
+    }
+
+
+def _sided(region: str, side: str) -> str:
+    return f"{region}, {side}" if side in SIDES else f"{region}, middle"
 
 
 def _unsure(result: ExamResult) -> list[str]:

@@ -19,6 +19,7 @@ from face3d.measuring.exam_measures import Measures
 from face3d.measuring.face_pattern import face_pattern
 from face3d.measuring.scale_estimates import Estimates, estimate_scales
 from face3d.reference.scales import ROMAN
+from face3d.report.grade_part import GradePart
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
 from face3d.report.sequence_result import SequenceResult, sequence_result
 
@@ -104,25 +105,6 @@ class PatternPart(Part):
     text: str
 
 
-class GradePart(Part):
-    """What networks and rules say together; see `abstained` first."""
-
-    label: str
-    house_brackmann: int = Field(ge=1, le=6, description="by movement")
-    probabilities: list[float] = Field(description="of House-Brackmann I..VI by movement, calibrated")
-    likely: list[int] = Field(description="grades that hold the true one in nine exams of ten")
-    severity: float = Field(description="share of brow and mouth movement lost on the weaker side, 0..1")
-    severity_se: float
-    side: Literal["left", "right", "none"]
-    region_function: dict[str, float]
-    sunnybrook: dict[str, float]
-    eface: dict[str, Number] = Field(description="null for items that no network was taught")
-    house_brackmann_descriptive: int | None = Field(None, ge=1, le=6, description="the table's grade, by the networks")
-    fngs2: dict[str, int] | None = Field(None, description="FNGS 2.0 items and total, of function and synkinesis")
-    abstained: bool = Field(description="true: don't believe this grade")
-    reason: str = Field(description="why it should not be believed; empty otherwise")
-
-
 class ExamResult(Part):
     """Everything that was measured in one exam."""
 
@@ -189,12 +171,7 @@ class ExamResult(Part):
         if (p := self.pattern) is not None and p.low is not None and p.high is not None and p.low * p.high > 0:
             lines.append(f"brow less lower face {p.difference:+.2f} [{p.low:.2f}, {p.high:.2f}]: {p.text}")
         if self.grade is not None:
-            g = self.grade
-            best = g.house_brackmann - 1
-            said = f"House-Brackmann by movement {ROMAN[best]} ({g.probabilities[best]:.0%})"
-            lines.append(
-                f"networks abstain: {g.reason}" if g.abstained else f"{said}, severity {g.severity:.2f}: {g.label}"
-            )
+            lines.append(self.grade.told())
         if self.clinician and self.clinician.get("house_brackmann"):
             lines.append(f"clinician: House-Brackmann {ROMAN[self.clinician['house_brackmann'] - 1]}")
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])

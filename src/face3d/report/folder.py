@@ -18,16 +18,16 @@ from face3d.errors import OutputError, ScanError
 
 RESULT, REGIONS, MESH, REPORT = "result.json", "regions.csv", "asymmetry.ply", "report.html"
 MEASURES, CHANGES, THIRDS, EVALUATION = "measures.csv", "changes.csv", "thirds.csv", "evaluation.json"
-FACES = "faces.npz"
+FACES, REPORT_PDF = "faces.npz", "report.pdf"
 SUMMARY, KINEMATICS, KINEMATICS_PARQUET = "summary.json", "kinematics.csv", "kinematics.parquet"
 FRAMES, FRAMES_PARQUET, TRACKED = "frames.csv", "frames.parquet", "tracked.npz"
 MOVEMENT_CURVES, EYE_CURVES, ANOMALY = "movement.svg", "eyes.svg", "anomaly.csv"
 
 #: What is written of each kind of thing. The first file says whose it is, and appears last.
 FILES: Mapping[str, tuple[str, ...]] = {
-    "scan": (RESULT, REGIONS, MESH, REPORT),
-    "exam": (RESULT, MEASURES, THIRDS, FACES, REPORT),
-    "comparison": (RESULT, CHANGES, REPORT),
+    "scan": (RESULT, REGIONS, MESH, REPORT, REPORT_PDF),
+    "exam": (RESULT, MEASURES, THIRDS, FACES, REPORT, REPORT_PDF),
+    "comparison": (RESULT, CHANGES, REPORT, REPORT_PDF),
     "evaluation": (EVALUATION, REPORT),
     "sequence": (
         SUMMARY,
@@ -40,6 +40,7 @@ FILES: Mapping[str, tuple[str, ...]] = {
         MOVEMENT_CURVES,
         EYE_CURVES,
         REPORT,
+        REPORT_PDF,
     ),
 }
 #: Files that not every result of a kind has -> how ours begin, of this and of earlier versions.
@@ -47,6 +48,7 @@ _BEGIN: Mapping[str, tuple[str, ...]] = {
     THIRDS: ("subject,visit,expression,third,", "expression,third,"),
     ANOMALY: ("time_s,anomaly_left,",),
     FACES: ("PK",),
+    REPORT_PDF: ("%PDF-",),
 }
 
 

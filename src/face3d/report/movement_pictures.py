@@ -11,13 +11,15 @@ from PIL import Image
 
 from face3d.geometry.colors import CHANGE, MOVEMENT, Scale
 from face3d.geometry.views import Surface, looking, shaded
-from face3d.report.pictures import CENTRE, FRAME_MM, Picture
+from face3d.report.pictures import CENTRE, FRAME_MM, Picture, plain_picture
 from face3d.report.viewer import Scene
 from face3d.scan import Floats, Ints
 from face3d.template.anatomy import Anatomy
 from face3d.template.movement import Movement
 
 _FINE = 480
+#: mm: the middle and the size of what holds all landmarks, from raised brows to a dropped jaw; pixels of twice that.
+_NEAR, _NEAR_MM, _NEAR_PIXELS = (0.0, -38.0, -25.0), (136.0, 164.0), (544, 656)
 
 
 def movement_pictures(rest: Floats, movements: Mapping[str, Movement], anatomy: Anatomy) -> list[Picture]:
@@ -37,6 +39,27 @@ def change_pictures(scene: Scene) -> list[Picture]:
     shown = (scene.states[k] for k in scene.panes[-1])
     return [
         _picture(s.choice, s.vertices, scene.faces, s.values["change"], CHANGE) for s in shown if "change" in s.values
+    ]
+
+
+def frame_pictures(scene: Scene, most: int = 10) -> list[Picture]:
+    """Of a recording's scene (`scenes.recording_scene`) the frame shown at first, and others spread over its time."""
+    frames = list(scene.panes[-1])
+    spread = np.rint(np.linspace(0, len(frames) - 1, min(most, len(frames)))).astype(int)
+    spread[np.abs(spread - scene.first).argmin()] = scene.first
+    shown = (scene.states[frames[k]] for k in spread)
+    return [_picture(s.name, s.vertices, scene.faces, s.values["movement"], MOVEMENT) for s in shown]
+
+
+def landmark_pictures(scene: Scene) -> list[Picture]:
+    """Of an exam's scene (`scenes.exam_scene`) the face at rest and in each expression from the front, with the
+    landmarks that were found on it."""
+    shown = [scene.states[k] for pane in scene.panes for k in pane]
+    front = looking((0.0, 0.0, 1.0), (0.0, 1.0, 0.0), _NEAR, _NEAR_MM[0], _NEAR_PIXELS)
+    return [
+        plain_picture(Surface(s.vertices, scene.faces), s.marks, None, s.choice, front, dot=9.0)
+        for s in shown
+        if s.marks
     ]
 
 

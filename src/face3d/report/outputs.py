@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from face3d.errors import LandmarkError
+from face3d.errors import LandmarkError, MissingExtraError
 from face3d.extras import extra_of, missing
 from face3d.io.write import write_bytes
 from face3d.report.folder import (
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from face3d.exam import Grades
     from face3d.grading.examination import Examination
+    from face3d.grading.explanation import Explanation
     from face3d.grading.grades import Grade
     from face3d.learn.evaluation import Evaluation
     from face3d.learn.predictions import Predictions, Truth
@@ -86,6 +87,16 @@ def report_of(analysis: Analysis, result: Result) -> str:
     return page(result, pictures, scene=scan_scene(analysis, drawn))
 
 
+def write_examined(x: Examination, folder: Path) -> ExamResult:
+    """Writes all files of an examination, pictures of its movements included, as `write_exam` does."""
+    from face3d.report.movement_pictures import movement_pictures
+
+    def drawn() -> list[Picture]:
+        return movement_pictures(x.fitted.rest, x.measures.movements, x.fitted.template)
+
+    return write_exam(x.measures, folder, x.exam.grades, drawn, x.grade, x.exam.questionnaires, x.kinematics, x)
+
+
 def write_exam(
     m: Measures,
     folder: Path,
@@ -107,14 +118,19 @@ def write_exam(
     from face3d.report.exam_page import exam_page
     from face3d.report.exam_result import exam_result
     from face3d.report.faces import Faces
+    from face3d.report.movement_pictures import landmark_pictures
+    from face3d.report.pictures import drawn
     from face3d.report.scenes import exam_scene
 
     exam, quality = (None, None) if x is None else (x.exam, x.fitted.quality)
     result = exam_result(m, clinician, None, grade, reported, kinematics, exam, quality)
     faces = None if x is None else Faces.of(x)
-    maps = [] if pictures is None else _drawn(pictures)
+    maps = [] if pictures is None else drawn(pictures)
     thirds = outcome(m)
-    page = exam_page(result, maps, thirds, kinematics, None if faces is None else exam_scene(faces))
+    why = None if x is None else _explained(x)
+    scene = None if faces is None else exam_scene(faces, why)
+    marks = drawn(lambda: [] if scene is None else landmark_pictures(scene))
+    page = exam_page(result, maps, thirds, kinematics, scene, why, marks)
     files: dict[str, str | bytes] = {RESULT: result.to_json(), MEASURES: m.table.to_csv(index=False), REPORT: page}
     if thirds:
         files[THIRDS] = _table(outcome_table(thirds), m.subject, m.visit)
@@ -125,6 +141,16 @@ def write_exam(
     return result
 
 
+def _explained(x: Examination) -> Explanation | None:
+    """Why the grade is what it is; None where there is none to be believed, or nothing to explain it with."""
+    if x.grade is None or x.grade.abstained or x.measures.contradiction:
+        return None
+    try:
+        return x.explain()
+    except MissingExtraError:
+        return None
+
+
 def write_comparison(c: Comparison, folder: Path, visits: Sequence[Visit] = ()) -> CompareResult:
     """Writes result.json, changes.csv and report.html into `folder`, made when it is not there. `visits`: those that
     were compared, for their grades and their faces. Raises `OutputError` when it cannot be written, or holds another
@@ -132,12 +158,13 @@ def write_comparison(c: Comparison, folder: Path, visits: Sequence[Visit] = ()) 
     from face3d.report.compare_page import compare_page
     from face3d.report.compare_result import compare_result
     from face3d.report.movement_pictures import change_pictures
+    from face3d.report.pictures import drawn
     from face3d.report.scenes import compare_scene
 
     result = compare_result(c, [v.result for v in visits])
     first, last = (visits[0].faces, visits[-1].faces) if visits else (None, None)
     scene = compare_scene(first, last, (c.baseline, c.visits[-1])) if first and last else None
-    page = compare_page(result, scene, _drawn(lambda: [] if scene is None else change_pictures(scene)))
+    page = compare_page(result, scene, drawn(lambda: [] if scene is None else change_pictures(scene)))
     files = {RESULT: result.to_json(), CHANGES: c.table.to_csv(index=False), REPORT: page}
     with filled(folder, Thing("comparison", compared(c.subject, c.baseline, c.visits))) as aside:
         _write(aside, files)
@@ -151,16 +178,6 @@ def write_evaluation(e: Evaluation, predicted: Predictions, truth: Truth, model:
     name = {"shipped": "the shipped grader", "rules": "the rule-based estimate"}.get(model, model)
     with filled(folder, Thing("evaluation", "")) as aside:
         _write(aside, {EVALUATION: e.to_json(), REPORT: evaluation_page(e, predicted, truth, name, data)})
-
-
-def _drawn(pictures: Callable[[], list[Picture]]) -> list[Picture]:
-    """The pictures, none where there is nothing to draw with: drawing needs open3d, numbers don't."""
-    try:
-        return pictures()
-    except ModuleNotFoundError as error:
-        if extra_of(error.name or "") is None:
-            raise
-        return []
 
 
 def _write(folder: Path, files: Mapping[str, str | bytes]) -> None:

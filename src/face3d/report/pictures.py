@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
+from face3d.extras import extra_of
 from face3d.geometry.colors import ASYMMETRY, SURFACE, Scale
+from face3d.geometry.skin_tone import vertex_colors
 from face3d.geometry.views import Seen, Surface, View, looking, shaded, smoothed
 from face3d.scan import Floats
 
@@ -109,7 +111,7 @@ def pictures_of(analysis: Analysis, drawn: Drawn | None = None) -> Pictures:
         plain_picture(
             drawn.surface,
             {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()},
-            None if analysis.scan.colors is None else analysis.scan.colors[drawn.source],
+            None if (seen := vertex_colors(analysis.scan)) is None else seen[drawn.source],
         ),
     )
 
@@ -141,15 +143,21 @@ def map_pictures(surface: Surface, maps: Sequence[tuple[ArrayLike, Scale]]) -> l
 
 
 def plain_picture(
-    surface: Surface, landmarks: Mapping[str, ArrayLike], colors: NDArray[np.uint8] | None = None, name: str = "front"
+    surface: Surface,
+    landmarks: Mapping[str, ArrayLike],
+    colors: Floats | None = None,
+    name: str = "front",
+    view: View | None = None,
+    dot: float = 8.0,
 ) -> Picture:
-    """The face as scanned, from one direction, with its landmarks and the trace of the symmetry plane (x = 0).
+    """The face as scanned, from the front, with its landmarks and the trace of the symmetry plane (x = 0).
 
-    `landmarks` name -> (3,) mm, canonical frame; `colors` (V, 3) of the scan, light grey without.
+    `landmarks` name -> (3,) mm, canonical frame, as dots of the radius `dot` (pixels of twice the picture);
+    `colors` (V, 3) 0..255 of the scan, light grey without; `view` by default the one of all pictures.
     """
-    view = view_from(DIRECTIONS[name])
+    view = view or view_from(DIRECTIONS["front"])
     seen = surface.see(view)
-    tint = None if colors is None else surface.interpolate(seen, colors.astype(np.float64))
+    tint = None if colors is None else surface.interpolate(seen, colors)
     picture = _lit(seen, _light(seen, view), tint, 0.9)
     x = seen.points[..., 0]
     crossing = np.zeros(x.shape, bool)
@@ -158,7 +166,7 @@ def plain_picture(
     crossing &= np.isfinite(x)
     picture[_thick(crossing)] = (20, 110, 140)
     for point in landmarks.values():
-        _dot(picture, view, seen, np.asarray(point, np.float64))
+        _dot(picture, view, seen, np.asarray(point, np.float64), dot)
     return _picture(name, picture)
 
 
@@ -200,7 +208,7 @@ def _thick(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return out
 
 
-def _dot(picture: NDArray[np.uint8], view: View, seen: Seen, point: Floats) -> None:
+def _dot(picture: NDArray[np.uint8], view: View, seen: Seen, point: Floats, radius: float) -> None:
     """A landmark, unless the surface hides it."""
     column, row = np.round(view.pixels(point)).astype(int)
     height, width = picture.shape[:2]
@@ -211,8 +219,8 @@ def _dot(picture: NDArray[np.uint8], view: View, seen: Seen, point: Floats) -> N
         return
     rows, columns = np.ogrid[:height, :width]
     away = (rows - row) ** 2 + (columns - column) ** 2
-    picture[away <= 7**2] = 255
-    picture[away <= 5**2] = (176, 46, 12)
+    picture[away <= (1.4 * radius) ** 2] = 255
+    picture[away <= radius**2] = (176, 46, 12)
 
 
 def _picture(name: str, fine: NDArray[np.uint8]) -> Picture:
@@ -222,3 +230,13 @@ def _picture(name: str, fine: NDArray[np.uint8]) -> Picture:
     palette = image.quantize(256, method=Image.Quantize.MEDIANCUT)
     image.quantize(palette=palette, dither=Image.Dither.FLOYDSTEINBERG).save(buffer, "PNG")
     return Picture(name, buffer.getvalue(), image.width, image.height)
+
+
+def drawn(pictures: Callable[[], list[Picture]]) -> list[Picture]:
+    """The pictures, none where there is nothing to draw with: drawing needs open3d, numbers don't."""
+    try:
+        return pictures()
+    except ModuleNotFoundError as error:
+        if extra_of(error.name or "") is None:
+            raise
+        return []

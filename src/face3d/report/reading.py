@@ -12,6 +12,7 @@ from face3d.measuring.exam_measures import Measures
 from face3d.report.exam_result import ExamResult, examined_result
 from face3d.report.faces import Faces, read_faces
 from face3d.report.folder import FACES, RESULT
+from face3d.scan import FaceScan, Floats
 from face3d.values import Value
 
 
@@ -37,6 +38,19 @@ def read_visit(path: str | Path, affected_side: str | None = None) -> Visit:
 
     x = examine(read_exam(path), affected_side)
     return Visit(x.measures, examined_result(x), Faces.of(x))
+
+
+def read_map(file: Path) -> tuple[FaceScan, dict[str, Floats]]:
+    """The scan of an asymmetry.ply that face3d wrote, mm, in the canonical head frame, and name -> (V,) what it carries
+    at each vertex. Raises `ScanError`."""
+    from face3d.io.ply_header import read_header
+    from face3d.io.ply_records import read_records
+    from face3d.io.read import read_scan
+
+    scan, data = read_scan(file, units="mm"), file.read_bytes()
+    order, elements, _, body = read_header(str(file), data)
+    columns = read_records(str(file), data, body, order, elements, [])["vertex"]
+    return scan, {name: values for name, values in columns.items() if name.endswith("_mm")}
 
 
 def read_measures(path: str | Path) -> Measures:

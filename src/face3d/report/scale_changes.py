@@ -12,6 +12,8 @@ from face3d.report.exam_result import ExamResult
 from face3d.report.frame import spoken
 from face3d.report.parts import Number, Part
 
+#: What is measured and no scale: the whole, and how a region's share begins.
+SEVERITY, FUNCTION = "movement lost", "function, "
 #: Scales whose high numbers are good; of the others low ones are.
 _HIGH_IS_GOOD = ("Sunnybrook", "function")
 
@@ -27,6 +29,7 @@ class ScaleChange(Part):
     roman: bool = Field(description="a grade I to VI, written in Roman numerals")
     share: bool = Field(description="a share, 0..1")
     better: bool | None = Field(description="null where it is the same, or one of the two is not known")
+    beyond: bool | None = Field(None, description="of a share: by more than error explains; null of grades")
 
     def shown(self, value: float | None) -> str:
         """A value as it is written."""
@@ -34,7 +37,8 @@ class ScaleChange(Part):
             return "–"
         if self.roman:
             return ROMAN[round(value) - 1]
-        return f"{100 * value:.0f} %" if self.share else f"{value:.0f}"
+        # + 0: what rounds to 0 has no sign.
+        return f"{round(100 * value) + 0} %".replace("-", "−") if self.share else f"{value:.0f}"
 
     @property
     def words(self) -> str:
@@ -43,6 +47,8 @@ class ScaleChange(Part):
             return "known at one visit only"
         if self.better is None:
             return "the same"
+        if self.beyond is False:
+            return "within error"
         return "better" if self.better else "worse"
 
     def to_text(self) -> str:
@@ -90,6 +96,6 @@ def _rows(result: ExamResult) -> Iterator[tuple[str, str, bool, bool, Any]]:
     yield "Sunnybrook, 0 to 100", rule, False, False, (e.sunnybrook or {}).get("composite")
     yield "Sunnybrook, 0 to 100", "clinician", False, False, c.get("sunnybrook_composite")
     yield "FNGS 2.0", rule, True, False, (e.fngs2 or {}).get("grade")
-    yield "movement lost", "measured", False, True, result.severity
+    yield SEVERITY, "measured", False, True, result.severity
     for region, value in result.region_function.items():
-        yield f"function, {spoken(region)}", "measured", False, True, value
+        yield f"{FUNCTION}{spoken(region)}", "measured", False, True, value

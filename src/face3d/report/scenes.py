@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+import scipy.sparse as sp
+from scipy.spatial import KDTree
 
-from face3d.geometry.colors import ASYMMETRY, CHANGE, MOVEMENT, SURFACE
+from face3d.geometry.colors import ASYMMETRY, ATTRIBUTION, CHANGE, MOVEMENT, SURFACE
 from face3d.geometry.elements import grid_cells
+from face3d.geometry.mesh import vertex_areas
+from face3d.geometry.skin_tone import vertex_colors
 from face3d.geometry.weld import first_of_equal
+from face3d.report.faces import filled
 from face3d.report.frame import spoken
 from face3d.report.pictures import CENTRE, Drawn
-from face3d.report.viewer import COLOUR, Layer, Scene, State
-from face3d.scan import Floats, Ints
+from face3d.report.viewer import COLOUR, Layer, Scene, Source, State
+from face3d.scan import FaceScan, Floats, Ints
 from face3d.template.anatomy import Anatomy
 
 if TYPE_CHECKING:
+    from face3d.grading.explanation import Explanation
     from face3d.measuring.analysis import Analysis
     from face3d.report.faces import Faces
+    from face3d.sequence.stored import Stored
+    from face3d.sequence.tracked import Tracked
 
 #: A page shows no more vertices of a scan: its colours stay as fine as a screen's pixels, and it opens within 2 s.
 MOST_VERTICES = 20_000
+#: mm: half of what lies between two places at which the networks look.
+_SPREAD_MM = 3.5
+#: Frames of a recording that a page holds: five megabytes of it.
+MOST_FRAMES = 60
 #: mm around the middle of the face: shoulders and chairs are left out.
 _REACH = 190.0
 
@@ -42,6 +54,24 @@ _SURFACE = Layer(
 )
 _MOVEMENT = Layer(
     "movement", "movement from rest", MOVEMENT, "How far each place moved from rest, head motion removed."
+)
+_ATTRIBUTION = Layer(
+    "attribution",
+    "what made the grade",
+    ATTRIBUTION,
+    "What the networks’ severity of {:.0f} % is made of, place by place: in hundredths of movement lost on each square "
+    "centimetre, against a face of which both sides do what the healthy side does. Orange: adds to it; blue: takes "
+    "away. It says what the networks looked at, not where the nerve is ill.",
+    "% per cm²",
+)
+
+
+#: What is to be done with corrected landmarks.
+_AGAIN = "{} The numbers of this page do not know of the corrections."
+_AGAIN_SCAN = _AGAIN.format("Then measure again with the saved file: face3d analyze SCAN --landmarks FILE.")
+_AGAIN_EXAM = _AGAIN.format(
+    "Put each saved file beside its scan, under this name, or name it in exam.json under landmarks; then run face3d "
+    "exam again."
 )
 
 
@@ -67,23 +97,26 @@ def scan_scene(analysis: Analysis, drawn: Drawn) -> Scene:
         values["asymmetry"] = mean(analysis.asymmetry_mm[drawn.source])
         layers.insert(0, _ASYMMETRY)
     colors = None
-    if analysis.scan.colors is not None:
-        seen = analysis.scan.colors[drawn.source].astype(np.float64)
+    seen = vertex_colors(analysis.scan)
+    if seen is not None:
+        seen = seen[drawn.source]
         colors = np.stack([mean(seen[:, k]) for k in range(3)], axis=1)
         layers.append(Layer(COLOUR, "colour as scanned", None))
     subunits = [r for r in analysis.face_regions if r.definition == "subunit"]
     weights = np.stack([mean(np.asarray(r.weight, np.float64)[drawn.source]) for r in subunits], axis=1)
     marks = {name: analysis.head.apply(point) for name, point in analysis.landmarks.items()}
+    source = Source(analysis.scan.name, analysis.head.inv(), tuple(n for n in analysis.scan.landmarks if n in marks))
     fewer = "" if count == len(of) else f", shown with {count:,} of its {len(analysis.scan.vertices):,} vertices"
     return Scene(
         f"The scan’s own surface{fewer}",
         faces,
-        (State("", vertices, values, marks),),
+        (State("", vertices, values, marks, source=source),),
         ((0,),),
         tuple(layers),
         ("", *(f"{spoken(r.name)}, {r.side}" for r in subunits)),
         _largest(weights),
         colors,
+        again=_AGAIN_SCAN,
     )
 
 
@@ -109,15 +142,36 @@ def _largest(weights: Floats) -> Ints:
     return np.where(weights.max(axis=1, initial=0.0) >= 0.5, 1 + weights.argmax(axis=1), 0)
 
 
-def exam_scene(faces: Faces) -> Scene:
-    """Rest beside each expression, on the template, with movement and asymmetry."""
+def exam_scene(faces: Faces, why: Explanation | None = None) -> Scene:
+    """Rest beside each expression, on the template, with movement and asymmetry, and what made the grade (`why`)."""
     t = faces.template
     shown = list(faces.displacements)
     names = ("rest", *shown)
-    states = tuple(_state(spoken(e), *_whole(faces, e), faces, e) for e in names)
+    states = tuple(_state(spoken(e), *faces.whole(e), faces, e) for e in names)
+    layers = [_MOVEMENT, _ASYMMETRY]
+    if why is not None:
+        made = _per_cm2(t, why.attribution)
+        states = tuple(
+            replace(
+                s, values={**s.values, "attribution": np.where(np.isfinite(s.values["asymmetry"]), made[e], np.nan)}
+            )
+            for s, e in zip(states, names, strict=True)
+        )
+        layers.append(replace(_ATTRIBUTION, note=_ATTRIBUTION.note.format(100 * why.value)))
     expressions = tuple(range(1, len(names))) or (0,)
     first = shown.index("open_smile") if "open_smile" in shown else 0
-    return _scene(t, states, ((0,), expressions), (_MOVEMENT, _ASYMMETRY), first=first)
+    return _scene(t, states, ((0,), expressions), tuple(layers), first=first, again=_AGAIN_EXAM)
+
+
+def _per_cm2(t: Anatomy, amounts: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Amounts (N,) at vertices as hundredths on each square centimetre there, without the steps between the places at
+    which networks look."""
+    tree = KDTree(t.vertices)
+    near = tree.sparse_distance_matrix(tree, 3 * _SPREAD_MM, output_type="coo_matrix")
+    weight = sp.csr_matrix((np.exp(-0.5 * (near.data / _SPREAD_MM) ** 2), (near.row, near.col)), near.shape)
+    weight.setdiag(1.0)
+    cm2 = weight @ vertex_areas(FaceScan(t.vertices, t.faces)) / 100.0
+    return {name: 100.0 * (weight @ values) / cm2 for name, values in amounts.items()}
 
 
 def compare_scene(before: Faces, after: Faces, visits: tuple[str, str]) -> Scene:
@@ -125,7 +179,7 @@ def compare_scene(before: Faces, after: Faces, visits: tuple[str, str]) -> Scene
     t = before.template
     names = ["rest", *(e for e in before.displacements if e in after.displacements)]
     plain = {
-        visit: [_state(f"{visit}: {spoken(e)}", *_whole(faces, e), faces, e) for e in names]
+        visit: [_state(f"{visit}: {spoken(e)}", *faces.whole(e), faces, e) for e in names]
         for visit, faces in zip(visits, (before, after), strict=True)
     }
     changes = [_change(a, b) for a, b in zip(*plain.values(), strict=True)]
@@ -162,23 +216,44 @@ def _change(before: State, after: State) -> dict[str, Floats]:
 
 
 def frames_scene(
-    template: Anatomy, rest: Floats, frames: Sequence[Floats], times_s: Sequence[float], speed: float = 1.0
+    template: Anatomy,
+    rest: Floats,
+    frames: Sequence[Floats],
+    times_s: Sequence[float],
+    seen: Sequence[np.ndarray] | None = None,
+    first: int = 0,
 ) -> Scene:
-    """A recording on the template: `rest` (N, 3) beside `frames` (N, 3) each, mm, NaN where a frame was lost or shows
-    nothing, on a slider with `times_s`. `speed` 1 plays as fast as it was recorded."""
-    states = [State("rest", _filled(rest, template.vertices))]
-    for frame, time in zip(frames, times_s, strict=True):
-        state = State(
-            f"{time:.2f} s",
-            _filled(frame, states[0].vertices),
-            {"movement": _length(frame - rest)},
-            {},
-            f"{time:.2f} s",
-        )
-        states.append(state)
-    pause = 1000.0 * (times_s[-1] - times_s[0]) / max(len(times_s) - 1, 1) / speed if len(times_s) > 1 else 100.0
+    """A recording on the template: `rest` (N, 3) beside `frames` (N, 3) each, mm, on a slider with `times_s`; `seen`
+    (N,) what each frame shows, else what is not NaN in it. It plays as fast as it was recorded; `first` is shown at
+    first."""
+    states = [State("rest", filled(rest, template.vertices))]
+    for k, (frame, time) in enumerate(zip(frames, times_s, strict=True)):
+        moved = _length(frame - rest)
+        if seen is not None:
+            moved = np.where(seen[k], moved, np.nan)
+        words = f"{time:.2f} s"
+        states.append(State(words, filled(frame, states[0].vertices), {"movement": moved}, {}, words, time_s=time))
+    pause = 1000.0 * (times_s[-1] - times_s[0]) / max(len(times_s) - 1, 1) if len(times_s) > 1 else 100.0
     panes = ((0,), tuple(range(1, len(states))))
-    return _scene(template, tuple(states), panes, (_MOVEMENT,), pause=max(pause, 20.0))
+    return _scene(template, tuple(states), panes, (_MOVEMENT,), pause=max(pause, 20.0), first=first)
+
+
+def recording_scene(tracked: Tracked | Stored, apexes: Sequence[int]) -> Scene | None:
+    """A tracked recording, in `MOST_FRAMES` frames that were not lost, spread over its time, those of full movement
+    (`apexes`, frame numbers, the first shown at first) among them; None where all are lost."""
+    there = np.flatnonzero(~tracked.lost)
+    if not len(there):
+        return None
+    chosen = there[np.unique(np.rint(np.linspace(0, len(there) - 1, MOST_FRAMES)).astype(int))]
+    for apex in apexes:
+        if not tracked.lost[apex]:
+            chosen[np.abs(chosen - apex).argmin()] = apex
+    chosen = np.unique(chosen)
+    first = int(np.abs(chosen - apexes[0]).argmin()) if len(apexes) else 0
+    vertices, valid = tracked.some(chosen)
+    frames = list(vertices.astype(np.float64))
+    times = tracked.times_s[chosen].tolist()
+    return frames_scene(tracked.template, tracked.rest_mm, frames, times, list(valid), first)
 
 
 def _scene(
@@ -188,12 +263,14 @@ def _scene(
     layers: tuple[Layer, ...],
     first: int = 0,
     pause: float | None = None,
+    again: str = "",
 ) -> Scene:
     regions = {name: np.asarray(weight) for name, weight in t.regions.items()}
     weights = np.stack(list(regions.values()), axis=1)
     what = f"The same {len(t.vertices):,} anatomical places on every face: the template, laid on each scan"
     names = tuple(_place(name) for name in regions)
-    return Scene(what, np.asarray(t.faces), states, panes, layers, ("", *names), _largest(weights), None, pause, first)
+    of = _largest(weights)
+    return Scene(what, np.asarray(t.faces), states, panes, layers, ("", *names), of, None, pause, first, again)
 
 
 def _place(region: str) -> str:
@@ -210,22 +287,8 @@ def _state(name: str, vertices: Floats, moved: Floats | None, faces: Faces, expr
         values["movement"] = _length(moved)
         seen = seen & np.asarray(np.isfinite(moved).all(axis=1))
     values["asymmetry"] = np.where(seen & seen[t.opposite], values["asymmetry"], np.nan)
-    return State(name, vertices, values, faces.marks.get(expression, {}), spoken(expression))
-
-
-def _whole(faces: Faces, expression: str) -> tuple[Floats, Floats | None]:
-    """The face in an expression, without holes, and its displacement, None at rest. What was not seen is drawn where it
-    lies at rest, and what was not seen there either where the template has it: a hole would look like a wound."""
-    rest = _filled(faces.rest, faces.template.vertices)
-    if expression == "rest":
-        return rest, None
-    moved = faces.displacements[expression]
-    return _filled(rest + moved, rest), moved
-
-
-def _filled(points: Floats, otherwise: Floats) -> Floats:
-    points = np.asarray(points, np.float64)
-    return np.where(np.asarray(np.isfinite(points).all(axis=1))[:, None], points, otherwise)
+    marks, source = faces.marks.get(expression, {}), faces.sources.get(expression)
+    return State(name, vertices, values, marks, spoken(expression), source)
 
 
 def _length(vectors: Floats) -> Floats:

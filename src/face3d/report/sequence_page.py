@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from face3d.geometry.colors import MOVEMENT
 from face3d.landmarks import SIDES
+from face3d.reference.scales import ROMAN
 from face3d.report.curves import COLORS, anomaly_over_time, eyes_over_time, movement_over_time, one_movement
+from face3d.report.drawings import gradient
 from face3d.report.frame import rendered, spoken
 from face3d.report.sequence_result import SURE_MM, MovementPart, ReadingPart, SequenceResult
 
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
     from face3d.grading.temporal import Anomaly
+    from face3d.report.pictures import Picture
+    from face3d.report.viewer import Scene
     from face3d.sequence.kinematics import Kinematics
 
 #: (place, measure) -> words, in the order of a table; each side for itself. Everything is in kinematics.csv.
@@ -58,8 +63,15 @@ class _Row:
     note: str = ""
 
 
-def sequence_page(result: SequenceResult, k: Kinematics, unlike: Anomaly | None = None) -> str:
-    """The report as HTML; `unlike`: how far from healthy movement it is."""
+def sequence_page(
+    result: SequenceResult,
+    k: Kinematics,
+    unlike: Anomaly | None = None,
+    scene: Scene | None = None,
+    pictures: Sequence[Picture] = (),
+) -> str:
+    """The report as HTML; `unlike`: how far from healthy movement it is; `scene` from `scenes.recording_scene`, and
+    `pictures` of it for print (`movement_pictures.frame_pictures`)."""
     counts = (str(sum(side in b.counted for b in result.blinks)) for side in ("right", "left"))
     counted = _Row(f"blinks in {result.seconds:.1f} s", *counts)
     return rendered(
@@ -68,6 +80,11 @@ def sequence_page(result: SequenceResult, k: Kinematics, unlike: Anomaly | None 
         version=result.face3d_version,
         notice=result.notice,
         result=result,
+        roman=ROMAN,
+        scene=scene,
+        pictures=pictures,
+        limit=f"{MOVEMENT.high:g}",
+        gradient=gradient(MOVEMENT),
         colors=COLORS,
         whole=movement_over_time(k),
         eyes=eyes_over_time(k),

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import Field
 
+from face3d.report.grade_part import GradePart
 from face3d.report.parts import NOTICE, SCHEMA_VERSION, Number, Part
 from face3d.sequence.definitions import DEFINITIONS
 from face3d.sequence.filtering import stretches
 
 if TYPE_CHECKING:
+    from face3d.grading.grades import Grade
     from face3d.sequence.definitions import Reading
     from face3d.sequence.kinematics import Kinematics
     from face3d.sequence.stored import Stored
+    from face3d.sequence.tracked import Tracked
 
 #: Places whose numbers stand in summary.json; those of all points are in kinematics.csv.
 PLACES = ("face", "eye", "sci", "ch", "al", "brow", "midface", "mouth", "lower_lip", "chin", "cheek")
@@ -129,6 +132,11 @@ class SequenceResult(Part):
     tracking: TrackingPart | None = Field(description="null where points were given, not tracked")
     movements: list[MovementPart]
     readings: list[ReadingPart] = Field(description="of the whole recording: blinks, fatigue over repeats")
+    grade: GradePart | None = Field(
+        None,
+        description="by networks and rules, over the frames about each apex; null where a brow raise, an eye closure "
+        "or a smile was not made",
+    )
     blinks: list[BlinkPart]
     definitions: dict[str, str] = Field(description="measure -> what it is")
     notes: list[str]
@@ -151,11 +159,15 @@ class SequenceResult(Part):
             often = "" if rate is None else f", {rate:.0f} a minute"
             closed = "" if complete is None else f", closing {100 * complete:.0f} %"
             lines.append(f"{side} eye: {sum(side in b.counted for b in self.blinks)} blinks{often}{closed}")
+        if self.grade is not None:
+            lines.append(self.grade.told())
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
 
 
-def sequence_result(k: Kinematics, tracked: Stored | None = None) -> SequenceResult:
-    """The result of a recording, with how well it was tracked where it was."""
+def sequence_result(
+    k: Kinematics, tracked: Tracked | Stored | None = None, grade: Grade | None = None
+) -> SequenceResult:
+    """The result of a recording, with how well it was tracked where it was, and its grade where it has one."""
     import face3d
 
     gaps = [
@@ -197,6 +209,7 @@ def sequence_result(k: Kinematics, tracked: Stored | None = None) -> SequenceRes
         tracking=None if tracked is None else _tracking(tracked),
         movements=movements,
         readings=whole,
+        grade=None if grade is None else GradePart(**grade.to_dict()),
         blinks=[
             BlinkPart(
                 time_s=b.time_s,
@@ -227,7 +240,7 @@ def _parts(readings: Iterable[Reading]) -> list[ReadingPart]:
     ]
 
 
-def _tracking(tracked: Stored) -> TrackingPart:
+def _tracking(tracked: Tracked | Stored) -> TrackingPart:
     residual = tracked.residual_mm[~tracked.lost]
     drift = tracked.drift_mm[np.isfinite(tracked.drift_mm)]
     return TrackingPart(

@@ -1,6 +1,5 @@
-/* The faces of a scene: numbers unpacked from their text, and what is computed from them. Used by viewer.js, with which
-   it makes one program. */
-"use strict";
+/* The faces of a scene: numbers unpacked from their text, and what is computed from them. The viewer's files make one
+   program, in the order that viewer.py says. */
 
 const CENTRE = [0, -30, -25]; // mm, what the middle of a picture shows
 
@@ -57,6 +56,7 @@ class Model {
   map(number, key) {
     const state = this.state(number), said = this.data.states[number].values[key];
     if (!said || state.maps[key]) return said ? state.maps[key] : null;
+    if ("as" in said) return (state.maps[key] = this.map(said.as, key));
     const packed = unpacked(said.of, 2), out = new Float32Array(3 * packed.length), step = (said.high - said.low) / (BASE * BASE - 2);
     let smooth = new Float32Array(packed.length);
     packed.forEach((n, i) => {
@@ -90,6 +90,11 @@ class Model {
       if (depth > front) { front = depth; best = { corners: [f[i], f[i + 1], f[i + 2]], shares: [1 - s - t, s, t], depth }; }
     }
     return best;
+  }
+
+  /* The point (mm) of a hit. */
+  point(state, hit) {
+    return [0, 1, 2].map((k) => hit.corners.reduce((sum, c, i) => sum + hit.shares[i] * state.points[3 * c + k], 0));
   }
 
   flat(state, axes) {

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from face3d.errors import Face3DError
-from face3d.sequence.kinematics import Kinematics, MovedOnce, kinematics
+from face3d.sequence.kinematics import Kinematics, kinematics
 from face3d.template.exam_fit import fit_seen, see_scan
 
 if TYPE_CHECKING:
@@ -61,12 +59,7 @@ def _seen(expression: str, source: SequenceSource, rest: FittedExam) -> tuple[Ki
     k = kinematics(track(recording, rest).points(), expression)
     if not k.movements:
         return k, None, "no movement was found in its recording"
-    largest = max(k.movements, key=_size)
+    largest = max(k.movements, key=lambda m: m.size)
     frame = next(recording.read(largest.apex_frame))
     several = f", the largest of {len(k.movements)} movements" if len(k.movements) > 1 else ""
     return k, frame.scan, f"measured on frame {frame.number} of its recording, at {frame.time_s:.2f} s{several}"
-
-
-def _size(m: MovedOnce) -> float:
-    """mm: the greater side's movement."""
-    return float(np.nanmax([-1.0, *(c.size for c in m.segment.sides.values())]))

@@ -63,6 +63,11 @@ class MovedOnce(Value):
         """Number and expression."""
         return self.number, self.expression
 
+    @property
+    def size(self) -> float:
+        """mm: the greater side's movement; -1 where neither is known."""
+        return float(np.nanmax([-1.0, *(c.size for c in self.segment.sides.values())]))
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Kinematics(Value):
@@ -325,7 +330,7 @@ def _named(
     elif naming is not None and isinstance(recording, Tracked | Stored) and found:
         shown = []
         for frame in frames:
-            near = recording.near(frame, AROUND_APEX)
+            near = recording.some(range(max(frame - AROUND_APEX, 0), min(frame + AROUND_APEX + 1, len(recording))))[0]
             shown.append(np.median(near[np.isfinite(near).all(axis=(1, 2))], axis=0))
         names = list(naming(recording.rest_mm, np.array(shown, np.float64)))
     else:

@@ -67,17 +67,31 @@ class Stored(Value):
         drift = drift_of(found["number"], found["drift_at"], found["drift_mm"])
         return cls(tuple(files), template, rest_mm, points, found["lost"], found["residual_mm"], drift, dict(facts))
 
-    def near(self, frame: int, around: int) -> np.ndarray:
-        """(n, N, 3) float32 mm: the frames from `around` before to `around` after one, as far as there are any."""
-        out, first = [], 0
+    def __len__(self) -> int:
+        return len(self.lost)
+
+    @property
+    def times_s(self) -> Floats:
+        """(T,) seconds."""
+        return self.points.times_s
+
+    def some(self, frames: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices (n, N, 3) float32 mm, and which of them are seen (n, N), of n frames."""
+        asked, first = {int(k): n for n, k in enumerate(frames)}, 0
+        vertices = np.full((len(frames), *self.rest_mm.shape), np.nan, np.float32)
+        valid = np.zeros(vertices.shape[:2], bool)
         for file in self.files:
+            if first > max(asked, default=-1):
+                break
             part = read_arrays(file)
-            lost = part["lost"]
-            if first <= frame + around and frame - around < first + len(lost):
-                frames = frames_of(part["steps"], lost, self.rest_mm)
-                out += [v for k, v in enumerate(frames, first) if abs(k - frame) <= around]
-            first += len(lost)
-        return np.array(out, np.float32).reshape(-1, *self.rest_mm.shape)
+            count = len(part["lost"])
+            if any(first <= k < first + count for k in asked):
+                seen = seen_in(part, len(self.rest_mm))
+                for k, frame in enumerate(frames_of(part["steps"], part["lost"], self.rest_mm), first):
+                    if k in asked:
+                        vertices[asked[k]], valid[asked[k]] = frame, seen[k - first]
+            first += count
+        return vertices, valid
 
     def write(self, file: Path) -> None:
         """Writes tracked.npz. Raises `OutputError` where that is not possible."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,6 +65,7 @@ class Tracked(Value):
     def __len__(self) -> int:
         return len(self.times_s)
 
-    def near(self, frame: int, around: int) -> np.ndarray:
-        """(n, N, 3) mm: the frames from `around` before to `around` after one, as far as there are any."""
-        return self.vertices_mm[max(frame - around, 0) : frame + around + 1]
+    def some(self, frames: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices (n, N, 3) mm, and which of them are seen (n, N), of n frames."""
+        at = np.asarray(frames, int)
+        return self.vertices_mm[at], self.valid[at]

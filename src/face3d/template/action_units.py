@@ -54,6 +54,11 @@ def no_action_units() -> pd.DataFrame:
     return pd.DataFrame(columns=["unit", "left", "right", "left_se", "right_se", "ratio", "relative"])
 
 
+def unit_names(template: FaceTemplate) -> list[str]:
+    """The ARKit-named units, in which all others are written."""
+    return _translation(template)[1]
+
+
 def named_units(fit: TemplateFit) -> tuple[list[str], Floats, Floats, Floats, Floats]:
     """Intensities and standard errors of the ARKit-named units; units by another author are written in them."""
     translation, names = _translation(fit.template)

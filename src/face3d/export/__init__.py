@@ -1,0 +1,1 @@
+"""Results as other programs take them: a PDF for the record, DICOM, REDCap, and without what names a person."""

@@ -1,0 +1,1 @@
+"""Results to look at outside of pages: in a window, in a notebook, as one picture."""

@@ -1,0 +1,179 @@
+"""Runs the benchmarks and keeps what they say: benchmarks/results/NAME.json, from which tools/validation.py writes.
+
+    python tools/bench.py [--quick] [--only NAME ...] [--list]
+
+Each benchmark runs in a process of its own, on one thread, one after another: times would mean little otherwise. What
+is kept is what it printed, its tables as tables, with arguments, date, machine, load, this version's commit and the
+peers' versions. A run that was stopped goes on: what was done at this commit is not done again. `--quick` is for a look
+whether all works (fewer people; its figures are marked so and never take the place of full ones); all of it within a
+quarter of an hour on two idle cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
+PEERS = ("open3d", "trimesh", "small_gicp", "meshmonk", "rustcpd", "biocpd", "scikit-learn", "torch", "mediapipe")
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """`name` of benchmarks/NAME.py, its arguments, and what it shows, in words."""
+
+    name: str
+    full: str
+    quick: str
+    about: str
+
+
+#: In the order of the page. What needs trained networks' data (domains; grading beside other methods) is not here: it
+#: runs with `make data`.
+ALL = (
+    Benchmark("reading", "", "60000", "Reading files"),
+    Benchmark("landmarks", "", "--faces 6 --rotations 2", "Landmarks"),
+    Benchmark("plane", "", "--faces 2 --disturbed 10", "Symmetry plane beside the peers'"),
+    Benchmark("asymmetry", "", "--faces 1 --peers 1 --sets a,w,r", "Asymmetry beside the peers'"),
+    Benchmark("real_expressions", "", "--people 1 --every 60", "People's expressions"),
+    Benchmark("examination", "--subjects 12", "--subjects 2", "Examinations"),
+    Benchmark("shares", "--fresh --fits 1", "--fresh --people 1", "Shares of movement"),
+    Benchmark("comparison", "", "--subjects 1", "Before and after"),
+    Benchmark("grading", "", "--exams 2", "Grading"),
+    Benchmark("abstention", "", "--exams 1", "Refused, or abstained on"),
+    Benchmark("identity", "--work {work}", "--work {work} --subjects 2", "Whose scan, which side"),
+    Benchmark("tracking", "", "accuracy --only depth --singles 2", "Tracking"),
+    Benchmark("kinematics", "--people 1 --seed 7200", "--people 1 --grades 4 --seed 7200", "Kinematics"),
+    Benchmark("temporal", "", "--healthy 2 --ill 4", "Unlike healthy movement"),
+    Benchmark("depth", "", "--people 1 --frames 20", "Depth cameras"),
+    Benchmark("stereo", "", "--people 1 --scale 0.3", "Stereo pods"),
+    Benchmark("simulation", "", "", "Simulating"),
+    Benchmark("distance", "", "--sizes 10000", "Mirror and distances"),
+    Benchmark("speed", "", "--points 11000 --repeats 1", "Speed"),
+    Benchmark("batch", "--scans 2000 --work {work}", "--scans 4 --finished 200", "Studies"),
+)
+
+
+def tables(printed: str) -> Iterator[dict[str, Any]]:
+    """What was printed, in order: {"title", "columns", "rows"} of tables, {"text"} of what stands between."""
+    title, rows, words = "", [], []
+    for line in [*printed.splitlines(), ""]:
+        if line.startswith("| "):
+            rows.append([cell.strip() for cell in line.strip().strip("|").split(" | ")])
+        elif line.startswith("|--"):
+            continue
+        else:
+            if rows:
+                yield {"title": title, "columns": rows[0], "rows": rows[1:]}
+                rows = []
+            if found := re.fullmatch(r"\*\*(.+)\*\*", line):
+                if words:
+                    yield {"text": "\n".join(words)}
+                title, words = found.group(1), []
+            elif line.strip() and not re.fullmatch(r"\S+\.npz", line):  # tools say which file they are at
+                words.append(line.rstrip())
+    if words:
+        yield {"text": "\n".join(words)}
+
+
+def versions() -> dict[str, str]:
+    """Those of the peers that are installed."""
+    found = {}
+    for name in PEERS:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def machine() -> str:
+    """Processor and cores."""
+    cpu = re.findall(r"^model name\s*:\s*(.+)$", Path("/proc/cpuinfo").read_text(), re.M) if os.name == "posix" else []
+    return f"{cpu[0] if cpu else platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+
+
+def commit() -> str:
+    """This checkout's, with "+" where it was changed since."""
+
+    def git(*args: str) -> str:
+        return subprocess.run(["git", "-C", str(ROOT), *args], capture_output=True, text=True, check=False).stdout
+
+    changed = [line for line in git("status", "--porcelain").splitlines() if "benchmarks/results/" not in line]
+    return git("rev-parse", "--short=10", "HEAD").strip() + ("+" if changed else "")
+
+
+def file_of(name: str, quick: bool) -> Path:
+    """Where a benchmark's results lie."""
+    return RESULTS / f"{name}{'.quick' if quick else ''}.json"
+
+
+def run(benchmark: Benchmark, quick: bool, at: str) -> bool:
+    """Runs one and keeps what it says; whether it succeeded."""
+    work = ROOT / "data-work" / "bench" / benchmark.name
+    work.mkdir(parents=True, exist_ok=True)
+    args = (benchmark.quick if quick else benchmark.full).format(work=work).split()
+    load, began, cpu = os.getloadavg()[0], time.monotonic(), os.times()
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    command = [sys.executable, str(ROOT / "benchmarks" / f"{benchmark.name}.py"), *args]
+    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
+    if done.returncode:
+        print(f"{benchmark.name}: failed with exit code {done.returncode}", file=sys.stderr)
+        return False
+    now = os.times()
+    kept = {
+        "benchmark": benchmark.name,
+        "about": benchmark.about,
+        "arguments": " ".join(args).replace(str(work), "FOLDER"),
+        "quick": quick,
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": at,
+        "machine": machine(),
+        "load_before": round(load, 1),
+        "seconds": round(time.monotonic() - began),
+        "cpu_seconds": round(now.children_user + now.children_system - cpu.children_user - cpu.children_system),
+        "versions": versions(),
+        "printed": list(tables(done.stdout)),
+    }
+    RESULTS.mkdir(exist_ok=True)
+    aside = file_of(benchmark.name, quick).with_suffix(".part")
+    aside.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    aside.replace(file_of(benchmark.name, quick))
+    return True
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only", nargs="+", choices=[b.name for b in ALL], default=[b.name for b in ALL])
+    parser.add_argument("--list", action="store_true", help="only say what would run")
+    a = parser.parse_args()
+    at, failed, began = commit(), [], time.monotonic()
+    for benchmark in (b for b in ALL if b.name in a.only):
+        file = file_of(benchmark.name, a.quick)
+        known = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        if known.get("commit") == at and "+" not in at:
+            print(f"{benchmark.name}: done at this commit already ({file.relative_to(ROOT)})")
+            continue
+        print(f"{benchmark.name} {benchmark.quick if a.quick else benchmark.full}", flush=True)
+        if not a.list and not run(benchmark, a.quick, at):
+            failed.append(benchmark.name)
+    print(f"{time.monotonic() - began:.0f} s; failed: {', '.join(failed) or 'none'}")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main()
