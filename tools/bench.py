@@ -83,7 +83,7 @@ def tables(printed: str) -> Iterator[dict[str, Any]]:
                 if words:
                     yield {"text": "\n".join(words)}
                 title, words = found.group(1), []
-            elif line.strip():
+            elif line.strip() and not re.fullmatch(r"\S+\.npz", line):  # tools say which file they are at
                 words.append(line.rstrip())
     if words:
         yield {"text": "\n".join(words)}

@@ -79,7 +79,7 @@ def canvas(page: Any) -> np.ndarray:
 
 def test_from_upload_to_a_face_that_turns_and_two_visits_compared(user: User) -> None:
     page = user.tab("/add")
-    user.add(page, "b1", "pre", exam_zip(1))
+    user.add(page, "face1", "pre", exam_zip(1))
     page.get_by_role("link", name="Open the report").click()  # appears by itself when it is done
     page.wait_for_load_state()
     first = canvas(page)
@@ -88,9 +88,9 @@ def test_from_upload_to_a_face_that_turns_and_two_visits_compared(user: User) ->
     for _ in range(3):
         page.keyboard.press("ArrowRight")
     assert np.abs(canvas(page) - first).max(axis=-1).mean() > 4
-    user.add(page, "b1", "post", exam_zip(2))
+    user.add(page, "face1", "post", exam_zip(2))
     page.get_by_role("link", name="Open the report").wait_for()
-    page.get_by_role("link", name="all visits of b1").click()
+    page.get_by_role("link", name="all visits of face1").click()
     page.get_by_role("button", name="Compare").click()
     page.get_by_role("link", name="Open the comparison").click()
     page.wait_for_load_state()
@@ -106,7 +106,7 @@ def test_from_upload_to_a_face_that_turns_and_two_visits_compared(user: User) ->
 
 def test_a_report_cannot_reach_the_app(user: User) -> None:
     page = user.tab("/")
-    user.add(page, "b2", "", exam_zip(3))
+    user.add(page, "face2", "", exam_zip(3))
     page.get_by_role("link", name="Open the report").click()
     page.wait_for_load_state()
     assert page.evaluate("origin") == "null"
@@ -119,7 +119,7 @@ def test_landmarks_are_corrected_in_the_report_and_measured_again(user: User, tm
     page = user.tab("/")
     template = FaceTemplate.load()
     write_scan(tmp_path / "rest.ply", FaceScan(template.vertices, template.faces))
-    user.add(page, "b3", "", {"rest.ply": (tmp_path / "rest.ply").read_bytes()})
+    user.add(page, "face3", "", {"rest.ply": (tmp_path / "rest.ply").read_bytes()})
     page.get_by_role("link", name="Open the report").click()
     page.wait_for_load_state()
     page.get_by_role("button", name="correct landmarks").click()

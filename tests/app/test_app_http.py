@@ -65,6 +65,15 @@ def test_an_exam_is_added_measured_shown_and_downloaded(server: Server) -> None:
     assert again.status == 409 and f"/exams/{number}" in again.text
 
 
+def test_a_report_as_pdf(server: Server) -> None:
+    pytest.importorskip("weasyprint")
+    number = added(server, "pdf", seed=20)
+    server.settled()
+    assert "report.pdf" in server.get(f"/exams/{number}").text
+    made = server.get(f"/exams/{number}/files/report.pdf")
+    assert made.body.startswith(b"%PDF") and "pdf-report.pdf" in made.headers["content-disposition"]
+
+
 def test_files_by_expression_with_what_they_refer_to(server: Server) -> None:
     sent = {
         "subject": "a2",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -68,12 +69,36 @@ def test_an_exam_is_kept_whole_or_not_at_all(vault: Vault, monkeypatch: pytest.M
     assert vault.add(arrived(vault, "p2")) > first
 
 
-def test_what_had_moved_before_its_row_was_written_is_removed(vault: Vault) -> None:
-    (vault.path / "exams" / "7").mkdir()
-    (vault.path / "exams" / "7" / "rest.ply").write_text("somebody")
+def test_what_had_moved_before_its_rows_were_written_is_removed(vault: Vault) -> None:
+    (vault.path / "incoming" / "kept-7").mkdir()
+    (vault.path / "incoming" / "kept-7" / "rest.ply").write_text("somebody")
     vault.receiving()
     vault.recover()
     assert everything(vault.path) == set()
+
+
+def test_what_was_kept_but_not_yet_in_its_place_is_put_there(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Vault, "_placed", cut)
+    with pytest.raises(KeyboardInterrupt):
+        vault.add(arrived(vault, "p1"))
+    monkeypatch.undo()
+    vault.recover()
+    (subject,) = vault.store.subjects()
+    assert vault.manifest(subject.exams[0])["subject"] == "p1"
+    assert not list((vault.path / "incoming").iterdir())
+
+
+def test_exams_that_an_older_database_does_not_know_are_not_touched(vault: Vault) -> None:
+    vault.add(arrived(vault, "p1"))
+    with vault.store.changing() as db:  # as in a copy that was made before
+        for table in ("jobs", "exams", "subjects"):
+            db.execute(f"DELETE FROM {table}")
+    with pytest.raises(OutputError, match=r"exams/ holds 1, of which app.db knows nothing.*older copy"):
+        vault.recover()
+    assert everything(vault.path) == {"exams/1/rest.ply", "exams/1/exam-1.json"}
 
 
 @pytest.mark.parametrize("status", ["ok", "refused"])
@@ -186,6 +211,21 @@ def test_a_folder_of_something_else_is_not_taken(tmp_path: Path) -> None:
 
 def test_only_its_owner_may_look_in(vault: Vault) -> None:
     assert vault.path.stat().st_mode & 0o077 == 0
+
+
+def test_a_folder_that_cannot_be_written_is_said_and_nothing_else_is_touched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    (tmp_path / "here").mkdir()
+    (tmp_path / "here" / "thesis.docx").write_text("years of work")
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr("face3d.batch.places.Folder.workspace", full)
+    with pytest.raises(OutputError, match="No space left"), opened(tmp_path / "data"):
+        pass
+    assert (tmp_path / "here" / "thesis.docx").exists()
 
 
 def test_two_servers_do_not_share_a_folder(tmp_path: Path) -> None:

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 from serving import Server, start, zipped
@@ -37,37 +36,43 @@ def command(*arguments: str) -> float:
     return time.monotonic() - began
 
 
-def added(server: Server, files: Path, visit: str, **more: Any) -> tuple[int, float]:
-    """The exam's number, and seconds from the upload until its report can be opened."""
+def added(server: Server, files: Path, visit: str, steps: set[str]) -> tuple[int, float, float]:
+    """The exam's number, and seconds from the upload until it was kept and until its report can be opened; `steps`
+    what the page said meanwhile."""
     data = zipped({f.name: f.read_bytes() for f in files.iterdir()})
     began = time.monotonic()
-    answer = server.post("/add/archive", {"subject": "d1", "visit": visit, **more, "archive": ("e.zip", data)})
+    answer = server.post("/add/archive", {"subject": "d1", "visit": visit, "archive": ("e.zip", data)})
     assert answer.status == 303, answer.text
+    kept = time.monotonic() - began
     number = int(answer.headers["location"].rpartition("/")[2])
     while server.get(f"/exams/{number}/report").status != 200:
-        assert server.queue(), server.get(f"/exams/{number}").text
-        time.sleep(0.1)
-    return number, time.monotonic() - began
+        assert time.monotonic() - began < 900, server.get(f"/exams/{number}").text
+        steps |= {job["step"] for job in server.queue().values()}
+        time.sleep(0.05)
+    return number, kept, time.monotonic() - began
 
 
 def test_an_exam_is_the_same_as_by_the_command_and_as_soon(tmp_path: Path, files: Path) -> None:
     server = start(tmp_path / "data", module="face3d.app.work", workers=1, seconds=1800)
     try:
         time.sleep(20)  # as a clinic finds it: started before
-        plain, app = [], []
+        plain, app, looked, steps = [], [], [], set()
         for number in range(3):
             out = tmp_path / f"out{number}"
             manifest = {"subject": "d1", "visit": f"v{number}", "scans": {e: f"{e}.ply" for e in SHOWN}}
             (files / "exam.json").write_text(json.dumps(manifest))
             plain.append(command("exam", str(files), "--out", str(out)))
-            exam, seconds = added(server, files, f"v{number}")
+            exam, kept, seconds = added(server, files, f"v{number}", steps)
             app.append(seconds)
+            looked.append(kept)
             theirs = json.loads((out / "result.json").read_text())
             ours = json.loads(server.get(f"/exams/{exam}/files/result.json").text)
             assert ours == theirs
             assert server.get(f"/exams/{exam}/files/measures.csv").body == (out / "measures.csv").read_bytes()
             assert server.get(f"/exams/{exam}/report").body == (out / "report.html").read_bytes()
-        print(f"face3d exam: {[round(s, 1) for s in plain]} s; upload to report: {[round(s, 1) for s in app]} s")
+        assert {"open smile", "measuring", "drawing the report"} <= steps, steps
+        told = {"face3d exam": plain, "upload to report": app, "of it until it was kept": looked}
+        print({name: [round(s, 1) for s in seconds] for name, seconds in told.items()}, "s")
         assert min(app) < min(plain) + 3.0
         job = server.post("/subjects/1/compare", {"before": 1, "after": 2}).headers["location"]
         server.settled(300)

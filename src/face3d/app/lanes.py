@@ -13,7 +13,8 @@ from typing import Any, TypeVar
 
 from face3d.batch.local import Limits, Processes
 
-_Given, _Made = TypeVar("_Given"), TypeVar("_Made")
+_Given = TypeVar("_Given")
+_Made = TypeVar("_Made")
 #: How often a process is begun that does not even come up.
 _TRIES = 3
 
@@ -77,4 +78,5 @@ def killed(future: Future[Any]) -> bool:
     from pebble import ProcessExpired
 
     error = None if future.cancelled() else future.exception()
-    return not isinstance(error, ProcessExpired) or error.exitcode == -9
+    # 255 stands for: nobody knows, since the process that began it was killed too.
+    return not isinstance(error, ProcessExpired) or getattr(error, "exitcode", 0) in (-9, 255)

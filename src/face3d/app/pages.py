@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import re
 from collections.abc import Sequence
@@ -22,12 +21,11 @@ from face3d.app.vault import Vault
 from face3d.exam import AFFECTED, EXPRESSIONS
 from face3d.io.exam import LANDMARK_SUFFIXES, SCAN_SUFFIXES
 from face3d.io.manifest import Fault
-from face3d.report.folder import CHANGES, MEASURES, REPORT, RESULT, THIRDS
+from face3d.report.folder import CHANGES, MEASURES, REPORT, REPORT_PDF, RESULT, THIRDS
 from face3d.report.frame import spoken
 
 NOTICE = "Research use only. Not a medical device."
-#: What can be downloaded of a result; the PDF where there is what makes one.
-PDF = "report.pdf"
+#: What can be downloaded of a result, beside a PDF where WeasyPrint is installed.
 DOWNLOADS = (MEASURES, THIRDS, CHANGES, RESULT, REPORT)
 #: Kinds of a page's own files.
 STATIC = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
@@ -150,27 +148,20 @@ class Pages:
         )
 
 
-#: What makes a PDF of a page, where this face3d has it.
-_PRINTER = "face3d.export.pdf"
 _OF_EXAM = "exam = ? AND revision = ? AND other = 0"
 
 
 def downloads(folder: Path | None) -> list[str]:
     """What there is to download of a result in its folder."""
     there = [] if folder is None else [name for name in DOWNLOADS if (folder / name).is_file()]
-    return [*there, PDF] if REPORT in there and _prints() else there
+    return [*there, REPORT_PDF] if REPORT in there and importlib.util.find_spec("weasyprint") else there
 
 
 def as_pdf(folder: Path) -> bytes:
     """A stored report as PDF, made when it is asked for."""
-    return importlib.import_module(_PRINTER).as_pdf((folder / REPORT).read_text("utf-8"))
+    from face3d.export import pdf
 
-
-def _prints() -> bool:
-    try:
-        return all(importlib.util.find_spec(name) is not None for name in (_PRINTER, "weasyprint"))
-    except ModuleNotFoundError:
-        return False
+    return pdf.as_pdf(pdf.page_of(folder))
 
 
 def report_policy(page: bytes) -> str:

@@ -22,7 +22,7 @@ from starlette.concurrency import run_in_threadpool
 from face3d.app import forms
 from face3d.app.check import Checker, Parcel
 from face3d.app.guard import Keys
-from face3d.app.pages import PDF, STATIC, Pages, as_pdf, downloads, report_policy
+from face3d.app.pages import STATIC, Pages, as_pdf, downloads, report_policy
 from face3d.app.receive import Bounds, Form, RefusedError, received
 from face3d.app.roots import Root
 from face3d.app.runner import Runner
@@ -31,7 +31,7 @@ from face3d.app.tables import tables
 from face3d.app.vault import Vault, manifest_of
 from face3d.io.landmark_files import LANDMARK_KINDS
 from face3d.io.manifest import Fault
-from face3d.report.folder import REPORT
+from face3d.report.folder import REPORT, REPORT_PDF
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _HEADINGS = {
@@ -383,7 +383,7 @@ def _report(folder: Path | None) -> Response:
 def _download(folder: Path | None, name: str, of: str) -> Response:
     if name not in downloads(folder) or folder is None:
         raise RefusedError(404, "There is no such file.")
-    made = (folder / name).read_bytes() if name != PDF or (folder / name).is_file() else as_pdf(folder)
+    made = (folder / name).read_bytes() if name != REPORT_PDF or (folder / name).is_file() else as_pdf(folder)
     return _attached(made, f"{of} {name}")
 
 

@@ -42,8 +42,11 @@ class Progress:
 
 
 class Runner:
-    """Does jobs by `work`; each process begins with `warm`. From `start`, when no other process may be at work on the
-    vault, to `stop`."""
+    """Does jobs by `work`, from now on until `stop`; each process begins with `warm`.
+
+    Takes over from what ran here before: no other process may be at work on the vault. Raises OSError where it cannot
+    be written.
+    """
 
     def __init__(
         self, vault: Vault, count: int, limits: Limits, work: Work, warm: Callable[[Any], None] | None = None
@@ -55,14 +58,9 @@ class Runner:
         self._given_up: set[int] = set()
         self._lock = threading.Lock()
         self._news, self._ended = threading.Event(), threading.Event()
-        self._thread: threading.Thread | None = None
-        self._folder = Path()
-
-    def start(self) -> None:
-        """Takes over from what ran here before, and begins. Raises OSError where the vault cannot be written."""
         # What an earlier server's processes still build cannot be published from now on: their folder is gone.
-        self._folder = self._vault.results.workspace(WHOLE)
-        self._vault.recover()
+        self._folder = vault.results.workspace(WHOLE)
+        vault.recover()
         self._thread = threading.Thread(target=self._loop, name="jobs")
         self._thread.start()
 
@@ -70,8 +68,7 @@ class Runner:
         """Ends all work; what was being done is begun again at the next start."""
         self._ended.set()
         self._news.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def wake(self) -> None:

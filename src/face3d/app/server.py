@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -46,38 +46,36 @@ def opened(
         require(module)
     found = tuple(Root(root, data) for root in roots)
     vault, keys = Vault(data), Keys()
-    with claimed(vault.results, str(data)), _listening(port) as listener:
-        runner = Runner(vault, workers, limits, doing, warm if doing is work else None)
-        checker = Checker()
+    with ExitStack() as closing:
+        closing.callback(vault.store.close)
+        closing.enter_context(claimed(vault.results, str(data)))
+        listener = closing.enter_context(_listening(port))
         try:
-            try:
-                runner.start()
-            except OSError as error:
-                raise OutputError(f"{data}: cannot be written: {error.strerror}; make room first") from None
-            host = f"{ADDRESS}:{listener.getsockname()[1]}"
-            app = _app(vault, runner, checker, keys, bounds, found, host)
-            config = require("uvicorn").Config(
-                app,
-                http=patient(_HEAD),
-                ws="none",
-                lifespan="off",
-                log_level="warning",
-                access_log=False,  # addresses and times of clinicians' work are nobody's business
-                server_header=False,
-                limit_concurrency=_CONNECTIONS,
-                timeout_graceful_shutdown=2,
-            )
-            server = require("uvicorn").Server(config)
+            runner = Runner(vault, workers, limits, doing, warm if doing is work else None)
+        except OSError as error:
+            raise OutputError(f"{data}: cannot be written: {error.strerror}; make room first") from None
+        closing.callback(runner.stop)
+        checker = Checker()
+        closing.callback(checker.stop)
+        host = f"{ADDRESS}:{listener.getsockname()[1]}"
+        config = require("uvicorn").Config(
+            _app(vault, runner, checker, keys, bounds, found, host),
+            http=patient(_HEAD),
+            ws="none",
+            lifespan="off",
+            log_level="warning",
+            access_log=False,  # addresses and times of clinicians' work are nobody's business
+            server_header=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=2,
+        )
+        server = require("uvicorn").Server(config)
 
-            def run() -> None:
-                with suppress(KeyboardInterrupt):  # how it is meant to end
-                    server.run(sockets=[listener])
+        def run() -> None:
+            with suppress(KeyboardInterrupt):  # how it is meant to end
+                server.run(sockets=[listener])
 
-            yield f"http://{host}{keys.base}/?token={keys.token}", run
-        finally:
-            runner.stop()
-            checker.stop()
-            vault.store.close()
+        yield f"http://{host}{keys.base}/?token={keys.token}", run
 
 
 def _app(

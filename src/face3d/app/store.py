@@ -136,6 +136,12 @@ class Store:
             raise OutputError(f"{path}: cannot be used ({error}); give another folder, or a copy of it") from None
 
     @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Within it no other thread sees or changes anything."""
+        with self._lock:
+            yield
+
+    @contextmanager
     def changing(self) -> Iterator[sqlite3.Connection]:
         """Within it changes are one transaction, undone where an exception leaves it."""
         with self._lock:
@@ -173,7 +179,7 @@ class Store:
     def _exams(self, where: str, *values: object) -> list[ExamRow]:
         with self._lock:
             rows = self._db.execute(_EXAMS + where, values).fetchall()
-        return [ExamRow(*row[:7], Job(*row[7:])) for row in rows]
+        return [ExamRow(*row[:7], job=Job(*row[7:])) for row in rows]
 
     def jobs(self, where: str = "1", *values: object) -> list[Job]:
         """Jobs of people who are not being deleted, in the order in which they were asked for."""

@@ -32,6 +32,8 @@ from face3d.report.folder import FACES, RESULT
 DATABASE, EXAMS, RESULTS, INCOMING = "app.db", "exams", "results", "incoming"
 #: Tables of everything, made when they are asked for; what is deleted must not live on in them.
 _TABLES = ("*.csv", "*.parquet")
+#: How what is kept is called in `incoming` until it lies in its own place.
+_KEPT = "kept-"
 _MANIFEST = re.compile(r"exam-\d+\.json")
 #: Folders of results: of an exam, and of two that were compared.
 _RESULT = re.compile(r"(\d+)__exam-\d+\.json|(\d+)-\d+__(\d+)-\d+")
@@ -83,13 +85,19 @@ class Vault:
         """The exam that arrived is kept and waits to be measured; its number. Raises `TakenError`."""
         for file in (*_files(arrival.folder), arrival.folder):
             synced(file)
-        with self._lock, self.store.changing() as db:
-            number = self.store.add_exam(db, arrival.subject, arrival.visit, arrival.date)
-            target = self.path / EXAMS / str(number)
-            _gone(target, self.path / INCOMING)  # of a try that was undone after its folder had moved
-            os.rename(arrival.folder, target)
-            synced(target.parent)
+        with self._lock, self.store.alone():  # nobody begins the job before its files lie where they belong
+            with self.store.changing() as db:
+                number = self.store.add_exam(db, arrival.subject, arrival.visit, arrival.date)
+                kept = self.path / INCOMING / f"{_KEPT}{number}"
+                _gone(kept, self.path / INCOMING)  # of a try whose rows could not be written
+                os.rename(arrival.folder, kept)
+                synced(kept.parent)
+            self._placed(number)
         return number
+
+    def _placed(self, number: int) -> None:
+        os.rename(self.path / INCOMING / f"{_KEPT}{number}", self.path / EXAMS / str(number))
+        synced(self.path / EXAMS)
 
     def manifest(self, exam: ExamRow) -> dict[str, Any]:
         """What the exam's manifest says now."""
@@ -163,8 +171,10 @@ class Vault:
         return self.results.path / _folder_of(job)
 
     def plain(self, text: str) -> str:
-        """What is said of an exam's file, without where it lies here."""
-        return re.sub(rf"{re.escape(str(self.path))}/(exams/\d+/)?", "", text)
+        """What is said of an exam's file, without where it lies here and without what to type."""
+        return re.sub(rf"{re.escape(str(self.path))}/(exams/\d+/)?", "", text).removesuffix(
+            "; give more with --timeout"
+        )
 
     def record(self, job: Job) -> dict[str, Any] | None:
         """What its run left, None where none came to its end."""
@@ -215,15 +225,25 @@ class Vault:
         self.store.erase(subject)
 
     def recover(self) -> None:
-        """After a start: what an end at any moment left half done is done, or undone. Nobody may be at work yet."""
-        for left in (self.path / INCOMING).iterdir():
-            _gone(left, self.path / INCOMING)
+        """After a start: what an end at any moment left half done is done, or undone. Nobody may be at work yet.
+
+        Raises `OutputError` where there are exams of which the database knows nothing.
+        """
         for subject in self.store.doomed():
             self._erase(subject, self.store.doom(subject))
         known = {str(e.id) for s in self.store.subjects() for e in s.exams}
-        for place in (self.path / EXAMS).iterdir():
-            if place.name not in known:  # it had moved, but the row was not written
-                _gone(place, self.path / INCOMING)
+        for left in list((self.path / INCOMING).iterdir()):
+            number = left.name.removeprefix(_KEPT)
+            if left.name.startswith(_KEPT) and number in known and not (self.path / EXAMS / number).exists():
+                self._placed(int(number))
+            else:
+                _gone(left, self.path / INCOMING)
+        unknown = sorted({place.name for place in (self.path / EXAMS).iterdir()} - known)
+        if unknown:  # never deleted: they may be all that there is of somebody
+            raise OutputError(
+                f"{self.path}: {EXAMS}/ holds {', '.join(unknown[:5])}, of which {DATABASE} knows nothing; was it "
+                "restored from an older copy? Move these away, then start again"
+            )
         for job in self.store.jobs("state IN ('queued', 'running')"):
             record = self.record(job)
             if record is not None and record["status"] in FINAL:  # measured, but not yet noted

@@ -85,7 +85,9 @@ def _recording(task: Task, path: Path, build: Path) -> Measured:
     tracked = None
     if isinstance(seen, Sequence):
         tracked = track(seen, read_scan(at["rest"], units) if "rest" in at else None).collect()
-    k = kinematics(seen if tracked is None else tracked, item.fact("expression"))
+        k = kinematics(tracked, item.fact("expression"))
+    else:
+        k = kinematics(seen, item.fact("expression"))
     # Where a worker had the recording differs from run to run; its name in the study does not.
     k = replace(k, name=shown(item.name), notes=tuple(shown(n.replace(str(path), item.name)) for n in k.notes))
     if task.report:

@@ -150,5 +150,5 @@ def trajectories_of(tracked: Tracked) -> Trajectories:
     for k in np.flatnonzero(~tracked.lost):
         points[k] = read.points(tracked.vertices_mm[k], tracked.valid[k])
         opening[k] = read.opening(tracked.vertices_mm[k])
-    eyes = dict(zip(SIDES, opening.T, strict=True))
+    eyes: dict[str, Floats] = dict(zip(SIDES, opening.T, strict=True))
     return Trajectories(tracked.name, tracked.times_s, read.names, points, read.rest, tracked.reasons, eyes)

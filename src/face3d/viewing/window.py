@@ -54,7 +54,7 @@ class Window:
         self.plotter.camera_position = [(0.0, -48.0, 700.0), (0.0, -48.0, -25.0), (0.0, 1.0, 0.0)]
         self.plotter.camera.parallel_projection = True
         self.plotter.camera.parallel_scale = 148.0
-        if not np.any([s.values for s in scene.states]):  # a scan that was not measured stands where it was put
+        if not any(s.values for s in scene.states):  # a scan that was not measured stands where it was put
             self.plotter.view_xy()
 
     def _state(self, pane: int) -> Any:
@@ -83,6 +83,7 @@ class Window:
             self.plotter.update()
         else:
             check_display()
+            self.check_opens()
             self.plotter.show(title="face3d", interactive_update=True, auto_close=False)
             self._opened = True
 
@@ -110,7 +111,9 @@ class Window:
                 mesh["shown"] = np.asarray(state.values[layer.key], np.float64)
                 look = {"scalars": "shown", "cmap": table(layer.scale), "scalar_bar_args": _bar(layer)}
                 look["show_scalar_bar"] = pane == len(self.meshes) - 1
-            self.plotter.add_mesh(mesh, name=f"face {pane}", smooth_shading=True, reset_camera=False, **look)
+            self.plotter.add_mesh(
+                mesh, name=f"face {pane}", smooth_shading=True, reset_camera=False, ambient=0.3, **look
+            )
             self.plotter.add_text(state.name, font_size=11, name=f"title {pane}", position="upper_edge", color="black")
         self.plotter.subplot(0, 0)
         hint = "the subject's right is on the left" + ("   m: next map" if len(self.layers) > 1 else "")
@@ -145,7 +148,17 @@ class Window:
     def show(self) -> None:
         """Opens the window and waits until it is closed. Raises `OutputError` where there is no display."""
         check_display()
+        self.check_opens()
         self.plotter.show(title="face3d")
+
+    def check_opens(self) -> None:
+        """Raises `OutputError` where VTK could not reach the display: it would draw out of sight, and say nothing."""
+        kind = self.plotter.render_window.GetClassName()
+        if "EGL" in kind or "OSOpenGL" in kind:
+            where = os.environ.get("DISPLAY", "")
+            raise OutputError(
+                f"display {where} cannot be opened; give --picture FILE, or open report.html in a browser"
+            )
 
 
 def check_display() -> None:
