@@ -63,6 +63,7 @@ ALL = (
     Benchmark("simulation", "", "", "Simulating"),
     Benchmark("distance", "", "--sizes 10000", "Mirror and distances"),
     Benchmark("speed", "", "--points 11000 --repeats 1", "Speed"),
+    Benchmark("pages", "", "--repeats 1", "Pages in a browser"),
     Benchmark("batch", "--scans 2000 --work {work}", "--scans 4 --finished 200", "Studies"),
 )
 
