@@ -43,7 +43,7 @@ def test_every_make_target_is_there() -> None:
 
 def test_every_extra_is_there() -> None:
     extras = set(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"])
-    assert set(re.findall(r"^\| `(\w+)` \|", INSTALL, flags=re.MULTILINE)) == extras - {"all", "bench", "fuzz", "test"}
+    assert set(re.findall(r"^\| `(\w+)` \|", INSTALL, flags=re.MULTILINE)) == extras - {"all", "bench", "test"}
     for command in commands("pip", INSTALL):
         assert command[:2] == ["pip", "install"] and set(re.findall(r"\[(\w+)\]", command[2])) <= extras
 
