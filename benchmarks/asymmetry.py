@@ -188,7 +188,7 @@ def simulated(kind: str, faces: int, seed: int, peers: int) -> None:
         sick = k < faces
         scan, truth, masks = case(kind, seed + k + (0 if sick else 500), sick)
         methods = {"face3d": lambda s: ours(s, "a")}
-        if k < peers or (not sick and k < faces + peers // 2):
+        if k < peers or (not sick and k < faces + -(-peers // 2)):
             methods |= PEERS
         for name, method in methods.items():
             try:

@@ -96,7 +96,7 @@ def _with_bar(picture: Image.Image, scale: Scale) -> Image.Image:
     start = (picture.width - width) // 2
     bar = scale.colors(np.linspace(scale.low, scale.high, width))[None].repeat(14, 0)
     whole.paste(Image.fromarray(bar.astype(np.uint8)), (start, top))
-    for at in np.linspace(scale.low, scale.high, 5):
+    for at in np.arange(scale.low, scale.high + 0.1, scale.contour):  # where the lines on the face are
         x = start + width * (at - scale.low) / (scale.high - scale.low)
         draw.text((x, top + 18), f"{at:+g} mm" if scale.signed and at else f"{at:g} mm", "black", _FONT, "ma")
     return whole
@@ -111,7 +111,7 @@ def grades(folder: Path) -> Image.Image:
 
 
 def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Image.Image:
-    """A page as it stands in a window of that size, scrolled to the element `at`, once the face is drawn."""
+    """A page as it stands in a window of that size once the face is drawn, or the element `at` of it."""
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -128,7 +128,9 @@ def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Ima
         if box is None:
             shot = window.screenshot()
         else:
-            shot = window.screenshot(clip={k: box[k] for k in ("x", "y", "width", "height")})
+            shot = window.screenshot(
+                clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+            )
         browser.close()
     return Image.open(io.BytesIO(shot)).convert("RGB")
 

@@ -11,6 +11,7 @@ says more than one line, hangs, or dies; the file lies in data-work/fuzz then. E
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import json
 import os
@@ -236,6 +237,46 @@ def results(folder: Path) -> Mapping[str, bytes]:
     return {"/result.json": exam_result(m, None).to_json().encode()}
 
 
+def uploads(folder: Path) -> Mapping[str, bytes]:
+    import io
+    import zipfile
+
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as out:
+        out.writestr("p1/pre/rest.ply", "ply\n" * 50)
+        out.writestr("p1/pre/exam.json", '{"subject": "p1", "scans": {"rest": "rest.ply"}}')
+        out.writestr("__MACOSX/._rest.ply", "x")
+    part = '--x\r\nContent-Disposition: form-data; name="{}"{}\r\n\r\n{}\r\n'
+    form = part.format("csrf", "", "token") + part.format("subject", "", "p 1")
+    form += part.format("files", '; filename="rest.ply"', "ply\n") + "--x--\r\n"
+    return {".zip": packed.getvalue(), ".form": form.encode()}
+
+
+def _read_upload(path: Path) -> None:
+    import asyncio
+
+    from face3d.app.receive import Bounds, RefusedError, received
+    from face3d.app.unpack import Room, unpack
+
+    target = path.parent / "laid"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    if path.suffix == ".zip":
+        unpack(path, target, Room())
+    else:
+        data = path.read_bytes()
+        parts = [data[k : k + 50] for k in range(0, len(data), 50)] or [b""]
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+        said = {"content-type": "multipart/form-data; boundary=x"}
+        with contextlib.suppress(RefusedError):
+            asyncio.run(received(said, receive, target, Bounds(spare=0), "token"))
+    outside = [f for f in path.parent.iterdir() if f not in (path, target) and f.suffix not in (".zip", ".form")]
+    assert not outside, f"laid down outside of its folder: {outside[0].name}"
+
+
 TARGETS: Mapping[str, Target] = {
     "scans": Target(scans, _read_scan),
     "landmarks": Target(landmarks, _read_landmarks),
@@ -247,6 +288,7 @@ TARGETS: Mapping[str, Target] = {
     "settings": Target(settings_files, _read_settings),
     "cameras": Target(cameras, _read_camera),
     "results": Target(results, _read_result),
+    "uploads": Target(uploads, _read_upload),
 }
 
 
@@ -316,7 +358,7 @@ def child(name: str, seconds: float, seed: int, folder: Path) -> int:
         deadline=None,
         database=None,
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] an Enum is a collection
         phases=(Phase.generate, Phase.shrink),
     )
     @given(st.sampled_from(sorted(good)), st.lists(fault, min_size=1, max_size=6))
@@ -343,7 +385,9 @@ def guided(name: str, seconds: float, folder: Path) -> None:
     """The same by atheris: the first byte chooses what a file is called."""
     import atheris  # pyright: ignore[reportMissingImports] of the extra `fuzz`
 
-    with atheris.instrument_imports(include=["face3d.io", "face3d.batch", "face3d.measuring.study"]):
+    with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue] of the extra `fuzz`
+        include=["face3d.io", "face3d.batch", "face3d.measuring.study"]
+    ):
         import face3d.batch.discover
         import face3d.io
         import face3d.io.recordings
@@ -391,7 +435,7 @@ def turn(name: str, seconds: float, seed: int, how: list[str]) -> tuple[int, dic
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         done = subprocess.run(call, capture_output=True, text=True, env=env, check=False, timeout=seconds + 600)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-        told = json.loads(lines[-1]) if lines else {}
+        told: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         if done.returncode == 0:
             return told.get("count", 0), None
         if done.returncode != FOUND:

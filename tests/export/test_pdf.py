@@ -48,8 +48,8 @@ def test_a_scale_is_drawn_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.pdf").write_bytes(as_pdf(html))
     subprocess.run([poppler("pdftoppm"), "-r", "100", "-singlefile", "-png", "a.pdf", "a"], cwd=tmp_path, check=True)
     picture = np.asarray(Image.open(tmp_path / "a.png").convert("RGB"), np.float64)
-    row = picture[(picture < 250).all(axis=2).any(axis=1).nonzero()[0][10]]
-    left, right = (row < 252).any(axis=1).nonzero()[0][[0, -1]]
+    row = picture[np.flatnonzero(np.any(np.all(picture < 250, axis=2), axis=1))[10]]
+    left, right = np.flatnonzero(np.any(row < 252, axis=1))[[0, -1]]
     shown = row[np.linspace(left, right, len(MOVEMENT.stops)).round().astype(int)]
     # Of 255; a bar that misleads was off by 40. Its ends fade into the paper.
     assert np.abs(shown - np.asarray(MOVEMENT.stops))[1:-1].max() < 8

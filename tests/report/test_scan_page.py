@@ -27,7 +27,7 @@ def without_pictures(result: Result) -> str:
 
 
 def test_nothing_is_loaded_from_elsewhere(html: str) -> None:
-    sources = re.findall(r'(?:src|href)\s*=\s*"([^"]*)"', html)
+    sources = re.findall(r'(?:src|href)\s*=\s*"([^"#][^"]*)"', html)  # "#..." is a place of the page itself
     assert len(sources) == 6
     assert all(source.startswith("data:image/webp;base64,") for source in sources)
     assert not re.search(r"<link|<iframe|@import|url\((?!#)", html)

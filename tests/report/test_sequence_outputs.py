@@ -35,7 +35,8 @@ def test_the_schema_is_current() -> None:
 def test_a_folder_of_results(found: Kinematics, tmp_path: Path) -> None:
     result = write_sequence(found, tmp_path)
     there = {f.name for f in tmp_path.iterdir()}
-    assert there == set(FILES["sequence"]) - {"tracked.npz", "anomaly.csv"}  # points, no regions
+    # Points, no regions; and no PDF was asked for.
+    assert there == set(FILES["sequence"]) - {"tracked.npz", "anomaly.csv", "report.pdf"}
     stored = json.loads((tmp_path / "summary.json").read_text("utf-8"))
     jsonschema.validate(stored, json.loads(SCHEMA.read_text("utf-8")))
     assert stored["lost_frames"] == 30

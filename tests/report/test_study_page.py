@@ -65,8 +65,7 @@ def test_groups_and_what_failed_are_said(tmp_path: Path) -> None:
     failed |= {"side": "both", "unit": "1", "status": "rest.ply: no face found"}
     table = pd.concat([table, pd.DataFrame([failed])], ignore_index=True)
     groups = {f"p{i:02d}": "new" if i < 6 else "old" for i in range(12)}
-    asked = (("pre", "1 year"), (groups, "old"))
-    made = write_study(table, {}, "mine", tmp_path / "out", change=asked[0], trial=asked[1])
+    made = write_study(table, {}, "mine", tmp_path / "out", change=("pre", "1 year"), groups=groups, control="old")
     assert list(made) == ["change", "adjusted", "courses", "report"] and all(f.is_file() for f in made.values())
     text = plain(made["report"].read_text("utf-8"))
     assert "1 examination could not be measured : p99 pre: rest.ply: no face found" in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -93,7 +94,7 @@ def unpack(archive: Path, target: Path, room: Room) -> None:
     except FileExistsError:
         raise ScanError(f"{said}: a file in it has the name of a folder in it") from None
     except OSError as error:
-        if error.errno is not None:  # the disk, not the file
+        if error.errno not in (None, errno.EINVAL):  # the disk; EINVAL: the file says that a part begins before it
             raise
         raise ScanError(f"{said}: a damaged zip file ({error})") from None
     except DAMAGE as error:

@@ -81,11 +81,10 @@ def _recording(task: Task, path: Path, build: Path) -> Measured:
     item = task.item
     base, units, fps = _folder_of(item, path), item.fact("units") or "auto", item.fact("fps")
     at = {name: base / told for name in ("base", "rest") if (told := item.fact(name)) is not None}
-    seen = read_movement(path, None if fps is None else float(fps), units, at.get("base"))
-    tracked = None
+    seen, tracked = read_movement(path, None if fps is None else float(fps), units, at.get("base")), None
     if isinstance(seen, Sequence):
-        tracked = track(seen, read_scan(at["rest"], units) if "rest" in at else None).collect()
-    k = kinematics(seen if tracked is None else tracked, item.fact("expression"))
+        seen = tracked = track(seen, read_scan(at["rest"], units) if "rest" in at else None).collect()
+    k = kinematics(seen, item.fact("expression"))
     # Where a worker had the recording differs from run to run; its name in the study does not.
     k = replace(k, name=shown(item.name), notes=tuple(shown(n.replace(str(path), item.name)) for n in k.notes))
     if task.report:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from face3d.cli.common import Json, check_writable, print_json
+from face3d.cli.common import Fps, Json, Units, check_writable, print_json
 from face3d.errors import SchemaError
 
 
@@ -98,13 +98,24 @@ def _text(made: dict[str, Any]) -> str:
 
 def view(
     result: Annotated[
-        Path, typer.Argument(metavar="RESULT", help="Folder that analyze, exam or sequence wrote, or a scan file.")
+        Path,
+        typer.Argument(
+            metavar="RESULT", help="Folder that analyze, exam or sequence wrote, a scan file, or frames to --follow."
+        ),
     ],
     after: Annotated[
         Path | None, typer.Argument(metavar="AFTER", help="A later visit's folder: both beside each other.")
     ] = None,
     picture: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Draw into this PNG instead, without a display.")
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="RESULT is a folder that a camera writes frames to: draw the newest.")
+    ] = False,
+    fps: Fps = None,
+    units: Units = "auto",
+    rest: Annotated[
+        Path | None, typer.Option(help="With --follow: the face at rest; else the first frame is taken for it.")
     ] = None,
 ) -> int:
     """Look at a result in a window: turn it, go through expressions or frames, m for the next map.
@@ -116,6 +127,8 @@ def view(
 
     if picture is None:
         check_display()
+    if follow:
+        return _live(result, fps, units, rest, picture)
     what = result
     if result.is_file():
         from face3d.io import read_scan
@@ -126,4 +139,19 @@ def view(
         window.show()
     else:
         print(f"picture: {window.picture(picture)}")
+    return 0
+
+
+def _live(frames: Path, fps: float | None, units: str, rest: Path | None, picture: Path | None) -> int:
+    """Draws frames until no more come or the window is closed; the picture is of the last."""
+    from face3d.io import read_scan
+    from face3d.io.sequence_read import read_sequence
+    from face3d.viewing.live import Live
+
+    recording = read_sequence(frames, fps, units, follow=True)
+    live = Live(recording, None if rest is None else read_scan(rest, units), off_screen=picture is not None)
+    drawn = sum(1 for _ in live)
+    if picture is not None:
+        print(f"picture: {live.window.picture(picture)}")
+    print(f"{drawn} frames drawn")
     return 0

@@ -9,7 +9,8 @@ from face3d.extras import require
 from face3d.io.write import write_bytes
 from face3d.report.folder import REPORT, REPORT_PDF
 
-#: On every sheet, since sheets get separated: the page's heading, whose it is, and how many sheets there are.
+#: On every sheet, since sheets get separated: the page's heading, whose it is, and how many sheets there are. Tables
+#: beside each other stand below each other: they would be wider than the sheet.
 _SHEETS = """
 @page { margin: 12mm 12mm 16mm;
   @bottom-left { content: string(what) " · " string(who); font: 8px "Liberation Sans", sans-serif; color: #5b6670; }
@@ -17,6 +18,8 @@ _SHEETS = """
     color: #5b6670; }
 }
 h1 { string-set: what content(); } header .sub { string-set: who content(); }
+.pair { display: block !important; } .pair > * + * { margin-top: 14px; } .pair td.bars { width: 20% !important; }
+.pair td.name { width: 26%; }
 """
 
 

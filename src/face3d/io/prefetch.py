@@ -55,3 +55,44 @@ def ahead(make: Callable[[threading.Event], Iterator[T]], depth: int = DEPTH) ->
             yield value
     finally:
         stopped.set()
+
+
+def newest(make: Callable[[], Iterator[T]]) -> Iterator[T]:
+    """What `make()` yields, but whatever a later value overtook while the taker was busy is left out.
+
+    For who looks at what happens now, and must not fall behind. An error is raised when what came before it was taken.
+    """
+    there = threading.Condition()
+    waiting: list[Any] = []
+    ended: list[Any] = []
+    stopped = threading.Event()
+
+    def work() -> None:
+        error = None
+        try:
+            with closing(cast(Any, make())) as values:
+                for value in values:
+                    with there:
+                        waiting[:] = [value]
+                        there.notify()
+                    if stopped.is_set():
+                        return
+        except BaseException as raised:
+            error = raised
+        with there:
+            ended.append(error)
+            there.notify()
+
+    threading.Thread(target=work, name="face3d newest frame", daemon=True).start()
+    try:
+        while True:
+            with there:
+                there.wait_for(lambda: waiting or ended)
+                if not waiting:
+                    if ended[0] is not None:
+                        raise ended[0]
+                    return
+                value = waiting.pop()
+            yield value
+    finally:
+        stopped.set()

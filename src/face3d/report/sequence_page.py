@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from face3d.geometry.colors import MOVEMENT, hex_of
+from face3d.geometry.colors import MOVEMENT
 from face3d.landmarks import SIDES
 from face3d.reference.scales import ROMAN
 from face3d.report.curves import COLORS, anomaly_over_time, eyes_over_time, movement_over_time, one_movement
+from face3d.report.drawings import gradient
 from face3d.report.frame import rendered, spoken
 from face3d.report.sequence_result import SURE_MM, MovementPart, ReadingPart, SequenceResult
 
@@ -83,7 +84,7 @@ def sequence_page(
         scene=scene,
         pictures=pictures,
         limit=f"{MOVEMENT.high:g}",
-        gradient="linear-gradient(to right," + ",".join(hex_of(c) for c in MOVEMENT.stops) + ")",
+        gradient=gradient(MOVEMENT),
         colors=COLORS,
         whole=movement_over_time(k),
         eyes=eyes_over_time(k),

@@ -4,6 +4,8 @@
    frame: mm, +x the subject's left, +y up, +z to the front. Where WebGL is missing or fails, the page keeps its
    pictures. */
 const FRONT = [0, 0];
+// So long after the last change the picture is drawn anew, finer; later where that takes longer than `LONG_MS`.
+const STILL_MS = 120, STILL_SLOW_MS = 800, LONG_MS = 60;
 
 const element = (tag, className, text) => {
   const made = document.createElement(tag);
@@ -49,7 +51,7 @@ class Viewer {
     this.choose(this.chosen);
     root.classList.add("live");
     new ResizeObserver(() => this.ask()).observe(this.stage);
-    this.draw();
+    this.draw(false);
   }
 
   shown(pane) { return pane.states[Math.min(this.chosen, pane.states.length - 1)]; }
@@ -231,7 +233,20 @@ class Viewer {
   ask() {
     if (this.asked) return;
     this.asked = true;
-    requestAnimationFrame(() => { this.asked = false; this.draw(); });
+    clearTimeout(this.still);
+    requestAnimationFrame(() => {
+      this.asked = false;
+      this.draw(false);
+      this.still = setTimeout(() => this.refine(), this.slow ? STILL_SLOW_MS : STILL_MS);
+    });
+  }
+
+  refine() {
+    const from = performance.now();
+    this.draw(true);
+    if (this.slow !== undefined) return;
+    this.drawing.wait();
+    this.slow = performance.now() - from > LONG_MS;
   }
 
   axes() {
@@ -254,10 +269,10 @@ class Viewer {
     return below ? [0, k * height] : [k * width, 0];
   }
 
-  draw() {
+  draw(sharp) {
     const axes = this.axes(), shown = this.panes.map((pane) => this.shown(pane));
     const kinds = this.marks ? shown.map((state, k) => this.model.state(state).marks.map((_, i) => this.corrections?.kind(k, i) ?? 0)) : null;
-    this.drawing.draw({ axes, ...this.frame(), shown, key: this.layer, ghost: this.ghost, kinds });
+    this.drawing.draw({ axes, ...this.frame(), shown, key: this.layer, ghost: this.ghost, kinds, sharp });
     this.panes.forEach((pane, k) => this.label(pane, k, axes));
   }
 

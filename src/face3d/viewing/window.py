@@ -12,7 +12,7 @@ import numpy as np
 from face3d.errors import OutputError
 from face3d.extras import require
 from face3d.geometry.colors import UNMEASURED, Scale
-from face3d.report.viewer import COLOUR, Layer, Scene
+from face3d.report.viewer import COLOUR, Layer, Scene, State
 from face3d.viewing.probe import in_child
 
 #: What must work before a window is opened in this process: VTK without a usable graphics library ends the process.
@@ -37,7 +37,7 @@ class Window:
             from vtkmodules.vtkCommonCore import vtkLogger
 
             vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)  # that there is no X server is no news
-        self.scene, self._at, self._layer = scene, scene.first, 0
+        self.scene, self._at, self._layer, self._opened = scene, scene.first, 0, False
         self.layers = [la for la in scene.layers if la.scale is not None or scene.colors is not None]
         columns = len(scene.panes)
         self.plotter = pyvista.Plotter(
@@ -54,7 +54,7 @@ class Window:
         self.plotter.camera_position = [(0.0, -48.0, 700.0), (0.0, -48.0, -25.0), (0.0, 1.0, 0.0)]
         self.plotter.camera.parallel_projection = True
         self.plotter.camera.parallel_scale = 148.0
-        if not np.any([s.values for s in scene.states]):  # a scan that was not measured stands where it was put
+        if not any(s.values for s in scene.states):  # a scan that was not measured stands where it was put
             self.plotter.view_xy()
 
     def _state(self, pane: int) -> Any:
@@ -65,6 +65,32 @@ class Window:
         """Shows the `number`-th expression, or frame, of each view that has several."""
         self._at = number
         self._draw()
+
+    def now(self, state: State, pane: int) -> None:
+        """Draws another state in a view at once, as its maps are chosen; the window is opened by the first, without
+        waiting. NaN vertices raise `ValueError`."""
+        if not np.isfinite(state.vertices).all():
+            raise ValueError("a state that is drawn has all its vertices")
+        mesh, layer = self.meshes[pane], self.layers[self._layer]
+        mesh.points = np.asarray(state.vertices, np.float64)
+        if "shown" in mesh.point_data and layer.key in state.values:
+            mesh["shown"] = np.asarray(state.values[layer.key], np.float64)
+        self.plotter.subplot(0, pane)
+        self.plotter.add_text(state.name, font_size=11, name=f"title {pane}", position="upper_edge", color="black")
+        if self.plotter.off_screen:
+            self.plotter.render()
+        elif self._opened:
+            self.plotter.update()
+        else:
+            check_display()
+            self.check_opens()
+            self.plotter.show(title="face3d", interactive_update=True, auto_close=False)
+            self._opened = True
+
+    @property
+    def closed(self) -> bool:
+        """Somebody has closed the window."""
+        return self._opened and self.plotter.render_window is None
 
     def next_map(self) -> None:
         """Paints the next of the scene's maps."""
@@ -85,7 +111,8 @@ class Window:
                 mesh["shown"] = np.asarray(state.values[layer.key], np.float64)
                 look = {"scalars": "shown", "cmap": table(layer.scale), "scalar_bar_args": _bar(layer)}
                 look["show_scalar_bar"] = pane == len(self.meshes) - 1
-            self.plotter.add_mesh(mesh, name=f"face {pane}", smooth_shading=True, reset_camera=False, **look)
+            look |= {"smooth_shading": True, "reset_camera": False, "ambient": 0.25, "diffuse": 0.85}
+            self.plotter.add_mesh(mesh, name=f"face {pane}", **look)
             self.plotter.add_text(state.name, font_size=11, name=f"title {pane}", position="upper_edge", color="black")
         self.plotter.subplot(0, 0)
         hint = "the subject's right is on the left" + ("   m: next map" if len(self.layers) > 1 else "")
@@ -120,7 +147,17 @@ class Window:
     def show(self) -> None:
         """Opens the window and waits until it is closed. Raises `OutputError` where there is no display."""
         check_display()
+        self.check_opens()
         self.plotter.show(title="face3d")
+
+    def check_opens(self) -> None:
+        """Raises `OutputError` where VTK could not reach the display: it would draw out of sight, and say nothing."""
+        kind = self.plotter.render_window.GetClassName()
+        if "EGL" in kind or "OSOpenGL" in kind:
+            where = os.environ.get("DISPLAY", "")
+            raise OutputError(
+                f"display {where} cannot be opened; give --picture FILE, or open report.html in a browser"
+            )
 
 
 def check_display() -> None:
