@@ -1,6 +1,6 @@
 """Tracking against the truth, frame by frame: accuracy beside single fits, drift, excursion, speed, flat memory.
 
-    python benchmarks/tracking.py [accuracy] [speed] [follow] [flat] [--seed 72000] [--people 1]
+    python benchmarks/tracking.py [accuracy] [speed] [fixed] [follow] [flat] [--seed 72000] [--people 1]
 
 accuracy: people of both movement sets, healthy and not, at a stereophotogrammetric scanner (60 fps) and a depth camera
 (30 fps), heads turning by up to 20 degrees; the Vitruvian head blended from rest into whole expressions. Every template
@@ -9,7 +9,8 @@ included, "lips" and "ch" (mouth corners) are means; "trend" is how the median g
 frames fitted anew say (median), "peak" what the largest excursion of landmarks that move by 2.5 mm or more is off
 (median, largest); "single", "s." fits of some frames by themselves, from the same rest.
 speed: frames from PLY files, read and tracked; the peer is open3d's rigid point-to-plane ICP of the same template,
-frame by frame, read in the same way: it knows no movement. follow: from a frame's file being whole to its
+frame by frame, read in the same way: it knows no movement. fixed: the same of one .npz whose mesh keeps its vertices,
+which are looked up; "sought" as if each frame had a mesh of its own. follow: from a frame's file being whole to its
 face being drawn by `face3d view --follow`, off screen. flat: time and memory from frame 100 to frame 10,000.
 """
 
@@ -22,6 +23,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -179,6 +181,41 @@ def speed(seed: int, frames: int = 60) -> None:
             shown.row(f"{points} vertices, {name}", number(rate, 1), number(cost, 1))
 
 
+def fixed(seed: int, frames: int = 90) -> None:
+    """Frames a second of a mesh of fixed topology, read from one .npz, with and without the look-up."""
+    shown = Shown(f"Fixed topology, {frames} frames, seed {seed}", "who", "frames a second", "CPU ms a frame")
+    face = simulated("a", seed + 100, ["closed_smile"], points=2_000, turns=0.5)
+    faces, shapes = face.faces, face.shapes[:frames]
+    shapes = np.array([face.poses[k].apply(shape) for k, shape in enumerate(shapes)], np.float32)
+    used, faces = np.unique(faces, return_inverse=True)
+    faces, shapes = faces.reshape(-1, 3), shapes[:, used]
+    for finer in (0, 1):
+        if finer:
+            faces, shapes = _quartered(faces, shapes)
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "recording.npz"
+            np.savez(file, vertices=shapes, faces=faces, fps=30.0)
+            for name, same in (("looked up", True), ("sought", False)):
+                read = face3d.read_sequence(file)
+                tracking = face3d.track(replace(read, same_topology=same))
+                next(found := iter(tracking))
+                begin, cpu = time.perf_counter(), time.process_time()
+                count = sum(not f.lost for f in found)
+                wall, used_cpu = time.perf_counter() - begin, time.process_time() - cpu
+                rate, cost = count / wall, 1000 * used_cpu / count
+                shown.row(f"{shapes.shape[1]} vertices, {name}", number(rate, 1), number(cost, 1))
+
+
+def _quartered(faces: np.ndarray, shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Each triangle as four."""
+    pairs = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    edges, at = np.unique(pairs, axis=0, return_inverse=True)
+    a, b, c = faces.T
+    ab, bc, ca = (at.reshape(-1, 3) + shapes.shape[1]).T
+    four = np.concatenate([np.stack(t, axis=1) for t in ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca))])
+    return four, np.concatenate([shapes, (shapes[:, edges[:, 0]] + shapes[:, edges[:, 1]]) / 2], axis=1)
+
+
 def _icp(template: Floats, vertices: Floats, to_head) -> None:
     import open3d as o3d
 
@@ -242,7 +279,7 @@ def follow(seed: int, fps: float = 15.0) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("parts", nargs="*", default=["accuracy", "speed", "follow", "flat"])
+    parser.add_argument("parts", nargs="*", default=["accuracy", "speed", "fixed", "follow", "flat"])
     parser.add_argument("--seed", type=int, default=72000)
     parser.add_argument("--people", type=int, default=1)
     parser.add_argument("--singles", type=int, default=8)
@@ -257,6 +294,8 @@ def main() -> None:
                 shown.row(domain, *numbers([found[k] for k in KEYS]))
     if "speed" in options.parts:
         speed(options.seed)
+    if "fixed" in options.parts:
+        fixed(options.seed)
     if "follow" in options.parts:
         follow(options.seed)
     if "flat" in options.parts:

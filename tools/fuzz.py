@@ -359,7 +359,7 @@ def child(name: str, seconds: float, seed: int, folder: Path) -> int:
         deadline=None,
         database=None,
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] an Enum is a collection
         phases=(Phase.generate, Phase.shrink),
     )
     @given(st.sampled_from(sorted(good)), st.lists(fault, min_size=1, max_size=6))
@@ -386,7 +386,9 @@ def guided(name: str, seconds: float, folder: Path) -> None:
     """The same by atheris: the first byte chooses what a file is called."""
     import atheris  # pyright: ignore[reportMissingImports] of the extra `fuzz`
 
-    with atheris.instrument_imports(include=["face3d.io", "face3d.batch", "face3d.measuring.study"]):
+    with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue] of the extra `fuzz`
+        include=["face3d.io", "face3d.batch", "face3d.measuring.study"]
+    ):
         import face3d.batch.discover
         import face3d.io
         import face3d.io.recordings

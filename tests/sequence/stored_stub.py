@@ -21,7 +21,6 @@ from face3d.sequence.state import State
 from face3d.sequence.stored import stored_tracking
 from face3d.sequence.track import Resume
 from face3d.sequence.tracked import TrackedFrame
-from face3d.sequence.tracked_files import as_npz
 from face3d.template.template import FaceTemplate
 
 FRAMES, FPS, BUSY = 400, 60.0, 20
@@ -33,19 +32,20 @@ STILL = State(_NOTHING, _NOTHING, _NOWHERE, _NOTHING, _NOTHING, _NOWHERE)
 class Stub:
     """As `face3d.sequence.track.Tracking`; for `BUSY` frames after every 100th it can't be stopped."""
 
-    def __init__(self, pause_s: float = 0.0) -> None:
+    def __init__(self, pause_s: float = 0.0, frames: int = FRAMES) -> None:
         template = FaceTemplate.load("ab")
         fit = SimpleNamespace(template=template, vertices_mm=template.vertices)
         self.rest: Any = SimpleNamespace(fitted=SimpleNamespace(fit=fit), notes=("a stub",))
         self.sequence: Any = SimpleNamespace(name="stub", fps=FPS, notes=())
         self.resume: Resume | None = None
         self.left: tuple[int, float] | None = None
+        self.frames = frames
         self.pause_s, self.made, self.notes, self.state = pause_s, 0, ["said while tracking"], STILL
 
     def after(self, resume: Resume | None) -> Iterator[TrackedFrame]:
         if resume is not None:
             self.take(resume)
-        for k in range(0 if resume is None else resume.done, FRAMES):
+        for k in range(0 if resume is None else resume.done, self.frames):
             time.sleep(self.pause_s)
             before = self.state
             estimate = 0.95 * before.estimate + np.sin(k * np.array([0.3, 0.7, 1.1]))
@@ -55,7 +55,7 @@ class Stub:
             self.resume = Resume(k + 1, self.state, 0, 0, 0, False, tuple(self.notes)) if k % 100 >= BUSY else None
             self.made += 1
             yield self._frame(k, self.state)
-        self.left = (FRAMES - 5, 0.25)
+        self.left = (self.frames - 5, 0.25)
 
     def take(self, resume: Resume) -> None:
         assert resume.state is not None
@@ -75,8 +75,9 @@ class Stub:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    _, stored = stored_tracking(folder / "parts", Stub(0.002), RUN)  # type: ignore[arg-type]
-    (folder / "tracked.npz").write_bytes(as_npz(stored))
+    stored = stored_tracking(folder / "parts", Stub(0.002), RUN)  # type: ignore[arg-type]
+    stored.write(folder / "tracked.npz.new")
+    (folder / "tracked.npz.new").rename(folder / "tracked.npz")
 
 
 if __name__ == "__main__":

@@ -69,6 +69,26 @@ def test_blinks_are_counted_on_each_side_with_their_completeness() -> None:
     assert len(k.blinks) == 10
 
 
+@pytest.mark.parametrize("fps", [30, 60])
+def test_noise_that_lasts_over_frames_makes_no_blinks(fps: int) -> None:
+    begins = [3.2, 6.0, 9.1, 12.5, 15.0, 18.0]
+    # One side palsied: its lids hardly fall; smiles between, in which openings dip by noise alone.
+    made = planted(
+        [smile(start=1.0), smile(start=10.0)], 20.0, fps, 0.05, begins, {"left": 1.0, "right": 0.2}, seed=fps
+    )
+    rng, points = np.random.default_rng(fps), made.points.copy()
+    for side in ("left", "right"):
+        wander = rng.standard_normal(len(points))
+        for k in range(1, len(wander)):
+            wander[k] = 0.6 * wander[k - 1] + 0.8 * wander[k]
+        points[:, NAMES.index(f"ps_{side}"), 1] += 0.45 * wander  # mm
+    k = kinematics(replace(made, points=points))
+    assert [b.time_s for b in k.lids.blinks] == pytest.approx([b + 0.1 for b in begins], abs=0.05)
+    assert all("left" in b.by for b in k.lids.blinks)
+    assert k.value("blink_completeness", "eye", "left", 0) == pytest.approx(1.0, abs=0.1)
+    assert k.value("blink_completeness", "eye", "right", 0) == pytest.approx(0.2, abs=0.1)
+
+
 def test_a_closure_that_is_held_is_an_expression_and_no_blink() -> None:
     plan = smile()
     shut = replace(plan, ways={"ps": (0, -10.0, 0)})

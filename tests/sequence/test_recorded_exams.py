@@ -35,7 +35,7 @@ class Recorded:
 @pytest.fixture(autouse=True)
 def no_fitting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exam_sequences, "fit_seen", lambda names, see: None)
-    tracked = lambda sequence, rest: SimpleNamespace(collect=lambda: sequence.notes[0])  # noqa: E731
+    tracked = lambda sequence, rest: SimpleNamespace(points=lambda: sequence.notes[0])  # noqa: E731
     monkeypatch.setattr("face3d.sequence.track.track", tracked)
 
 

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from stored_stub import FRAMES, RUN, Stub
 
 from face3d.errors import ScanError
 from face3d.sequence.stored import PART, stored_tracking
-from face3d.sequence.tracked_files import STEP_MM, as_npz, read_tracked
+from face3d.sequence.tracked_files import STEP_MM, read_tracked
 
 
 class Stopped(Exception):
@@ -24,8 +25,8 @@ def run(folder: Path, stop: int | None = None, of: dict = RUN) -> tuple[Stub, by
             raise Stopped
 
     stub = Stub()
-    _, stored = stored_tracking(folder, stub, of, step)
-    return stub, as_npz(stored)
+    stored_tracking(folder, stub, of, step).write(folder / "whole")
+    return stub, (folder / "whole").read_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,33 @@ def test_parts_of_another_run_are_of_no_use(whole: bytes, tmp_path: Path) -> Non
     stub, again = run(tmp_path / "parts")
     assert again == whole
     assert stub.made == FRAMES
+
+
+def test_memory_grows_by_points_alone_not_by_vertices(tmp_path: Path) -> None:
+    def peak(frames: int) -> int:
+        tracemalloc.start()
+        stored = stored_tracking(tmp_path / f"{frames}", Stub(frames=frames), RUN)
+        stored.write(tmp_path / f"{frames}.npz")
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert len(stored.lost) == frames
+        return most
+
+    peak(PART + 1)  # what is made once
+    few, many = 2 * PART, 5 * PART
+    a_frame = (peak(many) - peak(few)) / (many - few)
+    assert a_frame < 12_000  # bytes: a frame's vertices are 50,000, its steps 25,000
+
+
+def test_single_frames_are_read_back(tmp_path: Path) -> None:
+    stored, frames = stored_tracking(tmp_path / "parts", Stub(), RUN), list(Stub().after(None))
+    asked = [PART - 2, PART + 1, 5, PART, FRAMES - 1]
+    vertices, valid = stored.some(asked)
+    for k, at, seen in zip(asked, vertices, valid, strict=True):
+        assert frames[k].lost == np.isnan(at).any()
+        assert np.array_equal(seen, frames[k].valid)
+        if not frames[k].lost:
+            assert np.abs(at - frames[k].vertices_mm).max() < STEP_MM
 
 
 @pytest.mark.slow

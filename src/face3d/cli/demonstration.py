@@ -85,8 +85,8 @@ def _rest(out: Path) -> tuple[Any, Any]:
     from face3d.simulate.demo import demo_recording
 
     with tempfile.TemporaryDirectory() as parts:
-        tracked, stored = stored_tracking(Path(parts), track(demo_recording()), {})
-    smile = write_sequence(kinematics(tracked), out / MOVEMENT, tracked, stored)
+        tracked = stored_tracking(Path(parts), track(demo_recording()), {})
+        smile = write_sequence(kinematics(tracked), out / MOVEMENT, tracked)
     return smile, _examined(out / AFTER, "after")
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from face3d.cli.common import Base, Fps, Json, Out, Pdf, Units, check_pdf, check_writable, told
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from face3d.io.sequence import Sequence
     from face3d.report.sequence_result import SequenceResult
     from face3d.sequence.kinematics import Kinematics
-    from face3d.sequence.tracked import Tracked
+    from face3d.sequence.stored import Stored
 
 #: Where what is tracked is kept until all of it is.
 PARTS = ".tracking"
@@ -76,7 +74,9 @@ def sequence(
 def _tracked(
     recording: Sequence, rest: Path | None, units: str, expression: str | None, out: Path | None, of: dict[str, object]
 ) -> SequenceResult:
-    import shutil
+    import tempfile
+    from contextlib import ExitStack
+    from shutil import rmtree
 
     from face3d.cli.progress import counted
     from face3d.grading.recorded import kinematics
@@ -86,25 +86,26 @@ def _tracked(
     from face3d.sequence.track import track
 
     tracking = track(recording, None if rest is None else read_scan(rest, units))
-    if out is None:
-        tracked = tracking.collect()
-        return _kept(kinematics(tracked, expression), None, tracked)
-    left_behind(out)
-    with counted(None if recording.times_s is None else len(recording)) as step:
-        tracked, stored = stored_tracking(out / PARTS, tracking, of, step)
-    result = _kept(kinematics(tracked, expression), out, tracked, stored)
-    shutil.rmtree(out / PARTS)
+    with ExitStack() as held:
+        if out is None:
+            parts = Path(held.enter_context(tempfile.TemporaryDirectory(prefix="face3d-")))
+        else:
+            left_behind(out)
+            parts = out / PARTS
+        step = held.enter_context(counted(None if recording.times_s is None else len(recording)))
+        tracked = stored_tracking(parts, tracking, of, step)
+        result = _kept(kinematics(tracked, expression), out, tracked)
+    if out is not None:
+        rmtree(parts)
     return result
 
 
-def _kept(
-    k: Kinematics, out: Path | None, tracked: Tracked | None = None, stored: Mapping[str, Any] | None = None
-) -> SequenceResult:
+def _kept(k: Kinematics, out: Path | None, tracked: Stored | None = None) -> SequenceResult:
     """The result; written, where a folder was given."""
     from face3d.report.sequence_outputs import write_sequence
     from face3d.report.sequence_result import sequence_result
 
-    return sequence_result(k, tracked) if out is None else write_sequence(k, out, tracked, stored)
+    return sequence_result(k, tracked) if out is None else write_sequence(k, out, tracked)
 
 
 def _said(frames: Path, fps: float | None, units: str, rest: Path | None) -> dict[str, object]:

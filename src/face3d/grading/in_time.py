@@ -18,6 +18,7 @@ from face3d.grading.grid import MARKS
 if TYPE_CHECKING:
     from face3d.grading.grades import Grade
     from face3d.sequence.kinematics import Kinematics, MovedOnce
+    from face3d.sequence.stored import Stored
     from face3d.sequence.tracked import Tracked
 
 #: s to either side of an apex that are averaged: of 0, 1/15, 2/15 and 4/15 the one with the least error of severity, on
@@ -29,7 +30,7 @@ ABOUT_S = 4 / 15
 NEEDED = (("brow_raise",), ("gentle_eye_closure", "tight_eye_closure"), ("open_smile", "closed_smile"))
 
 
-def grade_of_session(tracked: Tracked, seen: Kinematics) -> Grade | None:
+def grade_of_session(tracked: Tracked | Stored, seen: Kinematics) -> Grade | None:
     """The grade of a recording of several expressions, by its kinematics; None where a brow raise, an eye closure or a
     smile is not among them. Raises `MissingExtraError` without torch."""
     from face3d.grading.grades import grade_examples
@@ -40,7 +41,7 @@ def grade_of_session(tracked: Tracked, seen: Kinematics) -> Grade | None:
     return grade_examples([example_in_time(tracked, seen)])[0]
 
 
-def example_in_time(tracked: Tracked, seen: Kinematics, about_s: float = ABOUT_S) -> Example:
+def example_in_time(tracked: Tracked | Stored, seen: Kinematics, about_s: float = ABOUT_S) -> Example:
     """A tracked recording as an exam. `seen` its kinematics: movements without the name of an expression are passed
     over. Of the quality of fits only the distance is known, of movement units and scanned points nothing."""
     from face3d.measuring.examination import measure_fits
@@ -54,8 +55,8 @@ def example_in_time(tracked: Tracked, seen: Kinematics, about_s: float = ABOUT_S
     for expression, shown in largest(seen).items():
         near = np.abs(tracked.times_s - tracked.times_s[shown.apex_frame]) <= about_s + 1e-6
         frames = np.flatnonzero(near & ~tracked.lost)
-        mean = tracked.vertices_mm[frames].mean(axis=0, dtype=np.float64)
-        valid = np.asarray(tracked.valid[frames].all(axis=0))
+        vertices, seen_there = tracked.some(frames)
+        mean, valid = vertices.mean(axis=0, dtype=np.float64), seen_there.all(axis=0)
         try:
             moved = movement(expression, rest, mean, template, valid)
         except RegistrationError:

@@ -10,10 +10,11 @@ if TYPE_CHECKING:
     from face3d.io.markers import Markers
     from face3d.sequence.kinematics import Kinematics
     from face3d.sequence.points import PointsOverTime
+    from face3d.sequence.stored import Stored
     from face3d.sequence.tracked import Tracked
 
 
-def kinematics(recording: Tracked | Markers | PointsOverTime, expression: str | None = None) -> Kinematics:
+def kinematics(recording: Tracked | Stored | Markers | PointsOverTime, expression: str | None = None) -> Kinematics:
     """What a recording says about movement in time: displacement, velocity, timing, symmetry, blinks, synkinesis, per
     frame and per movement.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from face3d.grading.explanation import Explanation
     from face3d.measuring.analysis import Analysis
     from face3d.report.faces import Faces
+    from face3d.sequence.stored import Stored
     from face3d.sequence.tracked import Tracked
 
 #: A page shows no more vertices of a scan: its colours stay as fine as a screen's pixels, and it opens within 2 s.
@@ -237,7 +238,7 @@ def frames_scene(
     return _scene(template, tuple(states), panes, (_MOVEMENT,), pause=max(pause, 20.0), first=first)
 
 
-def recording_scene(tracked: Tracked, apexes: Sequence[int]) -> Scene | None:
+def recording_scene(tracked: Tracked | Stored, apexes: Sequence[int]) -> Scene | None:
     """A tracked recording, in `MOST_FRAMES` frames that were not lost, spread over its time, those of full movement
     (`apexes`, frame numbers, the first shown at first) among them; None where all are lost."""
     there = np.flatnonzero(~tracked.lost)
@@ -249,9 +250,10 @@ def recording_scene(tracked: Tracked, apexes: Sequence[int]) -> Scene | None:
             chosen[np.abs(chosen - apex).argmin()] = apex
     chosen = np.unique(chosen)
     first = int(np.abs(chosen - apexes[0]).argmin()) if len(apexes) else 0
-    frames = [tracked.vertices_mm[k].astype(np.float64) for k in chosen]
+    vertices, valid = tracked.some(chosen)
+    frames = list(vertices.astype(np.float64))
     times = tracked.times_s[chosen].tolist()
-    return frames_scene(tracked.template, tracked.rest_mm, frames, times, [tracked.valid[k] for k in chosen], first)
+    return frames_scene(tracked.template, tracked.rest_mm, frames, times, list(valid), first)
 
 
 def _scene(

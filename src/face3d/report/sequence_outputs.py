@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import io
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import numpy as np
 
 from face3d.errors import LandmarkError, MissingExtraError
 from face3d.extras import require
@@ -33,7 +30,7 @@ from face3d.report.pictures import drawn
 from face3d.report.scenes import recording_scene
 from face3d.report.sequence_page import sequence_page
 from face3d.report.sequence_result import SequenceResult, sequence_result
-from face3d.sequence.tracked_files import as_npz
+from face3d.sequence.stored import Stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,13 +44,10 @@ if TYPE_CHECKING:
 _DIGITS = "%.4f"
 
 
-def write_sequence(
-    k: Kinematics, folder: Path, tracked: Tracked | None = None, stored: Mapping[str, np.ndarray] | None = None
-) -> SequenceResult:
+def write_sequence(k: Kinematics, folder: Path, tracked: Tracked | Stored | None = None) -> SequenceResult:
     """Writes summary.json, kinematics and frames as CSV and, where pyarrow is installed, Parquet, the curves, the
-    report, tracked.npz of the arrays `stored`, and where torch is installed and regions are known the anomaly over
-    time. Raises `OutputError` when the folder cannot be written, or holds
-    another result."""
+    report, tracked.npz of what was `tracked` in parts, and where torch is installed and regions are known the anomaly
+    over time. Raises `OutputError` when the folder cannot be written, or holds another result."""
     result = sequence_result(k, tracked, None if tracked is None else known_grade(tracked, k))
     tables = {(KINEMATICS, KINEMATICS_PARQUET): k.table, (FRAMES, FRAMES_PARQUET): k.frames}
     eyes, unlike = eyes_over_time(k), known_anomaly(k)
@@ -68,8 +62,8 @@ def write_sequence(
         write_bytes(aside / MOVEMENT_CURVES, standalone(movement_over_time(k), *WIDE).encode())
         if eyes is not None:
             write_bytes(aside / EYE_CURVES, standalone(eyes, *WIDE).encode())
-        if stored is not None:
-            write_bytes(aside / TRACKED, as_npz(stored))
+        if isinstance(tracked, Stored):
+            tracked.write(aside / TRACKED)
         if unlike is not None:
             write_bytes(aside / ANOMALY, kinematics_csv(unlike.table).encode())
         write_bytes(aside / REPORT, sequence_page(result, k, unlike, scene, pictures).encode())
@@ -94,7 +88,7 @@ def kinematics_csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, float_format=_DIGITS)
 
 
-def known_grade(tracked: Tracked, k: Kinematics) -> Grade | None:
+def known_grade(tracked: Tracked | Stored, k: Kinematics) -> Grade | None:
     """The session's grade; None where torch is not installed, and where too few expressions were made."""
     from face3d.grading.in_time import grade_of_session
 

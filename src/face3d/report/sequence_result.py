@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from face3d.grading.grades import Grade
     from face3d.sequence.definitions import Reading
     from face3d.sequence.kinematics import Kinematics
+    from face3d.sequence.stored import Stored
     from face3d.sequence.tracked import Tracked
 
 #: Places whose numbers stand in summary.json; those of all points are in kinematics.csv.
@@ -163,7 +164,9 @@ class SequenceResult(Part):
         return "\n".join([*lines, *(f"note: {n}" for n in self.notes), self.notice])
 
 
-def sequence_result(k: Kinematics, tracked: Tracked | None = None, grade: Grade | None = None) -> SequenceResult:
+def sequence_result(
+    k: Kinematics, tracked: Tracked | Stored | None = None, grade: Grade | None = None
+) -> SequenceResult:
     """The result of a recording, with how well it was tracked where it was, and its grade where it has one."""
     import face3d
 
@@ -237,7 +240,7 @@ def _parts(readings: Iterable[Reading]) -> list[ReadingPart]:
     ]
 
 
-def _tracking(tracked: Tracked) -> TrackingPart:
+def _tracking(tracked: Tracked | Stored) -> TrackingPart:
     residual = tracked.residual_mm[~tracked.lost]
     drift = tracked.drift_mm[np.isfinite(tracked.drift_mm)]
     return TrackingPart(

@@ -56,7 +56,7 @@ def _seen(expression: str, source: SequenceSource, rest: FittedExam) -> tuple[Ki
     from face3d.sequence.track import track
 
     recording = source.read()
-    k = kinematics(track(recording, rest).collect(), expression)
+    k = kinematics(track(recording, rest).points(), expression)
     if not k.movements:
         return k, None, "no movement was found in its recording"
     largest = max(k.movements, key=lambda m: m.size)

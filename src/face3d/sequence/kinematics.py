@@ -26,6 +26,7 @@ from face3d.sequence.points import PointsOverTime, trajectories_of
 from face3d.sequence.readings import blink_readings, movement_readings
 from face3d.sequence.repeats import fatigue_readings
 from face3d.sequence.segmentation import LIDS, REST_OFF_MM, Segment, quiet, segments
+from face3d.sequence.stored import Stored
 from face3d.sequence.symmetry import part_readings, parts_over_time
 from face3d.sequence.tracked import Tracked
 from face3d.sequence.unasked import unasked_readings
@@ -130,7 +131,9 @@ class Kinematics(Value):
 
 
 def kinematics(
-    recording: Tracked | Markers | PointsOverTime, expression: str | None = None, naming: Naming | None = None
+    recording: Tracked | Stored | Markers | PointsOverTime,
+    expression: str | None = None,
+    naming: Naming | None = None,
 ) -> Kinematics:
     """What a recording says about movement in time.
 
@@ -141,7 +144,8 @@ def kinematics(
     said: Sequence[str] = getattr(recording, "notes", ())
     if isinstance(recording, Markers):
         recording = in_head(recording)
-    seen = trajectories_of(recording) if isinstance(recording, Tracked) else recording
+    seen = _points_of(recording)
+    said = said or getattr(seen, "notes", ())
     clock, even = clock_of(seen.times_s, seen.name)
     raw = laid_on(clock, seen.times_s, seen.points)
     hz = cutoff(MOVEMENT_HZ, clock.fps)
@@ -192,6 +196,12 @@ def kinematics(
         lost,
         tuple(notes),
     )
+
+
+def _points_of(recording: Tracked | Stored | PointsOverTime) -> PointsOverTime:
+    if isinstance(recording, Tracked):
+        return trajectories_of(recording)
+    return recording.points if isinstance(recording, Stored) else recording
 
 
 def _notes(seen: PointsOverTime, clock: Clock, even: bool, raw: Floats, lost: np.ndarray) -> Sequence[str]:
@@ -253,14 +263,11 @@ def _eyes(
     """Side -> (T,) mm: how far the lids' edges are apart along the eye's own opening at rest, as in
     `measuring.readings.fissure`, but that it may be below 0; and how far its corners are."""
     points = laid_on(clock, seen.times_s, seen.points, LIDS_BRIDGED_S)
-    known = getattr(seen, "opening", None) or {}
     opening, width = {}, {}
     for side in SIDES:
         upper, lower, inner, outer = (index.get(f"{code}_{side}") for code in ("ps", "pi", "en", "ex"))
         opening[side], width[side] = np.full((2, clock.count), np.nan)
-        if side in known:
-            opening[side] = laid_on(clock, seen.times_s, known[side], LIDS_BRIDGED_S)
-        elif upper is not None and lower is not None:
+        if upper is not None and lower is not None:
             way = rest[upper] - rest[lower]
             opening[side] = (points[:, upper] - points[:, lower]) @ (way / max(float(np.linalg.norm(way)), 1e-9))
         if inner is not None and outer is not None:
@@ -308,7 +315,7 @@ def _between(found: Sequence[Segment], count: int) -> np.ndarray:
 
 
 def _named(
-    recording: Tracked | PointsOverTime,
+    recording: Tracked | Stored | PointsOverTime,
     seen: PointsOverTime,
     clock: Clock,
     found: Sequence[Segment],
@@ -320,10 +327,10 @@ def _named(
     frames = [int(known[np.abs(seen.times_s[known] - clock.times[s.apex]).argmin()]) for s in found]
     if expression is not None:
         names = [(expression, 1.0)] * len(found)
-    elif naming is not None and isinstance(recording, Tracked) and found:
+    elif naming is not None and isinstance(recording, Tracked | Stored) and found:
         shown = []
         for frame in frames:
-            near = recording.vertices_mm[max(frame - AROUND_APEX, 0) : frame + AROUND_APEX + 1]
+            near = recording.some(range(max(frame - AROUND_APEX, 0), min(frame + AROUND_APEX + 1, len(recording))))[0]
             shown.append(np.median(near[np.isfinite(near).all(axis=(1, 2))], axis=0))
         names = list(naming(recording.rest_mm, np.array(shown, np.float64)))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,8 +44,7 @@ class PointsOverTime(Protocol):
 @dataclass(frozen=True, eq=False, repr=False)
 class Trajectories(Value):
     """Points over time, as in `PointsOverTime`. `rest` (M, 3) where they are at rest, or None where nobody knows yet;
-    `lost` frame -> why nothing of it is known; `opening` side -> (T,) mm from lid to lid where more is known of that
-    than two points, else None."""
+    `lost` frame -> why nothing of it is known; `notes` what there is to say about it."""
 
     name: str
     times_s: Floats
@@ -53,7 +52,7 @@ class Trajectories(Value):
     points: Floats
     rest: Floats | None = None
     lost: Mapping[int, str] | None = None
-    opening: Mapping[str, Floats] | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "times_s", locked(self.times_s))
@@ -82,73 +81,48 @@ def places_of(template: FaceTemplate) -> dict[str, Floats]:
     return out
 
 
-#: Points of the detector's mesh on both lids' edges, across the middle of an eye: upper ones, and those below them.
-#: Each by itself is off by 0.45 mm from frame to frame when tracked, the mean distance of the five pairs by 0.3 (three
-#: recordings of 30 frames a second, seeds 70000 to 70002).
-LID_EDGES = {
-    "right": ((161, 160, 159, 158, 157), (163, 144, 145, 153, 154)),
-    "left": ((388, 387, 386, 385, 384), (390, 373, 374, 380, 381)),
-}
-
-
-def lids_apart(template: FaceTemplate) -> dict[str, Floats]:
-    """Side -> (N,) weights of the mean way from the lower to the upper lid's edge; they sum to 0."""
-    n, out = len(template.vertices), {}
-    for side, lids in LID_EDGES.items():
-        upper, lower = (
-            np.bincount(template.dense_ids[list(lid)].ravel(), template.dense_weights[list(lid)].ravel(), n)
-            for lid in lids
-        )
-        out[side] = (upper - lower) / len(lids[0])
-    return out
-
-
 #: Share of a place's weight that a frame must show.
 LEAST_SEEN = 0.5
 
 
 class Reader:
-    """Reads the landmarks and the regions' mean places off a template's frames, one by one; `rest_mm` (N, 3)."""
+    """Reads the landmarks and the regions' mean places off a template's frames, one by one, and keeps nothing else of
+    them; `rest_mm` (N, 3)."""
 
     def __init__(self, template: FaceTemplate, rest_mm: Floats) -> None:
         from scipy.sparse import csr_matrix
 
         places = places_of(template)
-        self.names = tuple(places)
+        self._names = tuple(places)
         self._weights = csr_matrix(np.array(list(places.values())))
         self._wide = np.array([np.count_nonzero(w) > 3 for w in places.values()])  # a region, no landmark
-        self.rest = self._weights @ rest_mm
-        at_rest = dict(zip(self.names, self.rest, strict=True))
-        self._lids = {}
-        for side, weights in lids_apart(template).items():
-            way = weights @ rest_mm
-            height = float(np.linalg.norm(at_rest[f"ps_{side}"] - at_rest[f"pi_{side}"]))
-            self._lids[side] = weights, way * height / max(float(way @ way), 1e-9)
+        self._rest = self._weights @ rest_mm
+        self._points: list[Floats] = []
 
-    def points(self, vertices_mm: Floats, valid: np.ndarray) -> Floats:
-        """(M, 3) mm of a frame's vertices (N, 3).
+    def take(self, vertices_mm: Floats, valid: np.ndarray, lost: bool) -> None:
+        """The next frame's vertices (N, 3) and which of them it shows.
 
         A tracked template has every vertex in every frame; those that it did not see were carried by their neighbours.
         A region that hardly shows is NaN; landmarks on lids' and lips' edges always are carried.
         """
-        out = self._weights @ vertices_mm
-        out[(self._weights @ valid < LEAST_SEEN) & self._wide] = np.nan
-        return out
+        if lost:
+            self._points.append(np.full(self._rest.shape, np.nan))
+            return
+        points = self._weights @ vertices_mm
+        points[(self._weights @ valid < LEAST_SEEN) & self._wide] = np.nan
+        self._points.append(points)
 
-    def opening(self, vertices_mm: Floats) -> tuple[float, float]:
-        """mm from lid to lid, left and right eye: the height in its middle at rest, and by what share of the mean of
-        five places it changed."""
-        left, right = ((weights @ vertices_mm) @ way for weights, way in (self._lids[s] for s in SIDES))
-        return float(left), float(right)
+    def trajectories(
+        self, name: str, times_s: Sequence[float] | Floats, reasons: Mapping[int, str], notes: Sequence[str]
+    ) -> Trajectories:
+        """All that was taken; `reasons` frame -> why it is lost."""
+        points = np.array(self._points).reshape(-1, *self._rest.shape)
+        return Trajectories(name, np.asarray(times_s), self._names, points, self._rest, reasons, tuple(notes))
 
 
 def trajectories_of(tracked: Tracked) -> Trajectories:
-    """The landmarks, the regions' mean places and the eyes' openings of a tracked recording, NaN where it is lost."""
+    """The landmarks, the regions' mean places of a tracked recording, NaN where it is lost."""
     read = Reader(tracked.template, tracked.rest_mm)
-    points = np.full((len(tracked), len(read.names), 3), np.nan)
-    opening = np.full((len(tracked), len(SIDES)), np.nan)
-    for k in np.flatnonzero(~tracked.lost):
-        points[k] = read.points(tracked.vertices_mm[k], tracked.valid[k])
-        opening[k] = read.opening(tracked.vertices_mm[k])
-    eyes = dict(zip(SIDES, opening.T, strict=True))
-    return Trajectories(tracked.name, tracked.times_s, read.names, points, read.rest, tracked.reasons, eyes)
+    for vertices, valid, lost in zip(tracked.vertices_mm, tracked.valid, tracked.lost, strict=True):
+        read.take(vertices, valid, bool(lost))
+    return read.trajectories(tracked.name, tracked.times_s, tracked.reasons, tracked.notes)

@@ -17,6 +17,7 @@ from face3d.scan import FaceScan
 from face3d.sequence.anchors import Anchors, Anew, Rest, anew, rest_of
 from face3d.sequence.follow import Followed, Follower
 from face3d.sequence.material import Material
+from face3d.sequence.points import Reader, Trajectories
 from face3d.sequence.space import Projection, space_of
 from face3d.sequence.state import State
 from face3d.sequence.tracked import Tracked, TrackedFrame
@@ -125,6 +126,20 @@ class Tracking:
             run.material, run.by_material = None, False
         self.notes[:] = resume.notes
 
+    def points(self) -> Trajectories:
+        """What kinematics reads of all frames, whose vertices are not kept."""
+        fit = self.rest.fitted.fit
+        read, times, reasons = Reader(fit.template, fit.vertices_mm), [], {}
+        for k, frame in enumerate(self):
+            read.take(frame.vertices_mm.astype(np.float32), frame.valid, frame.lost)
+            times.append(frame.time_s)
+            if frame.lost:
+                reasons[k] = frame.reason or "lost"
+        return read.trajectories(self.sequence.name, times, reasons, self._said())
+
+    def _said(self) -> tuple[str, ...]:
+        return (*self.sequence.notes, *self.rest.notes, *self.notes)
+
     def collect(self) -> Tracked:
         """All frames, in memory."""
         vertices, frames = [], []
@@ -149,7 +164,7 @@ class Tracking:
             np.array(residual, np.float64),
             drift,
             {k: reason or "lost" for k, reason in enumerate(reasons) if lost[k]},
-            (*self.sequence.notes, *self.rest.notes, *self.notes),
+            self._said(),
         )
 
 

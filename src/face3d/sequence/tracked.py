@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,3 +64,8 @@ class Tracked(Value):
 
     def __len__(self) -> int:
         return len(self.times_s)
+
+    def some(self, frames: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Vertices (n, N, 3) mm, and which of them are seen (n, N), of n frames."""
+        at = np.asarray(frames, int)
+        return self.vertices_mm[at], self.valid[at]

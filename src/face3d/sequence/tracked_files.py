@@ -12,10 +12,9 @@ import json
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -51,45 +50,78 @@ def packed(frames: Iterable[TrackedFrame], rest: Floats) -> dict[str, np.ndarray
     }
 
 
-def joined(parts: Iterable[Mapping[str, np.ndarray]], facts: Mapping[str, Any], rest: Floats) -> dict[str, np.ndarray]:
-    """The parts of a recording as one; `facts`: name, fps, notes, movement (whose units the template has)."""
-    kept = list(parts)
-    out = {name: np.concatenate([p[name] for p in kept]) for name in (*_PER_FRAME, "valid")}
-    steps = [p["steps"].copy() for p in kept]
-    # A part's first frame is stored from rest; in one piece, from the frame before it.
-    for before, part in zip(kept, steps[1:], strict=False):
-        part[0] -= before["steps"].sum(axis=0, dtype=np.int16)
+def written(
+    out: BinaryIO, parts: Callable[[], Iterable[Mapping[str, np.ndarray]]], facts: Mapping[str, Any], rest: Floats
+) -> None:
+    """Writes the parts of a recording as one .npz, the same bytes for the same parts; they are gone through twice and
+    never held together. `facts`: name, fps, notes, movement (whose units the template has)."""
+    small: dict[str, list[np.ndarray]] = {name: [] for name in (*_PER_FRAME, "valid")}
     reasons: dict[str, str] = {}
-    for p in kept:
-        reasons |= json.loads(p["reasons"].tobytes())
-    return out | {
-        "steps": np.concatenate(steps),
+    for part in parts():
+        for name, kept in small.items():
+            kept.append(part[name])
+        reasons |= json.loads(part["reasons"].tobytes())
+    arrays = {name: np.concatenate(kept) for name, kept in small.items()}
+    count = len(arrays["lost"])
+    arrays |= {
         "rest_mm": np.asarray(rest, np.float64),
         "reasons": _bytes(reasons),
         "facts": _bytes({"format": VERSION, "step_mm": STEP_MM, **facts}),
     }
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
+        with archive.open("steps.npy", "w", force_zip64=True) as member:
+            shape = {"descr": "<i2", "fortran_order": False, "shape": (count, *np.shape(rest))}
+            np.lib.format.write_array_header_1_0(member, shape)
+            at = np.zeros(np.shape(rest), np.int16)
+            for part in parts():
+                steps = part["steps"].astype("<i2", copy=True)
+                end = steps.sum(axis=0, dtype=np.int16)
+                steps[0] -= at  # a part's first frame is stored from rest; in one piece, from the frame before it
+                at = end
+                member.write(steps.tobytes())
+
+
+def frames_of(steps: np.ndarray, lost: np.ndarray, rest: Floats) -> Iterator[np.ndarray]:
+    """(N, 3) float32 mm of each frame in a row that begins from rest; NaN where lost."""
+    at = np.zeros(rest.shape, np.int16)
+    for step, gone in zip(steps, lost, strict=True):
+        at = at + step
+        yield np.full(rest.shape, np.nan, np.float32) if gone else _positions(rest, at)
+
+
+def _positions(rest: Floats, steps: np.ndarray) -> np.ndarray:
+    return (rest + STEP_MM * steps.astype(np.float64)).astype(np.float32)
+
+
+def seen_in(stored: Mapping[str, np.ndarray], count: int) -> np.ndarray:
+    """(T, N) bool: the vertices that each frame shows, of `count`."""
+    return np.unpackbits(stored["valid"], axis=1, count=count).astype(bool)
+
+
+def drift_of(number: np.ndarray, drift_at: np.ndarray, drift_mm: Floats) -> Floats:
+    """(T,) mm by which tracking was off, at the frames that were fitted anew; else NaN."""
+    drift = np.full(len(number), np.nan)
+    for at_number, off in zip(drift_at, drift_mm, strict=True):
+        if at_number >= 0:
+            drift[np.flatnonzero(number == at_number)] = off
+    return drift
 
 
 def tracked_from(stored: Mapping[str, np.ndarray], file: str = "tracked.npz") -> Tracked:
-    """The recording that `joined` made. Raises `ScanError` where it is of another template or version."""
+    """The recording that `written` wrote. Raises `ScanError` where it is of another template or version."""
     facts = json.loads(stored["facts"].tobytes())
     if facts["format"] != VERSION:
         raise ScanError(f"{file}: written by another version of face3d (format {facts['format']}); track it again")
     template, rest = FaceTemplate.load(facts["movement"]), stored["rest_mm"]
     if rest.shape != template.vertices.shape:
         raise ScanError(f"{file}: has {len(rest)} vertices, the template {len(template.vertices)}; track it again")
-    lost, count = stored["lost"], len(stored["lost"])
-    vertices = np.empty((count, *rest.shape), np.float32)
-    at = np.zeros(rest.shape, np.int16)
-    for k in range(count):
-        at = at + stored["steps"][k]
-        vertices[k] = np.nan if lost[k] else rest + STEP_MM * at.astype(np.float64)
-    valid = np.unpackbits(stored["valid"], axis=1, count=len(rest)).astype(bool)
-    number = stored["number"]
-    drift = np.full(count, np.nan)
-    for at_number, off in zip(stored["drift_at"], stored["drift_mm"], strict=True):
-        if at_number >= 0:
-            drift[np.flatnonzero(number == at_number)] = off
+    lost, number = stored["lost"], stored["number"]
+    vertices = np.empty((len(lost), *rest.shape), np.float32)
+    for k, frame in enumerate(frames_of(stored["steps"], lost, rest)):
+        vertices[k] = frame
     said = json.loads(stored["reasons"].tobytes())
     return Tracked(
         template,
@@ -98,10 +130,10 @@ def tracked_from(stored: Mapping[str, np.ndarray], file: str = "tracked.npz") ->
         rest,
         stored["time_s"],
         vertices,
-        valid,
+        seen_in(stored, len(rest)),
         lost,
         stored["residual_mm"],
-        drift,
+        drift_of(number, stored["drift_at"], stored["drift_mm"]),
         {int(k): said[str(number[k])] or "lost" for k in np.flatnonzero(lost)},
         tuple(facts["notes"]),
     )
@@ -133,9 +165,3 @@ def as_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 def _bytes(value: Any) -> np.ndarray:
     return np.frombuffer(json.dumps(value).encode(), np.uint8)
-
-
-def rounded(tracked: Tracked) -> Tracked:
-    """The same as it would come back from a file."""
-    steps = np.rint((tracked.vertices_mm - tracked.rest_mm) / STEP_MM)
-    return replace(tracked, vertices_mm=(tracked.rest_mm + STEP_MM * steps).astype(np.float32))
