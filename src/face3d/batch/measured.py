@@ -86,15 +86,15 @@ def _recording(task: Task, path: Path, build: Path) -> Measured:
     seen = read_movement(path, None if fps is None else float(fps), units, at.get("base"))
     # Where a worker had the recording differs from run to run; its name in the study does not.
     notes = tuple(shown(n.replace(str(path), item.name)) for n in seen.notes)
-    seen, tracked, stored = replace(seen, name=shown(item.name), notes=notes), None, None
+    seen, tracked = replace(seen, name=shown(item.name), notes=notes), None
     if isinstance(seen, Sequence):
         rest = read_scan(at["rest"], units) if "rest" in at else None
-        with tempfile.TemporaryDirectory() as parts:  # as `face3d sequence` does: numbers are those of what is stored
-            tracked, stored = stored_tracking(Path(parts), track(seen, rest), {"item": item.name})
-        seen = tracked
+        # As `face3d sequence` does, so that memory stays flat. The parts lie in the run's own folder and go with it.
+        parts = Path(tempfile.mkdtemp())
+        seen = tracked = stored_tracking(parts, track(seen, rest), {"item": shown(item.name)})
     k = kinematics(seen, item.fact("expression"))
     if task.report:
-        result, files = write_sequence(k, build, tracked, stored), {}
+        result, files = write_sequence(k, build, tracked), {}
     else:
         result = sequence_result(k, tracked, None if tracked is None else known_grade(tracked, k))
         files = {SUMMARY: result.to_json()}
