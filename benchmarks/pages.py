@@ -167,8 +167,11 @@ def main() -> None:
         return
     arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
     mark = f"--of-face3d-{os.getpid()}"
-    columns = ("MB", "of", "ready", "turn", "choose", "requests, errors")
-    shown = Shown("Pages in a browser; wall / CPU ms", "page, window", *columns)
+    acts = ("ready", "turn", "choose")
+    columns = [f"{act}, ms {of}" for act in acts for of in ("wall", "CPU")]
+    table = Shown(
+        "Pages in a browser that draws by software", "page, window", "MB", "promised", *columns, "said, asked for"
+    )
     with tempfile.TemporaryDirectory() as scratch, sync_playwright() as playwright:
         folder = wanted.keep or Path(scratch)
         files = {name: folder / f"{name}.html" for name in PROMISED}
@@ -180,10 +183,10 @@ def main() -> None:
         for name, file in files.items():
             for size in VIEWPORTS:
                 m = measured(browser, mark, file.absolute(), size, wanted.repeats)
-                sizes = numbers((file.stat().st_size / 1e6, PROMISED[name] / 1e6))
-                times = ("{:.0f} / {:.0f}".format(*m[act]) for act in ("ready", "turn", "choose"))
-                heard = "; ".join(m["heard"]) or "none"
-                shown.row(f"{name}, {size[0]}x{size[1]}", *sizes, *times, heard)
+                sizes = (file.stat().st_size / 1e6, PROMISED[name] / 1e6)
+                times = [v for act in acts for v in m[act]]
+                heard = "; ".join(m["heard"]) or "nothing"
+                table.row(f"{name}, {size[0]} x {size[1]}", *numbers(sizes), *numbers(times, 0), heard)
         browser.close()
 
 

@@ -15,6 +15,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -437,7 +438,8 @@ def turn(name: str, seconds: float, seed: int, how: list[str]) -> tuple[int, dic
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
         told: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         if done.returncode == 0:
-            return told.get("count", 0), None
+            runs = re.search(r"Done (\d+) runs", done.stderr)  # libFuzzer's words
+            return int(runs.group(1)) if runs else told.get("count", 0), None
         if done.returncode != FOUND:
             told = {"found": f"exit code {done.returncode}: {done.stderr.strip()[-600:]}", "at": str(done.returncode)}
         FINDS.mkdir(parents=True, exist_ok=True)

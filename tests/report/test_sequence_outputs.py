@@ -21,7 +21,7 @@ SCHEMA = Path(__file__).parents[2] / "data_schemas" / "sequence_result.schema.js
 
 @pytest.fixture(scope="module")
 def found() -> Kinematics:
-    points = planted([smile(late=0.1, weak=0.6), smile(start=4.5, weak=0.4)], 8.0, 60, noise=0.05, blinks=[0.4])
+    points = planted([smile(late=0.1, weak=0.75), smile(start=4.5, weak=0.4)], 8.0, 60, noise=0.05, blinks=[0.4])
     gone = points.points.copy()
     gone[300:330] = float("nan")  # half a second while the second smile is held
     return kinematics(type(points)(points.name, points.times_s, points.names, gone), "open_smile")
@@ -56,7 +56,7 @@ def test_a_folder_of_results(found: Kinematics, tmp_path: Path) -> None:
         assert words in page, words
     assert "right begins 100 ms later" in re.sub(r"\b(9\d|10\d) ms", "100 ms", result.to_text())
     assert result.to_text().count("ms later") == 1  # of the second, whose right side goes 4 mm, it is not known well
-    assert page.count("known to some 0.1 s") == 1
+    assert "a side moved less than 5 mm" in page
 
 
 def test_the_same_result_has_the_same_bytes_and_another_is_refused(found: Kinematics, tmp_path: Path) -> None:

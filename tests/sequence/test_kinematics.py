@@ -14,14 +14,14 @@ from planted import NAMES, planted, smile
 
 @pytest.mark.parametrize("fps", [30, 60, 120])
 def test_a_smile_comes_back(fps: int) -> None:
-    k = kinematics(planted([smile(late=0.1, slow=1.4, weak=0.5)], 4.5, fps, noise=0.05, seed=fps))
+    k = kinematics(planted([smile(late=0.1, slow=1.4, weak=0.7)], 4.5, fps, noise=0.05, seed=fps))
     assert len(k.movements) == 1
     s = k.movements[0].segment
     for found, true in ((s.begin, 1.0), (s.arrived, 1.8), (s.leaves, 2.5), (s.end, 3.4)):
         assert found == pytest.approx(true, abs=0.08)
     assert k.value("excursion", "ch", "left") == pytest.approx(10.0, abs=0.15)
     assert k.value("peak", "ch", "left") == pytest.approx(10.0, abs=0.5)
-    assert k.value("excursion", "ch", "right") == pytest.approx(5.0, abs=0.15)
+    assert k.value("excursion", "ch", "right") == pytest.approx(7.0, abs=0.15)
     assert k.value("onset_lag", "face") == pytest.approx(-0.1, abs=1.5 / fps)  # the right side is late
     assert k.value("time_to_peak", "face", "left") == pytest.approx(0.5, abs=2 / fps)
     assert k.value("time_to_peak", "face", "right") == pytest.approx(0.7, abs=2.5 / fps)
@@ -29,6 +29,14 @@ def test_a_smile_comes_back(fps: int) -> None:
     assert k.value("peak_velocity", "ch", "left") == pytest.approx(1.875 * 10 / 0.5, rel=0.06)
     assert k.value("path", "ch", "left") == pytest.approx(10.0, abs=0.5)
     assert k.value("range", "ch", "left") == pytest.approx(10.0, abs=0.6)
+
+
+def test_of_a_side_that_hardly_moves_no_lag_is_told() -> None:
+    k = kinematics(planted([smile(late=0.1, weak=0.3)], 4.5, 60, noise=0.05))
+    assert np.isnan(k.value("onset_lag", "face")) and np.isnan(k.value("onset_lag", "ch"))
+    (why,) = {r.status for r in k.readings if (r.measure, r.place) == ("onset_lag", "face")}
+    assert why == "a side moved less than 5 mm"
+    assert np.isfinite(k.value("time_to_peak", "ch", "right"))
 
 
 def test_both_parts_of_a_one_sided_smile_are_halves() -> None:

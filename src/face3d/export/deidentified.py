@@ -209,7 +209,7 @@ def _study(source: Path, out: Path, label: str) -> Kept:
     people = {subject: f"{label}-{k + 1:03d}" for k, subject in enumerate(exams["subject"].unique())}
     order = exams.groupby("subject", sort=False).cumcount() + 1
     visits = dict(zip(zip(exams["subject"], exams["visit"], strict=True), order.astype(str), strict=True))
-    failed = int((measures["measure"] == "exam").sum())
+    failed = measures["measure"].tolist().count("exam")
     measures = measures.loc[measures["measure"] != "exam"]
     unmeasured = measures["status"].where(measures["status"] == "ok", "not measured")
     for name, table in ((EXAMS, exams.drop(columns=["date", "notes"])), (MEASURES, measures.assign(status=unmeasured))):

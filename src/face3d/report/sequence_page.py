@@ -12,7 +12,7 @@ from face3d.reference.scales import ROMAN
 from face3d.report.curves import COLORS, anomaly_over_time, eyes_over_time, movement_over_time, one_movement
 from face3d.report.drawings import gradient
 from face3d.report.frame import rendered, spoken
-from face3d.report.sequence_result import SURE_MM, MovementPart, ReadingPart, SequenceResult
+from face3d.report.sequence_result import MovementPart, ReadingPart, SequenceResult
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -114,9 +114,6 @@ def _shown(m: MovementPart, drawing: Markup) -> dict[str, Any]:
         "title": spoken(m.expression) or f"movement {m.number}",
         "drawing": drawing,
         "rows": _rows(m.readings, wanted),
-        "unsure": ""
-        if m.sure or not any(r.measure in _TOGETHER and r.place == "face" and r.value is not None for r in m.readings)
-        else f"known to some 0.1 s: a side goes less than {SURE_MM:g} mm",
         "together": _together(m),
         "unasked": [(spoken(r.place), r.side, r.value, locked.get((r.place, r.side))) for r in unasked],
     }

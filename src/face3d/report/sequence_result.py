@@ -32,9 +32,6 @@ LOOKED_AT = {
     "lower_lip_depression": ("lower lip", "excursion", "lower_lip"),
     "cheek_puff": ("cheeks", "excursion", "cheek"),
 }
-#: mm that both sides must go for their lag to be put into words: a weak side of 2.5 mm in tracked frames at 30 a second
-#: was taken to begin 0.1 s too early; of 5 mm the begin is known to 0.01 s (`sequence.readings.LEAST_FOR_LAG`).
-SURE_MM = 5.0
 #: What is said of no single point: left out of the summary for points, where it would be said of every one.
 _OF_POINTS = ("range", "path", "return_velocity")
 
@@ -65,15 +62,8 @@ class MovementPart(Part):
     apex_frame: int = Field(description="frame of the recording, from 0, that shows it best")
     readings: list[ReadingPart]
 
-    @property
-    def sure(self) -> bool:
-        """Both sides go far enough for their lag to be known well."""
-        place = LOOKED_AT.get(self.expression, _MOUTH)[2]
-        ways = [r.value or 0.0 for r in self.readings if (r.measure, r.place) == ("excursion", place)]
-        return len(ways) == 2 and min(ways) >= SURE_MM
-
     def told(self) -> str:
-        """How far each side goes where this expression is looked for, and which surely begins later: in words."""
+        """How far each side goes where this expression is looked for, and which begins later: in words."""
         value = {(r.measure, r.place, r.side): r.value for r in self.readings}
         words, measure, place = LOOKED_AT.get(self.expression, _MOUTH)
         scale, unit, digits = (100, " %", 0) if measure == "closure" else (1, " mm", 1)
@@ -84,7 +74,7 @@ class MovementPart(Part):
         ]
         lag = value.get(("onset_lag", "face", "both"))
         late = ""
-        if lag is not None and self.sure:
+        if lag is not None:
             late = f"; {'left' if lag > 0 else 'right'} begins {1000 * abs(lag):.0f} ms later"
         return f"{words} {', '.join(both)}{late}"
 

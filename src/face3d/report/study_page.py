@@ -186,7 +186,7 @@ def _judged(c: Course) -> dict[str, Any]:
     }
 
 
-def _counted(judged: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _counted(judged: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How many people are better, worse, both, or changed where neither can be said."""
     signs = [(bool(j["better"]), bool(j["worse"]), bool(j["changed"])) for j in judged]
     return {
@@ -215,7 +215,7 @@ def _change(asked: Asked) -> dict[str, Any]:
         "first": asked.first,
         "second": asked.second,
         "all": len(t),
-        "called": sum(p < ALPHA for p in t["p_holm"].tolist()),
+        "called": int((t["p_holm"].to_numpy() < ALPHA).sum()),
         "rows": [
             {
                 "what": _row_text(r),
@@ -250,7 +250,7 @@ def _adjusted(t: pd.DataFrame) -> dict[str, Any]:
     return {
         "control": t["control"].iloc[0] if len(t) else "",
         "all": len(t),
-        "called": sum(p < ALPHA for p in t["p_holm"].tolist()),
+        "called": int((t["p_holm"].to_numpy() < ALPHA).sum()),
         "rows": [
             {
                 "what": _row_text(r),
