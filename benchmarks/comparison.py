@@ -71,8 +71,8 @@ def report(exams: Iterable[StoredFit]) -> None:
     for name in [*(n for n in NAMED if n in alarms), "all measures"]:
         yes = called[name] if name in NAMED else [v for values in called.values() for v in values]
         no = alarms[name] if name in NAMED else [v for values in alarms.values() for v in values]
-        found = number(np.mean(yes), 3) if yes else "-"
-        shown.row(name, len(yes), found, len(no), number(np.mean(no), 3) if no else "-")
+        found = number(float(np.mean(yes)), 3) if yes else "-"
+        shown.row(name, len(yes), found, len(no), number(float(np.mean(no)), 3) if no else "-")
     pairs = sum(1 in scans for scans in visits.values())
     print(f"\nfalse alarms of end points a pair of visits: {np.sum(alarms['end points']) / max(pairs, 1):.3f}")
     print("aims: end points called >= 0.90, their false alarms <= 0.05 a pair of visits")

@@ -74,7 +74,7 @@ def main() -> None:
         rest = fitted.fits["rest"]
         usual += [found.unlike for e in fitted.expressions if (found := likeness(rest, fitted.fits[e])) is not None]
         alike = [x for x in (*exams[k + 1 :], *exams[:k]) if (x.facts["male"] > 0.5) == (exam.facts["male"] > 0.5)]
-        for name, other in (("any", exams[k - 1]), ("same sex", alike[0])):
+        for name, other in (("any", exams[k - 1]), *(("same sex", x) for x in alike[:1])):
             rate[f"another's scan noticed, {name}"] += strangers(exam, other)
         rate["another's rest scan refused"].append(foreign_rest(exam, exams[k - 1]))
         first.append(signature(fitted.rest, fitted.template))

@@ -85,7 +85,7 @@ def test_every_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     smile = next(unit for unit in result["action_units"] if unit["unit"] == "mouthSmile")
     truth = json.loads((tmp_path / "people" / "p0000" / "truth.json").read_text("utf-8"))
     healthy = {"left": "right", "right": "left"}[truth["side"]]
-    assert truth["region_function"]["mouth"] < 0.3 and smile[healthy] > 2 * smile[truth["side"]]
+    assert truth["function_mouth"] < 0.3 and smile[healthy] > 2 * smile[truth["side"]]
     assert cli.run(["demo", "--out", "demo-report"]) == 0  # as `make demo` does
     demo = json.loads((tmp_path / "demo-report" / "result.json").read_text("utf-8"))
     assert demo["affected_side"] == "left" and demo["estimates"]["house_brackmann"] == 4  # the patient's truth

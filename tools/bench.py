@@ -54,7 +54,7 @@ ALL = (
     Benchmark("comparison", "", "--subjects 1", "Before and after"),
     Benchmark("grading", "", "--exams 2", "Grading"),
     Benchmark("abstention", "", "--exams 1", "Refused, or abstained on"),
-    Benchmark("identity", "--work {work}", "--work {work} --subjects 2", "Whose scan, which side"),
+    Benchmark("identity", "--work {work}", "--work {work} --subjects 4", "Whose scan, which side"),
     Benchmark("tracking", "", "accuracy --only depth --singles 2", "Tracking"),
     Benchmark("kinematics", "--people 1 --seed 7200", "--people 1 --grades 4 --seed 7200", "Kinematics"),
     Benchmark("temporal", "", "--healthy 2 --ill 4", "Unlike healthy movement"),
@@ -63,6 +63,7 @@ ALL = (
     Benchmark("simulation", "", "", "Simulating"),
     Benchmark("distance", "", "--sizes 10000", "Mirror and distances"),
     Benchmark("speed", "", "--points 11000 --repeats 1", "Speed"),
+    Benchmark("pages", "", "--repeats 1", "Pages in a browser"),
     Benchmark("batch", "--scans 2000 --work {work}", "--scans 4 --finished 200", "Studies"),
 )
 

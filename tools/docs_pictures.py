@@ -111,7 +111,7 @@ def grades(folder: Path) -> Image.Image:
 
 
 def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Image.Image:
-    """A page as it stands in a window of that size, scrolled to the element `at`, once the face is drawn."""
+    """A page as it stands in a window of that size once the face is drawn, or the element `at` of it."""
     from playwright.sync_api import sync_playwright
 
     arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
@@ -128,7 +128,9 @@ def _photograph(page: Path, height: int, at: str = "", width: int = 1000) -> Ima
         if box is None:
             shot = window.screenshot()
         else:
-            shot = window.screenshot(clip={k: box[k] for k in ("x", "y", "width", "height")})
+            shot = window.screenshot(
+                clip={"x": box["x"], "y": box["y"], "width": box["width"], "height": box["height"]}
+            )
         browser.close()
     return Image.open(io.BytesIO(shot)).convert("RGB")
 

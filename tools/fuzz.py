@@ -15,6 +15,7 @@ import contextlib
 import importlib.util
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -358,7 +359,7 @@ def child(name: str, seconds: float, seed: int, folder: Path) -> int:
         deadline=None,
         database=None,
         report_multiple_bugs=False,
-        suppress_health_check=list(HealthCheck),
+        suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType] an Enum is a collection
         phases=(Phase.generate, Phase.shrink),
     )
     @given(st.sampled_from(sorted(good)), st.lists(fault, min_size=1, max_size=6))
@@ -385,7 +386,9 @@ def guided(name: str, seconds: float, folder: Path) -> None:
     """The same by atheris: the first byte chooses what a file is called."""
     import atheris  # pyright: ignore[reportMissingImports] of the extra `fuzz`
 
-    with atheris.instrument_imports(include=["face3d.io", "face3d.batch", "face3d.measuring.study"]):
+    with atheris.instrument_imports(  # pyright: ignore[reportAttributeAccessIssue] of the extra `fuzz`
+        include=["face3d.io", "face3d.batch", "face3d.measuring.study"]
+    ):
         import face3d.batch.discover
         import face3d.io
         import face3d.io.recordings
@@ -433,9 +436,10 @@ def turn(name: str, seconds: float, seed: int, how: list[str]) -> tuple[int, dic
         env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
         done = subprocess.run(call, capture_output=True, text=True, env=env, check=False, timeout=seconds + 600)
         lines = [line for line in done.stdout.splitlines() if line.startswith("{")]
-        told = json.loads(lines[-1]) if lines else {}
+        told: dict[str, Any] = json.loads(lines[-1]) if lines else {}
         if done.returncode == 0:
-            return told.get("count", 0), None
+            runs = re.search(r"Done (\d+) runs", done.stderr)  # libFuzzer's words
+            return int(runs.group(1)) if runs else told.get("count", 0), None
         if done.returncode != FOUND:
             told = {"found": f"exit code {done.returncode}: {done.stderr.strip()[-600:]}", "at": str(done.returncode)}
         FINDS.mkdir(parents=True, exist_ok=True)

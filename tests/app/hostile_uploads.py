@@ -29,6 +29,7 @@ def archives() -> dict[str, bytes]:
     out["nul"] = zipped({"rest.ply": ply(), "open_smile.ply": ply()}).replace(b"open_smile.ply", b"open_smile\0ply")
     out["bomb"] = zipped({"rest.ply": ply(), "open_smile.ply": b"0" * (60 * _MB)})
     out["gzip bomb"] = zipped({"rest.ply": ply(), "open_smile.ply.gz": gzip.compress(b"0" * (60 * _MB))})
+    out["file and folder"] = zipped({"rest.ply": ply(), "rest.ply/a/b.ply": ply()})
     out["many"] = zipped({"rest.ply": ply(), **{f"f{k}.ply": b"x" for k in range(5001)}})
     link = zipfile.ZipInfo("rest.ply")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16

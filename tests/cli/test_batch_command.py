@@ -21,7 +21,7 @@ def measured(task: Task, path: Path, build: Path) -> Measured:
         raise ScanError("no face in it")
     subject, visit = named_by(path)
     rows = f"{subject},{visit or ''},m,rest,eye,left,1.5,mm,,ok,face3d\n"
-    row = {"subject": subject, "visit": visit or "", "date": None}
+    row = {"subject": subject, "visit": visit or "", "date": None, "affected_side": "left"}
     return Measured(row, {"measures.csv": HEADER + rows, "result.json": "{}"})
 
 

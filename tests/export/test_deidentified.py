@@ -26,7 +26,7 @@ from face3d.report.outputs import write_outputs
 from face3d.report.reading import read_map, read_measures
 from face3d.scan import FaceScan
 from face3d.template.template import FaceTemplate
-from planted_results import exam_result, faces
+from planted_results import exam_result, faces, measures
 
 #: Whatever could tell who somebody is, each word of its own.
 PLANTED = ("Zebulon", "Quimby", "19470131", "1947-01-31", "Whittlesey", "Vectra-XT-9981", "DrGrumbleweed", "MRN55512")
@@ -230,6 +230,27 @@ def test_the_result_of_a_scan(dome: Analysis, tmp_path: Path) -> None:
     assert set(pd.read_csv(tmp_path / "out" / "regions.csv")["subject"]) == {"s001"}
     with pytest.raises(SchemaError, match="no face on the template"):
         write_deidentified(source, tmp_path / "neutral", template=True)
+
+
+def test_the_tables_of_a_study(tmp_path: Path) -> None:
+    source, visits = tmp_path / "in", [("Zebulon", "1947-01-31"), ("Zebulon", "Whittlesey"), ("Quimby", "")]
+    source.mkdir()
+    own = {"date": "1947-01-31", "affected_side": "left", "rule_fngs2": 4, "notes": "MRN55512"}
+    exams = pd.DataFrame([{"subject": s, "visit": v, **own} for s, v in visits])
+    exams.to_csv(source / "exams.csv", index=False)
+    tables = [measures(s, v).table for s, v in visits]
+    tables[0].loc[5, "status"] = "/data/Quimby/rest.ply: cut short"
+    failed = {"subject": "DrGrumbleweed", "visit": "", "measure": "exam", "status": "Vectra-XT-9981"}
+    pd.concat([*tables, pd.DataFrame([failed])]).to_csv(source / "measures.csv", index=False)
+    kept = write_deidentified(source, tmp_path / "out", "s")
+    assert len(found(source)) > 4 and found(tmp_path / "out") == []
+    assert "1 exams that failed" in kept.left_out
+    rows = pd.read_csv(tmp_path / "out" / "measures.csv")
+    whose = [("s-001", 1), ("s-001", 2), ("s-002", 1)]
+    assert list(dict.fromkeys(zip(rows["subject"], rows["visit"], strict=True))) == whose
+    assert rows["value"].tolist() == pytest.approx(pd.concat(tables)["value"].tolist(), nan_ok=True)
+    shown = pd.read_csv(tmp_path / "out" / "exams.csv")
+    assert list(zip(shown["subject"], shown["visit"], strict=True)) == whose and set(shown["rule_fngs2"]) == {4}
 
 
 def test_what_is_refused(exam: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

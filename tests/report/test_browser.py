@@ -62,7 +62,7 @@ def canvas(made: Opened) -> np.ndarray:
 
     from PIL import Image
 
-    made.page.wait_for_timeout(500)  # until it is drawn anew, finer
+    made.page.wait_for_timeout(1200)  # until it is drawn anew, finer
     return np.asarray(Image.open(io.BytesIO(made.page.locator("canvas").screenshot())).convert("RGB"), float)[
         6:-6, 6:-6
     ]

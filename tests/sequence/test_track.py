@@ -199,7 +199,7 @@ def test_an_eye_that_slid_up_its_fold_comes_back_and_one_that_is_wide_stays(reco
 
     def opening(vertices: Floats) -> Floats:
         mark = t.landmark_points(vertices)
-        return np.array([np.linalg.norm(mark[f"ps_{s}"] - mark[f"pi_{s}"]) for s in ("left", "right")])
+        return np.array([float(np.linalg.norm(mark[f"ps_{s}"] - mark[f"pi_{s}"])) for s in ("left", "right")])
 
     # As smiles were found to do at 30 frames a second: the lid's skin up by 5 mm, where nothing contradicts it.
     lifted = np.zeros_like(fit.vertices_mm)

@@ -152,7 +152,7 @@ def test_a_window_off_screen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(OutputError, match="no display"):
         monkeypatch.delenv("DISPLAY", raising=False)
         monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-        monkeypatch.setattr(window.sys, "platform", "linux")
+        monkeypatch.setattr("sys.platform", "linux")
         window.check_display()
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from face3d.app.receive import Form, Upload
 from face3d.app.unpack import known, safe_name
+from face3d.app.vault import MANIFESTS
 from face3d.exam import AFFECTED, EXPRESSIONS
 from face3d.io.manifest import Fault, parsed
 from face3d.reference.eface import BIPOLAR, EfaceItems
@@ -136,7 +137,7 @@ def scans_of(uploads: tuple[Upload, ...]) -> tuple[dict[str, Any], dict[str, Upl
         where = f"{'scans' if kind == 'scan' else kind}.{expression}" if expression else kind
         if kind not in (*entries, "more") or (expression and expression not in EXPRESSIONS):
             faults.append(Fault(upload.field[:40], "not a field of this form"))
-        elif not safe_name(name) or name.startswith((".", "exam-")):
+        elif not safe_name(name) or name.startswith(".") or MANIFESTS.fullmatch(name):
             faults.append(Fault(where, f"{name[:80]!a} cannot be the name of a file here; rename it"))
         elif not known(name):
             faults.append(Fault(where, f"{name}: not a kind of file that an exam is made of"))

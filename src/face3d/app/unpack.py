@@ -91,7 +91,7 @@ def unpack(archive: Path, target: Path, room: Room) -> None:
                         if most < 0:
                             raise ScanError(_burst(said, shown, entry.file_size, most))
                         out.write(block)
-    except FileExistsError:
+    except (FileExistsError, NotADirectoryError):
         raise ScanError(f"{said}: a file in it has the name of a folder in it") from None
     except OSError as error:
         if error.errno not in (None, errno.EINVAL):  # the disk; EINVAL: the file says that a part begins before it

@@ -34,9 +34,12 @@ DATABASE, EXAMS, RESULTS, INCOMING = "app.db", "exams", "results", "incoming"
 _TABLES = ("*.csv", "*.parquet")
 #: How what is kept is called in `incoming` until it lies in its own place.
 _KEPT = "kept-"
-_MANIFEST = re.compile(r"exam-\d+\.json")
 #: Folders of results: of an exam, and of two that were compared.
 _RESULT = re.compile(r"(\d+)__exam-\d+\.json|(\d+)-\d+__(\d+)-\d+")
+
+
+#: Names of manifests, which nothing else in an exam's folder may bear.
+MANIFESTS = re.compile(r"exam-\d+\.json", re.IGNORECASE)
 
 
 def manifest_of(revision: int) -> str:
@@ -162,7 +165,7 @@ class Vault:
                 (*facts, ("before", folders[0]), ("after", folders[1])),
             )
         root, own = self.path / EXAMS, manifest_of(job.revision)
-        files = (f for f in _files(root / str(job.exam)) if not _MANIFEST.fullmatch(f.name) or f.name == own)
+        files = (f for f in _files(root / str(job.exam)) if not MANIFESTS.fullmatch(f.name) or f.name == own)
         inputs = tuple(f.relative_to(root).as_posix() for f in files)
         return Item("exam", str(root), f"{job.exam}/{own}", inputs, facts)
 

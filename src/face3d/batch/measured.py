@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -74,24 +75,28 @@ def _recording(task: Task, path: Path, build: Path) -> Measured:
     from face3d.io import read_scan
     from face3d.io.recordings import read_movement
     from face3d.io.sequence import Sequence
-    from face3d.report.sequence_outputs import kinematics_csv, known_anomaly, write_sequence
+    from face3d.report.sequence_outputs import kinematics_csv, known_anomaly, known_grade, write_sequence
     from face3d.report.sequence_result import sequence_result
+    from face3d.sequence.stored import stored_tracking
     from face3d.sequence.track import track
 
     item = task.item
     base, units, fps = _folder_of(item, path), item.fact("units") or "auto", item.fact("fps")
     at = {name: base / told for name in ("base", "rest") if (told := item.fact(name)) is not None}
     seen = read_movement(path, None if fps is None else float(fps), units, at.get("base"))
-    tracked = None
-    if isinstance(seen, Sequence):
-        tracked = track(seen, read_scan(at["rest"], units) if "rest" in at else None).collect()
-    k = kinematics(seen if tracked is None else tracked, item.fact("expression"))
     # Where a worker had the recording differs from run to run; its name in the study does not.
-    k = replace(k, name=shown(item.name), notes=tuple(shown(n.replace(str(path), item.name)) for n in k.notes))
+    notes = tuple(shown(n.replace(str(path), item.name)) for n in seen.notes)
+    seen, tracked = replace(seen, name=shown(item.name), notes=notes), None
+    if isinstance(seen, Sequence):
+        rest = read_scan(at["rest"], units) if "rest" in at else None
+        # As `face3d sequence` does, so that memory stays flat. The parts lie in the run's own folder and go with it.
+        parts = Path(tempfile.mkdtemp())
+        seen = tracked = stored_tracking(parts, track(seen, rest), {"item": shown(item.name)})
+    k = kinematics(seen, item.fact("expression"))
     if task.report:
         result, files = write_sequence(k, build, tracked), {}
     else:
-        result = sequence_result(k, tracked)
+        result = sequence_result(k, tracked, None if tracked is None else known_grade(tracked, k))
         files = {SUMMARY: result.to_json()}
     subject, visit = _whose(item)
     unlike = known_anomaly(k)
@@ -110,6 +115,10 @@ def _recording(task: Task, path: Path, build: Path) -> Measured:
         "expressions": " ".join(dict.fromkeys(m.expression for m in result.movements if m.expression)),
         "blinks": len(result.blinks),
         "anomaly": None if unlike is None else unlike.total,
+        "network_house_brackmann_by_movement": None if result.grade is None else result.grade.house_brackmann,
+        "network_severity": None if result.grade is None else result.grade.severity,
+        "network_side": None if result.grade is None else result.grade.side,
+        "network_abstained": None if result.grade is None else result.grade.abstained,
         "tracking_residual_mm": None if result.tracking is None else result.tracking.residual_mm,
         "tracking_drift_mm": None if result.tracking is None else _known(result.tracking.drift_mm),
         "notes": "; ".join(result.notes),

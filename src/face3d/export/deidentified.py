@@ -17,6 +17,7 @@ from typing import Any
 from face3d.errors import OutputError, SchemaError
 from face3d.exam import Exam
 from face3d.export.neutral import faces_of, neutral
+from face3d.export.redcap import EXAMS
 from face3d.io.write import write_bytes, write_scan
 from face3d.report.faces import Faces, read_faces
 from face3d.report.folder import FACES, MEASURES, MESH, REGIONS, REPORT, RESULT, THIRDS
@@ -38,9 +39,10 @@ class Kept:
 
 
 def write_deidentified(source: Path, out: Path, label: str = "anonymous", template: bool = False) -> Kept:
-    """Writes a scan, an exam, or the result of `face3d analyze` or `face3d exam` into `out` without what names a
-    person, who is called `label` there; `template`: their shape is replaced as `neutral` does. Raises `OutputError`
-    where `out` is not empty, `SchemaError` for anything else, and what reading and fitting raise."""
+    """Writes a scan, an exam, the result of `face3d analyze` or `face3d exam`, or the tables of exams of a study into
+    `out` without what names a person, who is called `label` there (label-001 and so on in a study); `template`: their
+    shape is replaced as `neutral` does. Raises `OutputError` where `out` is not empty, `SchemaError` for anything else,
+    and what reading and fitting raise."""
     from face3d.io import read_scan
     from face3d.io.exam import read_exam
 
@@ -51,6 +53,8 @@ def write_deidentified(source: Path, out: Path, label: str = "anonymous", templa
     out.mkdir(parents=True, exist_ok=True)
     if source.is_dir() and (source / RESULT).is_file():
         return _result(source, out, label, template)
+    if source.is_dir() and (source / EXAMS).is_file():
+        return _study(source, out, label)
     if source.is_dir() or source.suffix == ".json":
         return _exam(read_exam(source), out, label, template)
     kept = Kept()
@@ -191,6 +195,32 @@ def _scan_result(stored: dict[str, Any], source: Path, out: Path, label: str, te
     kept.files.append(write_bytes(out / REGIONS, table.to_csv(index=False).encode()))
     mesh, values = read_map(source / MESH)
     kept.files.append(write_scan(out / MESH, _bare(mesh), values))
+    return kept
+
+
+def _study(source: Path, out: Path, label: str) -> Kept:
+    """Exams and measures with subjects by number, in the order of the table, and visits by theirs; nothing in words
+    but what the columns' own vocabulary has. Exams that failed are left out: their reasons name files."""
+    import pandas as pd
+
+    kept = Kept()
+    exams = pd.read_csv(source / EXAMS, dtype=str, keep_default_na=False)
+    measures = pd.read_csv(source / MEASURES, dtype=str, keep_default_na=False)
+    people = {subject: f"{label}-{k + 1:03d}" for k, subject in enumerate(exams["subject"].unique())}
+    order = exams.groupby("subject", sort=False).cumcount() + 1
+    visits = dict(zip(zip(exams["subject"], exams["visit"], strict=True), order.astype(str), strict=True))
+    failed = measures["measure"].tolist().count("exam")
+    measures = measures.loc[measures["measure"] != "exam"]
+    unmeasured = measures["status"].where(measures["status"] == "ok", "not measured")
+    for name, table in ((EXAMS, exams.drop(columns=["date", "notes"])), (MEASURES, measures.assign(status=unmeasured))):
+        whose = list(zip(table["subject"], table["visit"], strict=True))
+        if stray := sorted(set(whose) - set(visits)):
+            raise SchemaError(f"{source / name}: {stray[0][0]} is not in {EXAMS}; make the tables again")
+        renamed = table.assign(subject=[people[s] for s, _ in whose], visit=[visits[pair] for pair in whose])
+        kept.files.append(write_bytes(out / name, renamed.to_csv(index=False).encode()))
+    kept.left_out.append("everything but exams.csv and measures.csv: results of single exams are exported one by one")
+    if failed:
+        kept.left_out.append(f"{failed} exams that failed")
     return kept
 
 

@@ -56,7 +56,7 @@ def example_in_time(tracked: Tracked | Stored, seen: Kinematics, about_s: float 
         near = np.abs(tracked.times_s - tracked.times_s[shown.apex_frame]) <= about_s + 1e-6
         frames = np.flatnonzero(near & ~tracked.lost)
         vertices, seen_there = tracked.some(frames)
-        mean, valid = vertices.mean(axis=0, dtype=np.float64), seen_there.all(axis=0)
+        mean, valid = vertices.mean(axis=0, dtype=np.float64), np.asarray(seen_there.all(axis=0))
         try:
             moved = movement(expression, rest, mean, template, valid)
         except RegistrationError:

@@ -57,7 +57,8 @@ def courses(
     for r in named.loc[keep].to_dict("records"):
         value = float(r["value"])
         status = "ok" if math.isfinite(value) else str(r.get("status") or "not measured")
-        measure = Measure(*(str(r[k]) for k in KEYS[:4]), value, str(r["unit"]), status=status)
+        what, expression, region, side, unit = (str(r[k]) for k in KEYS)
+        measure = Measure(what, expression, region, side, value, unit, status=status)
         rows.setdefault(r["subject"], {}).setdefault(r["visit"], []).append(measure)
     for subject, by_visit in rows.items():
         known = {v: visited.get((subject, v), Visited(None, "")) for v in by_visit}

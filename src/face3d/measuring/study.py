@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from face3d.errors import SchemaError
 from face3d.extras import require
 
@@ -75,9 +77,10 @@ def read_table(path: str | Path) -> pd.DataFrame:
         table[column] = table[column].astype(object).fillna("").astype(str)
     for column in (*_NUMBERS, "movement"):
         if column in table and not pd.api.types.is_numeric_dtype(table[column]):
-            numbers = pd.to_numeric(table[column], errors="coerce")
-            if (odd := numbers.isna() & table[column].notna()).any():
-                line = int(odd.to_numpy().argmax())
+            numbers = pd.Series(pd.to_numeric(table[column], errors="coerce"))
+            odd = np.flatnonzero(numbers.isna() & table[column].notna())
+            if len(odd):
+                line = int(odd[0])
                 raise SchemaError(
                     f"{path}: {column} is {str(table[column].iloc[line])!r} in line {line + 2}; expected a number"
                 )

@@ -138,6 +138,7 @@ def exam_page(
         side_note="The given side is contradicted by what was measured." if against else said,
         absent=BILATERAL if both else "not with this side" if against else "",
         scene=scene,
+        correctable=scene is not None and any(state.source is not None for state in scene.states),
         lead=lead(result),
         chances=[(ROMAN[k], p, k + 1 == g.house_brackmann) for k, p in enumerate(g.probabilities)] if g else [],
         opinion_heads=heads,

@@ -29,7 +29,7 @@ class ScaleChange(Part):
     roman: bool = Field(description="a grade I to VI, written in Roman numerals")
     share: bool = Field(description="a share, 0..1")
     better: bool | None = Field(description="null where it is the same, or one of the two is not known")
-    beyond: bool | None = Field(None, description="of a share: by more than error explains; null of grades")
+    beyond: bool | None = Field(default=None, description="of a share: by more than error explains; null of grades")
 
     def shown(self, value: float | None) -> str:
         """A value as it is written."""

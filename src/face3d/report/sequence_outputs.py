@@ -48,7 +48,7 @@ def write_sequence(k: Kinematics, folder: Path, tracked: Tracked | Stored | None
     """Writes summary.json, kinematics and frames as CSV and, where pyarrow is installed, Parquet, the curves, the
     report, tracked.npz of what was `tracked` in parts, and where torch is installed and regions are known the anomaly
     over time. Raises `OutputError` when the folder cannot be written, or holds another result."""
-    result = sequence_result(k, tracked, None if tracked is None else _grade(tracked, k))
+    result = sequence_result(k, tracked, None if tracked is None else known_grade(tracked, k))
     tables = {(KINEMATICS, KINEMATICS_PARQUET): k.table, (FRAMES, FRAMES_PARQUET): k.frames}
     eyes, unlike = eyes_over_time(k), known_anomaly(k)
     largest = sorted(k.movements, key=lambda m: -m.size)
@@ -88,8 +88,8 @@ def kinematics_csv(table: pd.DataFrame) -> str:
     return table.to_csv(index=False, float_format=_DIGITS)
 
 
-def _grade(tracked: Tracked | Stored, k: Kinematics) -> Grade | None:
-    """None where torch is not installed, and where too few expressions were made."""
+def known_grade(tracked: Tracked | Stored, k: Kinematics) -> Grade | None:
+    """The session's grade; None where torch is not installed, and where too few expressions were made."""
     from face3d.grading.in_time import grade_of_session
 
     try:

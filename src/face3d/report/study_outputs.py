@@ -45,7 +45,7 @@ def write_study(
             tables["adjusted"] = adjusted_change(table, *change, groups, control)
     people = courses(table, visited, known)
     if (every := _courses(people)) is not None:
-        tables["courses"] = every.assign(group=every["subject"].map(groups).fillna("")) if groups else every
+        tables["courses"] = every.assign(group=[groups.get(s, "") for s in every["subject"]]) if groups else every
     page = study_page(
         people,
         table,
@@ -71,6 +71,10 @@ def _courses(people: list[Course]) -> pd.DataFrame | None:
     """The end points of all who have two visits, a row a person, visit and end point; None where there is none."""
     import pandas as pd
 
-    found = [c.comparison.table.assign(date=c.comparison.table["visit"].map(c.dates)) for c in people if c.comparison]
+    found = [
+        c.comparison.table.assign(date=[c.dates.get(v) for v in c.comparison.table["visit"]])
+        for c in people
+        if c.comparison
+    ]
     found = [t.loc[t["end_point"]] for t in found if len(t)]
     return pd.concat(found, ignore_index=True) if found else None

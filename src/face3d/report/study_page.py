@@ -72,7 +72,7 @@ def study_page(
         failed=[(r["subject"], r.get("visit", ""), r.get("status", "")) for r in failed.to_dict("records")][:_MOST],
         failures=len(failed),
         repeated=len(judged),
-        **_counted(judged),
+        counted=_counted(judged),
         judged=judged[:_NAMED],
         unnamed=max(len(judged) - _NAMED, 0),
         key=group_key(list(of)) if len(of) > 1 else [],
@@ -186,7 +186,7 @@ def _judged(c: Course) -> dict[str, Any]:
     }
 
 
-def _counted(judged: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _counted(judged: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """How many people are better, worse, both, or changed where neither can be said."""
     signs = [(bool(j["better"]), bool(j["worse"]), bool(j["changed"])) for j in judged]
     return {
@@ -201,7 +201,7 @@ def _own(c: Course) -> dict[str, Any]:
     points: dict[tuple[str, ...], list[ChangePart]] = {}
     for part in _parts(c):
         points.setdefault((part.measure, part.expression, part.region, part.side), []).append(part)
-    order = [(p.measure, p.expression, p.region) for p in c.values]
+    order: list[tuple[str, ...]] = [(p.measure, p.expression, p.region) for p in c.values]
     drawn = [own_course(points[k], c.visits, c.dates) for k in sorted(points, key=lambda k: order.index(k[:3]))]
     days = ", ".join(f"{v} {c.dates[v]:%-d %B %Y}" if v in c.dates else v for v in c.visits)
     return {"subject": c.subject, "side": c.affected_side, "days": days, "courses": [d for d in drawn if d]}
@@ -215,11 +215,11 @@ def _change(asked: Asked) -> dict[str, Any]:
         "first": asked.first,
         "second": asked.second,
         "all": len(t),
-        "called": int((t["p_holm"] < ALPHA).sum()),
+        "called": int((t["p_holm"].to_numpy() < ALPHA).sum()),
         "rows": [
             {
                 "what": _row_text(r),
-                "n": int(r["n"]),
+                "n": round(float(r["n"])),
                 "before": written(r["before"], r["unit"]),
                 "after": written(r["after"], r["unit"]),
                 "change": written(r["change"], r["unit"], sign="+"),
@@ -250,7 +250,7 @@ def _adjusted(t: pd.DataFrame) -> dict[str, Any]:
     return {
         "control": t["control"].iloc[0] if len(t) else "",
         "all": len(t),
-        "called": int((t["p_holm"] < ALPHA).sum()),
+        "called": int((t["p_holm"].to_numpy() < ALPHA).sum()),
         "rows": [
             {
                 "what": _row_text(r),
@@ -285,7 +285,7 @@ def _agreement(asked: Asked, table: pd.DataFrame) -> dict[str, Any]:
         "rows": [
             {
                 "what": _row_text(r),
-                "n": int(r["n"]),
+                "n": round(float(r["n"])),
                 "icc": f"{r['icc21']:.2f} [{r['icc21_low']:.2f}, {r['icc21_high']:.2f}]",
                 "mdc": written(r["mdc95"], r["unit"]),
                 "bias": written(r["bias"], r["unit"], sign="+"),

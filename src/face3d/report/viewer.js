@@ -4,7 +4,8 @@
    frame: mm, +x the subject's left, +y up, +z to the front. Where WebGL is missing or fails, the page keeps its
    pictures. */
 const FRONT = [0, 0];
-const STILL_MS = 120; // so long after the last change the picture is drawn anew, finer
+// So long after the last change the picture is drawn anew, finer; later where that takes longer than `LONG_MS`.
+const STILL_MS = 120, STILL_SLOW_MS = 800, LONG_MS = 60;
 
 const element = (tag, className, text) => {
   const made = document.createElement(tag);
@@ -236,8 +237,16 @@ class Viewer {
     requestAnimationFrame(() => {
       this.asked = false;
       this.draw(false);
-      this.still = setTimeout(() => this.draw(true), STILL_MS);
+      this.still = setTimeout(() => this.refine(), this.slow ? STILL_SLOW_MS : STILL_MS);
     });
+  }
+
+  refine() {
+    const from = performance.now();
+    this.draw(true);
+    if (this.slow !== undefined) return;
+    this.drawing.wait();
+    this.slow = performance.now() - from > LONG_MS;
   }
 
   axes() {

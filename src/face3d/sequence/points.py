@@ -99,7 +99,7 @@ class Reader:
         self._rest = self._weights @ rest_mm
         self._points: list[Floats] = []
 
-    def take(self, vertices_mm: Floats, valid: np.ndarray, lost: bool) -> None:
+    def take(self, vertices_mm: np.ndarray, valid: np.ndarray, lost: bool) -> None:
         """The next frame's vertices (N, 3) and which of them it shows.
 
         A tracked template has every vertex in every frame; those that it did not see were carried by their neighbours.

@@ -75,7 +75,7 @@ class Stored(Value):
         """(T,) seconds."""
         return self.points.times_s
 
-    def some(self, frames: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def some(self, frames: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Vertices (n, N, 3) float32 mm, and which of them are seen (n, N), of n frames."""
         asked, first = {int(k): n for n, k in enumerate(frames)}, 0
         vertices = np.full((len(frames), *self.rest_mm.shape), np.nan, np.float32)

@@ -65,7 +65,7 @@ class Tracked(Value):
     def __len__(self) -> int:
         return len(self.times_s)
 
-    def some(self, frames: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    def some(self, frames: Sequence[int] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Vertices (n, N, 3) mm, and which of them are seen (n, N), of n frames."""
         at = np.asarray(frames, int)
         return self.vertices_mm[at], self.valid[at]

@@ -111,9 +111,8 @@ class Window:
                 mesh["shown"] = np.asarray(state.values[layer.key], np.float64)
                 look = {"scalars": "shown", "cmap": table(layer.scale), "scalar_bar_args": _bar(layer)}
                 look["show_scalar_bar"] = pane == len(self.meshes) - 1
-            self.plotter.add_mesh(
-                mesh, name=f"face {pane}", smooth_shading=True, reset_camera=False, ambient=0.3, **look
-            )
+            look |= {"smooth_shading": True, "reset_camera": False, "ambient": 0.25, "diffuse": 0.85}
+            self.plotter.add_mesh(mesh, name=f"face {pane}", **look)
             self.plotter.add_text(state.name, font_size=11, name=f"title {pane}", position="upper_edge", color="black")
         self.plotter.subplot(0, 0)
         hint = "the subject's right is on the left" + ("   m: next map" if len(self.layers) > 1 else "")
