@@ -29,6 +29,8 @@ UNEVEN = 0.25
 ORDER = 2
 #: An even clock may have so many times more instants than there are frames: more is no recording, but a wrong unit.
 MOST_GAPS = 20
+#: Courses that are laid on a clock at once.
+AT_ONCE = 15
 #: Frames that a filter needs.
 LEAST_FRAMES = 8
 
@@ -99,7 +101,8 @@ def laid_on(clock: Clock, times_s: Floats, values: Floats, bridged_s: float = BR
         # A gap is what is missing: one lost frame between two is a gap of one frame.
         gap = times[where][after] - times[where][before] - 1.0 / clock.fps
         inside = (at >= times[where][0] - 1e-9) & (at <= times[where][-1] + 1e-9) & (gap <= bridged_s + 1e-9)
-        out[np.ix_(inside, columns)] = PchipInterpolator(times[where], flat[np.ix_(where, columns)])(at[inside])
+        for few in np.array_split(columns, -(-len(columns) // AT_ONCE)):  # coefficients are four times as many
+            out[np.ix_(inside, few)] = PchipInterpolator(times[where], flat[np.ix_(where, few)])(at[inside])
     return out.reshape(clock.count, *np.shape(values)[1:])
 
 
