@@ -252,6 +252,8 @@ def learn_repeatability(
 
 #: A pair of scans that differs by so many robust standard deviations is a failure, not scatter.
 FAILED = 5.0
+#: mm: usual scatter is no less. Where noise is taken off, most pairs are 0 and 0, and the others are no failures.
+LEAST_USUAL_MM = 0.2
 
 
 def _without_failures(table: pd.DataFrame) -> pd.DataFrame:
@@ -263,6 +265,8 @@ def _without_failures(table: pd.DataFrame) -> pd.DataFrame:
     angles = apart.index.get_level_values("measure").isin(table["measure"][table["unit"] == DEGREES])
     apart = apart.mask(angles, turned(apart, DEGREES)).abs()
     usual = 1.4826 * apart.groupby(level=[0, 1, 2]).transform("median")
+    millimetres = apart.index.get_level_values("measure").isin(table["measure"][table["unit"] == "mm"])
+    usual = usual.mask(millimetres, usual.clip(lower=LEAST_USUAL_MM))
     failed = apart.index[(apart > FAILED * usual) & (usual > 0)]
     print(f"left out as failed: {len(failed)} of {apart.notna().sum()} pairs")
     lost = pd.MultiIndex.from_frame(table.loc[:, [*key, "subject", "side"]]).isin(failed)
