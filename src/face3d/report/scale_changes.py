@@ -37,6 +37,8 @@ class ScaleChange(Part):
             return "–"
         if self.roman:
             return ROMAN[round(value) - 1]
+        if self.scale == SEVERITY:  # measured shares err to either side of nothing and all
+            value = min(max(value, 0.0), 1.0)
         # + 0: what rounds to 0 has no sign.
         return f"{round(100 * value) + 0} %".replace("-", "−") if self.share else f"{value:.0f}"
 
