@@ -120,4 +120,4 @@ def test_the_command_draws_the_last_frame(smiling: list[FaceScan], tmp_path: Pat
     (frames / "sequence.stop").touch()
     said = ["--follow", "--fps", "10", "--rest", str(tmp_path / "rest.ply"), "--picture", str(tmp_path / "a.png")]
     assert cli.run(["view", str(frames), *said]) == 0
-    assert "1 frames drawn" in capsys.readouterr().out and (tmp_path / "a.png").stat().st_size > 10_000
+    assert "frames drawn: 1" in capsys.readouterr().out and (tmp_path / "a.png").stat().st_size > 10_000

@@ -117,6 +117,7 @@ def view(
     rest: Annotated[
         Path | None, typer.Option(help="With --follow: the face at rest; else the first frame is taken for it.")
     ] = None,
+    json: Json = False,
 ) -> int:
     """Look at a result in a window: turn it, go through expressions or frames, m for the next map.
 
@@ -128,7 +129,7 @@ def view(
     if picture is None:
         check_display()
     if follow:
-        return _live(result, fps, units, rest, picture)
+        return _live(result, fps, units, rest, picture, json)
     what = result
     if result.is_file():
         from face3d.io import read_scan
@@ -137,12 +138,19 @@ def view(
     window = Window(scene_of(what, after), off_screen=picture is not None)
     if picture is None:
         window.show()
+    return _drawn({} if picture is None else {"picture": str(window.picture(picture))}, json)
+
+
+def _drawn(said: dict[str, Any], json: bool) -> int:
+    if json:
+        print_json(said)
     else:
-        print(f"picture: {window.picture(picture)}")
+        for name, value in said.items():
+            print(f"{name}: {value}")
     return 0
 
 
-def _live(frames: Path, fps: float | None, units: str, rest: Path | None, picture: Path | None) -> int:
+def _live(frames: Path, fps: float | None, units: str, rest: Path | None, picture: Path | None, json: bool) -> int:
     """Draws frames until no more come or the window is closed; the picture is of the last."""
     from face3d.io import read_scan
     from face3d.io.sequence_read import read_sequence
@@ -150,8 +158,7 @@ def _live(frames: Path, fps: float | None, units: str, rest: Path | None, pictur
 
     recording = read_sequence(frames, fps, units, follow=True)
     live = Live(recording, None if rest is None else read_scan(rest, units), off_screen=picture is not None)
-    drawn = sum(1 for _ in live)
+    said: dict[str, Any] = {"frames drawn": sum(1 for _ in live)}
     if picture is not None:
-        print(f"picture: {live.window.picture(picture)}")
-    print(f"{drawn} frames drawn")
-    return 0
+        said["picture"] = str(live.window.picture(picture))
+    return _drawn(said, json)

@@ -6,7 +6,6 @@ depth pictures: same size), and `camera.json` or `intrinsics.json` beside them. 
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from face3d.io import guard
 from face3d.io.depth_camera import Camera, camera_fields, read_camera
 from face3d.io.frame_files import Reader, recorded
 from face3d.io.frame_numbers import in_order, listed, one_of
+from face3d.io.picture import pixels_of
 from face3d.io.sequence import Sequence
 from face3d.io.units import Unit
 from face3d.scan import FaceScan, Floats
@@ -25,7 +25,6 @@ from face3d.scan import FaceScan, Floats
 DEPTH_SUFFIXES = (".png", ".tif", ".tiff")
 _COLOR_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff")
 CAMERAS = ("camera.json", "intrinsics.json", "intrinsic.json", "metadata.json", "depth_intrinsics.json")
-_MAX_PIXELS = 4096 * 4096
 #: Neighbouring pixels farther apart in depth than this (mm) are not of one surface. As the flank of a nose at 70
 #: degrees falls 2.7 times a pixel's width, 1 to 2 mm at arm's length, 12 mm leaves skin whole and cuts cheek from wall.
 JUMP_MM = 12.0
@@ -188,16 +187,4 @@ def color_of(folder: Path, depth: Path, shape: tuple[int, ...]) -> NDArray[np.ui
 
 
 def _picture(file: Path, what: str) -> NDArray:
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(guard.read_bytes(file)), formats=("PNG", "JPEG", "BMP", "TIFF")) as picture:
-            if picture.width * picture.height > _MAX_PIXELS:
-                raise ScanError(f"{file}: {picture.width} x {picture.height} pixels; at most {_MAX_PIXELS} are read")
-            if what == "colour":
-                return np.asarray(picture.convert("RGB"))
-            return np.asarray(picture)
-    except UnidentifiedImageError:
-        raise ScanError(f"{file}: is no PNG or TIFF picture") from None
-    except (OSError, ValueError, SyntaxError, OverflowError, EOFError, Image.DecompressionBombError) as error:
-        raise ScanError(f"{file}: the picture is damaged ({error})") from None
+    return pixels_of(str(file), guard.read_bytes(file), rgb=what == "colour")

@@ -65,14 +65,21 @@ def _from_library(library: Path) -> str | None:
 
 
 def _decode(where: str, data: bytes) -> NDArray[np.uint8]:
-    from PIL import Image, UnidentifiedImageError
+    return pixels_of(where, data, rgb=True)
 
+
+def pixels_of(where: str, data: bytes, rgb: bool) -> NDArray:
+    """A picture, (H, W, 3) uint8 where `rgb`, else as it is stored. Raises `ScanError` that begins with `where`, also
+    for one that was cut."""
+    from PIL import Image, ImageFile, UnidentifiedImageError
+
+    ImageFile.LOAD_TRUNCATED_IMAGES = False  # WeasyPrint, once imported, has the rest of a cut picture made up
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
             if picture.width * picture.height > _MAX_PIXELS:
                 raise ScanError(f"{where}: {picture.width} x {picture.height} pixels; at most {_MAX_PIXELS} are read")
-            return np.asarray(picture.convert("RGB"))
+            return np.asarray(picture.convert("RGB") if rgb else picture)
     except UnidentifiedImageError:
         raise ScanError(f"{where}: is no PNG, JPEG, BMP or TIFF picture") from None
     except (OSError, ValueError, SyntaxError, OverflowError, EOFError, Image.DecompressionBombError) as error:
-        raise ScanError(f"{where}: is damaged ({error})") from None
+        raise ScanError(f"{where}: the picture is damaged ({error})") from None
