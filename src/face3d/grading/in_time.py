@@ -55,6 +55,8 @@ def example_in_time(tracked: Tracked | Stored, seen: Kinematics, about_s: float 
     for expression, shown in largest(seen).items():
         near = np.abs(tracked.times_s - tracked.times_s[shown.apex_frame]) <= about_s + 1e-6
         frames = np.flatnonzero(near & ~tracked.lost)
+        if not len(frames):  # the apex lies in a gap that a curve bridges
+            continue
         vertices, seen_there = tracked.some(frames)
         mean, valid = vertices.mean(axis=0, dtype=np.float64), np.asarray(seen_there.all(axis=0))
         try:
