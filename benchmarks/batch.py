@@ -27,7 +27,8 @@ import numpy as np
 
 from face3d.batch.discover import discover
 from face3d.batch.item import Measured, Outcome, Task, run
-from face3d.batch.local import Limits, cores, run_here
+from face3d.batch.lane import Limits
+from face3d.batch.local import cores, run_here
 from face3d.batch.measured import work
 from face3d.batch.plan import Plan
 from face3d.batch.study import run_study

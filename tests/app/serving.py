@@ -26,7 +26,7 @@ sys.path[:0] = {path!r}
 from pathlib import Path
 from face3d.app.receive import Bounds
 from face3d.app.server import opened
-from face3d.batch.local import Limits
+from face3d.batch.lane import Limits
 from {module} import work
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ os.environ["SLOW_ITEMS"] = "1"
 from functools import partial
 from batch_items import work
 from face3d.batch.discover import discover
-from face3d.batch.local import Limits, run_here
+from face3d.batch.lane import Limits
+from face3d.batch.local import run_here
 from face3d.batch.study import run_study
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ from batch_items import RUN, study_of, tables_of, work
 from face3d.batch.cluster import run_on, sbatch
 from face3d.batch.discover import discover
 from face3d.batch.item import Task
-from face3d.batch.local import Limits, run_here
+from face3d.batch.lane import Limits
+from face3d.batch.local import run_here
 from face3d.batch.study import Shard, planned, run_study
 from face3d.errors import OutputError
 

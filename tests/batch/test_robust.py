@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import signal
@@ -16,11 +17,13 @@ from batch_items import RUN, study_of, tables_of, work
 
 from face3d.batch.discover import discover
 from face3d.batch.item import Task
-from face3d.batch.local import Limits, run_here
+from face3d.batch.lane import Limits
+from face3d.batch.local import run_here
 from face3d.batch.lock import claimed
 from face3d.batch.places import place_of
 from face3d.batch.study import planned, run_study
 from face3d.errors import OutputError
+from marked_processes import marked
 
 
 def in_this_process(tasks: list[Task]):
@@ -156,6 +159,27 @@ def test_where_there_are_no_locks_the_owner_counts_while_it_lives(
     lock.write_text(held.replace('"born": "', '"born": "1'))  # another process has its number now
     with claimed(place_of(out), out):
         pass
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks at /proc")
+def test_killed_workers_end_no_run(tmp_path: Path) -> None:
+    """Whatever a worker was at, or if it was idle: it costs at most the item that it had."""
+    study = study_of(tmp_path / "study", *(f"slow 0.0{k % 5}" for k in range(60)))
+    out, code, mark = tmp_path / "out", tmp_path / "run.py", f"MARK={random.Random().random()}"
+    code.write_text(RUN.format(path=sys.path, study=str(study), out=str(out)))
+    name, _, value = mark.partition("=")
+    run = subprocess.Popen([sys.executable, str(code)], env={**os.environ, name: value})
+    rng, kills, end = random.Random(1), 0, time.monotonic() + 120
+    while run.poll() is None and time.monotonic() < end:
+        time.sleep(rng.uniform(0.0, 0.4))
+        others = [process for process in marked(mark) if process != run.pid]
+        if others and kills < 8:
+            os.kill(rng.choice(others), signal.SIGKILL)
+            kills += 1
+    assert run.wait(1) == 0 and kills >= 3
+    records = [json.loads(file.read_text()) for file in out.glob("*/item.json")]
+    lost = [record for record in records if record["status"] != "ok"]
+    assert len(records) == 60 and len(lost) <= kills and {record["status"] for record in lost} <= {"crashed"}
 
 
 def test_clocks_that_jump_end_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,10 +12,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from face3d.app.lanes import Lane, died
 from face3d.app.unpack import Room, copy, unpack
 from face3d.app.vault import Arrival, manifest_of
-from face3d.batch.local import Limits
+from face3d.batch.lane import Lane, Limits, died
 from face3d.errors import Face3DError, SchemaError
 
 #: Seconds and GB that looking at an exam may take; ten scans of 200,000 vertices as text took 20 s on a busy core.

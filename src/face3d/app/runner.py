@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from face3d.app.lanes import Lane, died, killed
 from face3d.app.store import Job
 from face3d.app.vault import Vault
 from face3d.app.work import step_file
 from face3d.batch.item import Outcome, Task
-from face3d.batch.local import TICK, Limits, Work, overdue
+from face3d.batch.lane import TICK, Lane, Limits, Work, died, killed, overdue
 from face3d.batch.lock import WHOLE, identity
 from face3d.extras import require
 
@@ -158,7 +157,7 @@ class Runner:
             store.settle(job, "queued")
             return
         else:
-            outcome = lane.processes.outcome(task, future, late)
+            outcome = lane.outcome(task, future, late)
             store.settle(job, outcome.status, self._vault.plain(outcome.reason))
         with suppress(OSError):
             step_file(Path(task.work), task.item.folder).unlink(missing_ok=True)

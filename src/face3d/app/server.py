@@ -15,7 +15,7 @@ from face3d.app.roots import Root
 from face3d.app.runner import Runner
 from face3d.app.vault import Vault
 from face3d.app.work import warm, work
-from face3d.batch.local import Limits, Work
+from face3d.batch.lane import Limits, Work
 from face3d.batch.lock import claimed
 from face3d.errors import OutputError
 from face3d.extras import require

@@ -1,21 +1,22 @@
 """The same items on many machines: by Dask (a scheduler, or SLURM through dask-jobqueue), or by SLURM's job arrays.
 
-Each Dask worker measures in processes of its own, with the limits of `face3d.batch.local`: an item that crashes
+Each Dask worker measures in processes of its own, with the limits of `face3d.batch.lane`: an item that crashes
 costs itself, not the worker. A worker that is lost has its items done by another one. Workers see input and output
 under the same paths, or as URLs.
 """
 
 from __future__ import annotations
 
+import queue
 import shlex
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError, wait
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from typing import Any
 
 from face3d.batch.item import Outcome, Task, lost
-from face3d.batch.local import TICK, Limits, Processes, Work, overdue
+from face3d.batch.lane import Lane, Limits, Work
 from face3d.errors import OutputError
 from face3d.extras import require
 
@@ -86,25 +87,29 @@ def _isolation(limits: Limits) -> Any:
             import multiprocessing
 
             # Dask's nanny marks workers as daemons, which may have no children. Ours end with the worker all the same
-            # (`local.prepared`).
+            # (`lane.prepared`).
             multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
-            self.processes = Processes(worker.state.nthreads, limits)
+            self.lanes = [Lane(limits) for _ in range(worker.state.nthreads)]
+            self.free = queue.SimpleQueue[Lane]()
+            for lane in self.lanes:
+                self.free.put(lane)
 
         def teardown(self, worker: Any) -> None:
             del worker
-            self.processes.stop()
+            for lane in self.lanes:
+                lane.stop()
 
     return Isolation()
 
 
 def _isolated(task: Task, work: Work) -> Outcome:
     """Runs on a worker, in one of its threads: does a task in a process, and waits for it."""
-    worker = require("distributed").get_worker()
-    processes: Processes = worker.plugins[_PLUGIN].processes
-    future, began, late = processes.start(task, work), {}, False
-    while not wait([future], timeout=TICK).done:
-        late = bool(overdue([future], began, processes.limits.seconds)) or late
-    return processes.outcome(task, future, late)
+    free: queue.SimpleQueue[Lane] = require("distributed").get_worker().plugins[_PLUGIN].free
+    lane = free.get()
+    try:
+        return lane.measure(task, work)
+    finally:
+        free.put(lane)
 
 
 def sbatch(command: list[str], shards: int, hours: float, memory_gb: float) -> str:

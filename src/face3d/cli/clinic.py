@@ -25,7 +25,7 @@ def serve(
     Only browsers on this machine reach it, with the address that is printed. It ends with Ctrl-C.
     """
     from face3d.app.server import opened
-    from face3d.batch.local import Limits
+    from face3d.batch.lane import Limits
     from face3d.cli.many import MEMORY, TIMEOUT
 
     with opened(data, tuple(root or ()), port, workers, Limits(TIMEOUT, MEMORY)) as (address, run):

@@ -142,7 +142,8 @@ def bids(
 def _where(workers: int, timeout: float, memory: float, scheduler: str | None, cluster: str | None) -> Any:
     """A context in which tasks are run: here, on a scheduler's workers, or on SLURM's."""
     from face3d.batch.cluster import run_on, slurm
-    from face3d.batch.local import Limits, cores, run_here
+    from face3d.batch.lane import Limits
+    from face3d.batch.local import cores, run_here
     from face3d.batch.measured import work
 
     limits, count = Limits(timeout, memory), workers or cores()
