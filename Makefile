@@ -31,7 +31,7 @@ lint: setup ## style and types
 	$(BIN)/pyright
 
 test: lint ## style, types and the tests that fit in ten minutes
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist worksteal
 
 light: ## an environment with the base dependencies alone reads, checks and writes
 	PYTHON=$(PYTHON) bash tools/light_install.sh

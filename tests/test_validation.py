@@ -30,6 +30,7 @@ def test_what_is_printed_comes_back_as_tables(capsys: pytest.CaptureFixture[str]
     print("before")
     shown = Shown("One", "what", "value")
     shown.row("a | b", number(1.005))
+    print("of the row above")
     shown.row("none", number(float("nan")))
     print("\nbetween")
     Shown("Two", "x").row(1)
@@ -37,7 +38,7 @@ def test_what_is_printed_comes_back_as_tables(capsys: pytest.CaptureFixture[str]
     assert parts == [
         {"text": "before"},
         {"title": "One", "columns": ["what", "value"], "rows": [["a / b", "1.00"], ["none", "-"]]},
-        {"text": "between"},
+        {"text": "of the row above\nbetween"},
         {"title": "Two", "columns": ["x"], "rows": [["1"]]},
     ]
     facts = {"quick": True, "versions": {"peer": "1"}, "benchmark": "b", "arguments": "", "date": "d", "commit": "c"}

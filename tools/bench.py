@@ -2,11 +2,11 @@
 
     python tools/bench.py [--quick] [--only NAME ...] [--list]
 
-Each benchmark runs in a process of its own, on one thread, one after another: times would mean little otherwise. What
-is kept is what it printed, its tables as tables, with arguments, date, machine, load, this version's commit and the
-peers' versions. A run that was stopped goes on: what was done at this commit is not done again. `--quick` is for a look
-whether all works (fewer people; its figures are marked so and never take the place of full ones); all of it within a
-quarter of an hour on two idle cores.
+Each benchmark runs in a process of its own, on one thread: first those of times, one after another since they would
+mean little otherwise, then the others, one a core. What is kept is what it printed, its tables as tables, with
+arguments, date, machine, load, this version's commit and the peers' versions. A run that was stopped goes on: what was
+done at this commit is not done again. `--quick` is for a look whether all works (fewer people; its figures are marked
+so and never take the place of full ones); all of it within a quarter of an hour on two idle cores.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,18 +34,19 @@ PEERS = ("open3d", "trimesh", "small_gicp", "meshmonk", "rustcpd", "biocpd", "sc
 
 @dataclass(frozen=True)
 class Benchmark:
-    """`name` of benchmarks/NAME.py, its arguments, and what it shows, in words."""
+    """`name` of benchmarks/NAME.py, its arguments, what it shows, in words, and whether it is of times by the clock."""
 
     name: str
     full: str
     quick: str
     about: str
+    timed: bool = False
 
 
 #: In the order of the page. What needs trained networks' data (domains; grading beside other methods) is not here: it
 #: runs with `make data`.
 ALL = (
-    Benchmark("reading", "", "60000", "Reading files"),
+    Benchmark("reading", "", "60000", "Reading files", True),
     Benchmark("landmarks", "", "--faces 6 --rotations 2", "Landmarks"),
     Benchmark("plane", "", "--faces 2 --disturbed 10", "Symmetry plane beside the peers'"),
     Benchmark("asymmetry", "", "--faces 1 --peers 1 --sets a,w,r", "Asymmetry beside the peers'"),
@@ -55,16 +57,16 @@ ALL = (
     Benchmark("grading", "", "--exams 2", "Grading"),
     Benchmark("abstention", "", "--exams 1", "Refused, or abstained on"),
     Benchmark("identity", "--work {work}", "--work {work} --subjects 4", "Whose scan, which side"),
-    Benchmark("tracking", "", "accuracy --only depth --singles 2", "Tracking"),
+    Benchmark("tracking", "", "accuracy --only depth --singles 2", "Tracking", True),
     Benchmark("kinematics", "--people 1 --seed 7200", "--people 1 --grades 4 --seed 7200", "Kinematics"),
     Benchmark("temporal", "", "--healthy 2 --ill 4", "Unlike healthy movement"),
     Benchmark("depth", "", "--people 1 --frames 20", "Depth cameras"),
     Benchmark("stereo", "", "--people 1 --scale 0.3", "Stereo pods"),
-    Benchmark("simulation", "", "", "Simulating"),
-    Benchmark("distance", "", "--sizes 10000", "Mirror and distances"),
-    Benchmark("speed", "", "--points 11000 --repeats 1", "Speed"),
-    Benchmark("pages", "", "--repeats 1", "Pages in a browser"),
-    Benchmark("batch", "--scans 2000 --work {work}", "--scans 4 --finished 200", "Studies"),
+    Benchmark("simulation", "", "", "Simulating", True),
+    Benchmark("distance", "", "--sizes 10000", "Mirror and distances", True),
+    Benchmark("speed", "", "--points 11000 --repeats 1", "Speed", True),
+    Benchmark("pages", "", "--repeats 1", "Pages in a browser", True),
+    Benchmark("batch", "--scans 2000 --work {work}", "--scans 4 --finished 200", "Studies", True),
 )
 
 
@@ -77,7 +79,7 @@ def tables(printed: str) -> Iterator[dict[str, Any]]:
         elif line.startswith("|--"):
             continue
         else:
-            if rows:
+            if rows and not line.strip():  # what is said between two rows stands below the table
                 yield {"title": title, "columns": rows[0], "rows": rows[1:]}
                 rows = []
             if found := re.fullmatch(r"\*\*(.+)\*\*", line):
@@ -127,14 +129,17 @@ def run(benchmark: Benchmark, quick: bool, at: str) -> bool:
     work = ROOT / "data-work" / "bench" / benchmark.name
     work.mkdir(parents=True, exist_ok=True)
     args = (benchmark.quick if quick else benchmark.full).format(work=work).split()
-    load, began, cpu = os.getloadavg()[0], time.monotonic(), os.times()
+    load, began = os.getloadavg()[0], time.monotonic()
     env = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     command = [sys.executable, str(ROOT / "benchmarks" / f"{benchmark.name}.py"), *args]
-    done = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
-    if done.returncode:
-        print(f"{benchmark.name}: failed with exit code {done.returncode}", file=sys.stderr)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        print(f"{benchmark.name}: failed with exit code {process.returncode}", file=sys.stderr)
         return False
-    now = os.times()
     kept = {
         "benchmark": benchmark.name,
         "about": benchmark.about,
@@ -145,9 +150,9 @@ def run(benchmark: Benchmark, quick: bool, at: str) -> bool:
         "machine": machine(),
         "load_before": round(load, 1),
         "seconds": round(time.monotonic() - began),
-        "cpu_seconds": round(now.children_user + now.children_system - cpu.children_user - cpu.children_system),
+        "cpu_seconds": round(used.ru_utime + used.ru_stime),
         "versions": versions(),
-        "printed": list(tables(done.stdout)),
+        "printed": list(tables(printed)),
     }
     RESULTS.mkdir(exist_ok=True)
     aside = file_of(benchmark.name, quick).with_suffix(".part")
@@ -162,16 +167,24 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[b.name for b in ALL], default=[b.name for b in ALL])
     parser.add_argument("--list", action="store_true", help="only say what would run")
     a = parser.parse_args()
-    at, failed, began = commit(), [], time.monotonic()
-    for benchmark in (b for b in ALL if b.name in a.only):
+    at, failed, began, todo = commit(), list[str](), time.monotonic(), list[Benchmark]()
+    for benchmark in sorted((b for b in ALL if b.name in a.only), key=lambda b: not b.timed):
         file = file_of(benchmark.name, a.quick)
         known = json.loads(file.read_text("utf-8")) if file.exists() else {}
         if known.get("commit") == at and "+" not in at:
             print(f"{benchmark.name}: done at this commit already ({file.relative_to(ROOT)})")
-            continue
+        else:
+            todo.append(benchmark)
+
+    def one(benchmark: Benchmark) -> None:
         print(f"{benchmark.name} {benchmark.quick if a.quick else benchmark.full}", flush=True)
         if not a.list and not run(benchmark, a.quick, at):
             failed.append(benchmark.name)
+
+    for benchmark in (b for b in todo if b.timed):
+        one(benchmark)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(one, (b for b in todo if not b.timed)))
     print(f"{time.monotonic() - began:.0f} s; failed: {', '.join(failed) or 'none'}")
     sys.exit(1 if failed else 0)
 

@@ -20,6 +20,7 @@ from bench import ALL, file_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "validation.md"
 _MARKED = re.compile(r"<!-- bench (\w+) -->\n.*?<!-- /bench -->", re.DOTALL)
+_WHERE = re.compile(r"<!-- machines -->\n.*?<!-- /machines -->", re.DOTALL)
 
 
 def kept(name: str) -> dict[str, Any] | None:
@@ -30,13 +31,22 @@ def kept(name: str) -> dict[str, Any] | None:
     return None
 
 
+def machines() -> Iterator[str]:
+    """On what, and with which peers, the benchmarks were run."""
+    runs = [found for b in ALL if (found := kept(b.name)) is not None]
+    for machine, versions in dict.fromkeys((r["machine"], str(r["versions"])) for r in runs):
+        ours = [r for r in runs if (r["machine"], str(r["versions"])) == (machine, versions)]
+        peers = ", ".join(f"{name} {version}" for name, version in ours[0]["versions"].items())
+        who = "All" if len(ours) == len(runs) else ", ".join(f"`{r['benchmark']}`" for r in ours)
+        yield f"{who}: {machine}; {peers}."
+
+
 def block(found: dict[str, Any]) -> Iterator[str]:
     """The lines of a benchmark."""
     look = "**a quick look, not for citing**: " if found["quick"] else ""
-    versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     call = f"benchmarks/{found['benchmark']}.py {found['arguments']}".rstrip()
-    yield f"{look}`{call}`, {found['date']}, commit {found['commit']}; {found['machine']}, load {found['load_before']}"
-    yield f"when it began; {found['seconds']} s by the clock, {found['cpu_seconds']} CPU s. {versions}."
+    yield f"{look}`{call}`, {found['date']}, commit {found['commit']}, load {found['load_before']} when it began,"
+    yield f"{found['seconds']} s by the clock, {found['cpu_seconds']} CPU s."
     for part in found["printed"]:
         yield ""
         if "text" in part:
@@ -63,6 +73,7 @@ def page(text: str) -> str:
         body = "Not run by `make bench` yet." if found is None else "\n".join(block(found))
         return f"<!-- bench {match.group(1)} -->\n{body}\n<!-- /bench -->"
 
+    text = _WHERE.sub(lambda _: "\n".join(["<!-- machines -->", *machines(), "<!-- /machines -->"]), text)
     return _MARKED.sub(filled, text)
 
 
