@@ -1,4 +1,4 @@
-"""Studies of many scans: throughput against workers, memory of a worker, what resuming costs, what a bad item costs.
+"""Studies of many scans: throughput against workers, memory of a worker, what resuming, handing out and bad items cost.
 
     python benchmarks/batch.py [--scans 40] [--finished 2000] [--work FOLDER]
 
@@ -19,6 +19,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -168,6 +169,31 @@ def resuming(folder: Path, finished: int) -> None:
         shown.row(told, *numbers([time.monotonic() - wall, time.process_time() - cpu]))
 
 
+def handing_out(folder: Path, items: int) -> None:
+    """What handing out an item costs whoever hands out, and so how many workers one feeds: items that do nothing."""
+    from distributed import LocalCluster
+
+    import batch  # by name: processes of processes cannot look into a script that was started
+    from face3d.batch.cluster import run_on
+
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+    study, quick = folder / "handed", partial(run, measuring=batch.nothing)
+    study.mkdir()
+    for k in range(items):
+        (study / f"scan{k:05d}.ply").write_bytes(b"scan %d" % k)
+    shown = Shown(f"Handing out {items} items that do nothing, two workers", "by", "items/s", "CPU ms an item")
+
+    def told(name: str, running: Callable[[list[Task]], Iterator[Outcome]]) -> None:
+        wall, cpu = time.monotonic(), time.process_time()
+        run_study(discover(str(study)), str(folder / name.split(",")[0]), running)
+        spent = time.monotonic() - wall, time.process_time() - cpu
+        shown.row(name, number(items / spent[0], 1), number(1e3 * spent[1] / items))
+
+    told("processes", lambda tasks: run_here(tasks, 2, LIMITS, quick))
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster:
+        told("Dask, scheduler and client", lambda tasks: run_on(tasks, cluster.scheduler_address, LIMITS, quick))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--scans", type=int, default=40)
@@ -178,6 +204,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         if args.finished:
             resuming(Path(temporary), args.finished)
+            handing_out(Path(temporary), args.finished)
         folder = args.work or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         if args.scans:

@@ -15,8 +15,8 @@ import argparse
 import sys
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +25,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 from face3d.measuring.scale_estimates import estimate_scales, rules
 from face3d.reference.agreement import weighted_kappa
 from face3d.reference.angles import turned
+from face3d.reference.eface import EfaceItems
+from face3d.reference.stennert import Stennert
 from fitted_exams import StoredFit, make, stored
 from learn_corrections import measured
 from seen_exams import make as see
@@ -55,6 +57,10 @@ class Score:
     grades: list[tuple[int, int]] = field(default_factory=list)
     sunnybrook: list[float] = field(default_factory=list)
     unasked: list[tuple[float, float]] = field(default_factory=list)
+    eface: list[float] = field(default_factory=list)
+    balances: list[tuple[float, float]] = field(default_factory=list)
+    signs: list[tuple[bool, bool]] = field(default_factory=list)
+    stennert: list[tuple[int, int]] = field(default_factory=list)
     exams: int = 0
 
     def add(self, exam: StoredFit) -> None:
@@ -79,6 +85,14 @@ class Score:
                 self.sides.append(blind.affected_side == exam.side)
         if e.sunnybrook and t.sunnybrook:
             self.sunnybrook.append(e.sunnybrook.composite - t.sunnybrook.composite)
+            self.balances.append((e.eface.balance, t.sunnybrook.composite))
+        items = ((getattr(e.eface, f.name), getattr(t.eface, f.name)) for f in fields(EfaceItems))
+        self.eface += [found - truly for found, truly in items if np.isfinite(found - truly)]
+        signs = [(getattr(e.stennert, f.name), getattr(t.stennert, f.name)) for f in fields(Stennert)]
+        judged = [(found, truly) for found, truly in signs if found is not None and truly is not None]
+        if judged:
+            self.signs += judged
+            self.stennert.append((sum(found for found, _ in judged), sum(truly for _, truly in judged)))
         if not healthy:
             self.unasked += [
                 (given.synkinesis[k], true.synkinesis[k])
@@ -111,6 +125,13 @@ class Score:
                 ("House-Brackmann by rule, exact", (g[:, 0] == g[:, 1]).mean(), ""),
                 ("House-Brackmann by rule, MAE", np.abs(g[:, 0] - g[:, 1]).mean(), ""),
             ]
+        if len(self.balances) > 2:
+            rows.append(("eFACE-like balance against true Sunnybrook, rho", _rho(self.balances), ""))
+        rows.append(("eFACE-like items (0..100 or 200), MAE", _mean_size(self.eface), ""))
+        if len(self.stennert) > 2:
+            same = float(np.mean([found == truly for found, truly in self.signs]))
+            rows.append(("Stennert's signs (of ten, those a scan shows) right", same, ""))
+            rows.append(("Stennert's points against true ones, rho", _rho(self.stennert), ""))
         if self.unasked:
             u = np.array(self.unasked)
             rows.append(("synkinesis (true share >= 0.15), ROC-AUC", auc(u[:, 0], u[:, 1] >= 0.15), ">= 0.97"))
@@ -121,6 +142,14 @@ class Score:
 
 def _mean_size(values: list[float]) -> float:
     return float(np.mean(np.abs(values))) if values else float("nan")
+
+
+def _rho(pairs: Sequence[tuple[float, float]]) -> float:
+    """Spearman's."""
+    from scipy.stats import spearmanr
+
+    found, truly = np.array(pairs).T
+    return float(np.asarray(spearmanr(found, truly).statistic))
 
 
 def auc(score: np.ndarray, positive: np.ndarray) -> float:

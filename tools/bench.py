@@ -52,6 +52,7 @@ ALL = (
     Benchmark("asymmetry", "", "--faces 1 --peers 1 --sets a,w,r", "Asymmetry beside the peers'"),
     Benchmark("real_expressions", "", "--people 1 --every 60", "People's expressions"),
     Benchmark("examination", "--subjects 12", "--subjects 2", "Examinations"),
+    Benchmark("lesions", "", "--people 1", "Which branches are ill"),
     Benchmark("shares", "--fresh --fits 1", "--fresh --people 1", "Shares of movement"),
     Benchmark("comparison", "", "--subjects 1", "Before and after"),
     Benchmark("grading", "", "--exams 2", "Grading"),
