@@ -33,6 +33,7 @@ from face3d.batch.local import cores, run_here
 from face3d.batch.measured import work
 from face3d.batch.plan import Plan
 from face3d.batch.study import run_study
+from face3d.extras import require
 from shown import Shown, number, numbers
 
 SEED = 61_019
@@ -171,8 +172,6 @@ def resuming(folder: Path, finished: int) -> None:
 
 def handing_out(folder: Path, items: int) -> None:
     """What handing out an item costs whoever hands out, and so how many workers one feeds: items that do nothing."""
-    from distributed import LocalCluster
-
     import batch  # by name: processes of processes cannot look into a script that was started
     from face3d.batch.cluster import run_on
 
@@ -190,7 +189,9 @@ def handing_out(folder: Path, items: int) -> None:
         shown.row(name, number(items / spent[0], 1), number(1e3 * spent[1] / items))
 
     told("processes", lambda tasks: run_here(tasks, 2, LIMITS, quick))
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0) as cluster:
+    with require("distributed").LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
+    ) as cluster:
         told("Dask, scheduler and client", lambda tasks: run_on(tasks, cluster.scheduler_address, LIMITS, quick))
 
 

@@ -54,7 +54,7 @@ def discover(study: str) -> Found:
     if is_remote(study):
         return _in_store(study)
     path = Path(study)
-    if path.suffix in _TABLES and path.is_file():
+    if path.suffix.lower() in _TABLES and path.is_file():
         return Found(tuple(of_manifest(path, _named)), {})
     if not path.exists() and glob.has_magic(study):
         return _of_pattern(study)

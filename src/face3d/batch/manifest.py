@@ -11,6 +11,7 @@ from face3d.batch.recordings import FILES
 from face3d.batch.sources import shown
 from face3d.errors import SchemaError
 from face3d.io.exam import MANIFEST
+from face3d.io.hand_table import read_rows
 
 #: Columns that say how an item is read and whose it is; only `path` must be there. Any others are the study's groups.
 FACTS = ("subject", "visit", "units", "landmarks", "fps", "base", "rest", "expression")
@@ -82,18 +83,15 @@ def _inside(root: Path, name: str, at: str) -> None:
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
-    import csv
-
     try:
-        if path.suffix == ".parquet":
+        if path.suffix.lower() == ".parquet":
             from face3d.extras import require
 
             table = require("pyarrow.parquet").read_table(path).to_pylist()
             rows = [{k: "" if v is None else str(v) for k, v in row.items()} for row in table]
         else:
-            with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-                rows = [{k: v or "" for k, v in row.items() if k} for row in csv.DictReader(text)]
-    except (OSError, ValueError, csv.Error) as error:
+            rows = read_rows(path)
+    except (OSError, ValueError) as error:
         said = " ".join(str(error).split())  # pandas and pyarrow write lines
         raise SchemaError(f"{path}: not a manifest ({said}); expected a table with the column path") from None
     if not rows or "path" not in rows[0]:

@@ -76,13 +76,14 @@ def _groups(named: str, measures: pd.DataFrame) -> Mapping[str, str]:
     """Subject -> group, of a column of the study's table, or of a file of its own."""
     import pandas as pd
 
+    from face3d.io.hand_table import read_rows
     from face3d.measuring.study import groups_of
 
     if named in measures.columns:
         return groups_of(measures, named)
     file = Path(named)
     try:
-        table = pd.read_csv(file, dtype=str, keep_default_na=False)
+        table = pd.DataFrame(read_rows(file), dtype=str)
     except (OSError, ValueError) as error:
         said = " ".join(str(error).split())
         raise SchemaError(

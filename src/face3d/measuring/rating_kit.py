@@ -16,6 +16,7 @@ import numpy as np
 
 from face3d.errors import Face3DError, OutputError, SchemaError
 from face3d.io.exam import find_exams, read_exam
+from face3d.io.hand_table import read_rows
 from face3d.io.manifest import GradeEntry
 from face3d.io.write import write_bytes, write_scan
 from face3d.reference.agreement import Estimate, icc
@@ -99,7 +100,7 @@ def read_ratings(kit: str | Path) -> pd.DataFrame:
     try:
         key = pd.read_csv(kit / KEY, dtype=str, keep_default_na=False)
         forms = sorted((kit / FORMS).glob("*.csv"))
-        tables = {f: pd.read_csv(f, dtype=str, keep_default_na=False) for f in forms}
+        tables = {f: pd.DataFrame(read_rows(f), dtype=str) for f in forms}
     except (OSError, ValueError) as error:
         raise SchemaError(f"{kit}: not a kit of `face3d kit` ({error})") from None
     known = {r["code"]: r for r in key.to_dict("records")}
