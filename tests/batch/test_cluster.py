@@ -56,7 +56,7 @@ def test_dask_with_workers_killed_makes_the_same_tables(tmp_path: Path, monkeypa
         def kill(plan: object, outcome: object) -> None:
             """Two workers die while they are at work."""
             if outcome is not None and len(killed) < 2:
-                pids = [nanny.process.pid for nanny in made.workers.values() if nanny.process is not None]
+                pids = [nanny.pid for nanny in made.workers.values() if nanny.pid is not None]  # None: it starts again
                 victim = next((pid for pid in pids if pid and pid not in killed), None)
                 if victim is not None:
                     killed.append(victim)
@@ -131,7 +131,7 @@ def test_one_study_on_every_way_is_the_same_bytes(tmp_path: Path, monkeypatch: p
 
         def kill(plan: object, outcome: object) -> None:
             if outcome is not None and len(killed) < 2:
-                pids = [nanny.process.pid for nanny in made.workers.values() if nanny.process is not None]
+                pids = [nanny.pid for nanny in made.workers.values() if nanny.pid is not None]  # None: it starts again
                 killed.append(next(pid for pid in pids if pid not in killed))
                 os.kill(killed[-1], signal.SIGKILL)
 
