@@ -137,9 +137,11 @@ def test_a_manifest_names_what_lies_below_its_folder(tmp_path: Path) -> None:
     (study / "bad.csv").write_text("path\ns000.ply\n./s000.ply\n")
     with pytest.raises(SchemaError, match=r"row 3: s000\.ply stands in row 2"):
         discover(str(study / "bad.csv"))
-    (study / "bad.csv").write_text("measure,value\nm,1\n")
-    with pytest.raises(SchemaError, match="no column path"):
-        discover(str(study / "bad.csv"))
+    for text in ("measure,value\nm,1\n", 'measure,"a\nb"\nm,1\n'):
+        (study / "bad.csv").write_text(text)
+        with pytest.raises(SchemaError, match="no column path") as refused:
+            discover(str(study / "bad.csv"))
+        assert "\n" not in str(refused.value)
 
 
 def test_a_pattern_and_nothing_at_all(tmp_path: Path) -> None:

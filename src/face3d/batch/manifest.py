@@ -95,7 +95,7 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         said = " ".join(str(error).split())  # pandas and pyarrow write lines
         raise SchemaError(f"{path}: not a manifest ({said}); expected a table with the column path") from None
     if not rows or "path" not in rows[0]:
-        there = ", ".join(rows[0]) if rows else "no row"
+        there = " ".join(shown(", ".join(rows[0])).split())[:200] if rows else "no row"  # names may hold lines
         raise SchemaError(f"{path}: no column path ({there}); for a table of measures use `face3d study`")
     if taken := sorted(_TAKEN & rows[0].keys()):
         raise SchemaError(f"{path}: a column {taken[0]} is one of the tables' own; give it another name")
