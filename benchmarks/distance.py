@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -28,6 +27,7 @@ from face3d.geometry.superimpose import superimpose_mirror
 from face3d.scan import FaceScan
 from face3d.simulate import HeadModel, draw_patient
 from face3d.simulate.scanners import scan_face
+from memory import peak_mb
 from plane import METHODS
 from shown import Shown, number
 
@@ -71,7 +71,7 @@ def measure(name: str, path: str) -> None:
     with np.load(path) as data:
         scan = FaceScan(data["vertices"], data["faces"])
     rough = RigidTransform.from_components([2.0, 1.0, 1.0], Rotation.from_rotvec([0.02, 0.04, 0.03]))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = peak_mb()
     started = time.perf_counter()
     whole_job(name, scan, rough)
     first, seconds = time.perf_counter() - started, []
@@ -79,8 +79,8 @@ def measure(name: str, path: str) -> None:
         started = time.perf_counter()
         whole_job(name, scan, rough)
         seconds.append(time.perf_counter() - started)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"seconds": min(seconds), "peak": peak / 1024, "added": (peak - before) / 1024}))
+    peak = peak_mb()
+    print(json.dumps({"seconds": min(seconds), "peak": peak, "added": peak - before}))
 
 
 def main() -> None:

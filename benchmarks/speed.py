@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from memory import peak_mb
 from shown import Shown, number, numbers
 
 SEED = 52_017
@@ -178,8 +178,7 @@ def measured(run: Callable[[], object], repeats: int) -> dict[str, float]:
         run()
         walls.append(time.perf_counter() - wall)
         cpus.append(time.process_time() - cpu)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"wall": float(np.median(walls)), "cpu": float(np.median(cpus)), "peak": peak}
+    return {"wall": float(np.median(walls)), "cpu": float(np.median(cpus)), "peak": peak_mb()}
 
 
 def case(name: str, folder: Path, repeats: int) -> dict[str, dict[str, float]]:

@@ -17,7 +17,6 @@ face being drawn by `face3d view --follow`, off screen. flat: time and memory fr
 from __future__ import annotations
 
 import argparse
-import resource
 import sys
 import tempfile
 import threading
@@ -39,6 +38,7 @@ from face3d.scan import Floats
 from face3d.sequence.anchors import Rest, anew
 from face3d.sequence.space import space_of
 from face3d.sequence.track import Tracking
+from memory import peak_mb
 from moving_faces import MovingFace, blended, simulated
 from shown import Shown, number, numbers
 
@@ -248,8 +248,7 @@ def flat(seed: int, last: int) -> None:
         for _ in islice(frames, until - done):
             pass
         used, done = 1000 * (time.process_time() - cpu) / (until - done), until
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        shown.row(until, number(used, 1), number(memory, 0))
+        shown.row(until, number(used, 1), number(peak_mb(), 0))
 
 
 def follow(seed: int, fps: float = 15.0) -> None:
