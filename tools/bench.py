@@ -168,24 +168,23 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=[b.name for b in ALL], default=[b.name for b in ALL])
     parser.add_argument("--list", action="store_true", help="only say what would run")
     a = parser.parse_args()
-    at, failed, began, todo = commit(), list[str](), time.monotonic(), list[Benchmark]()
-    for benchmark in sorted((b for b in ALL if b.name in a.only), key=lambda b: not b.timed):
+    at, failed, began = commit(), list[str](), time.monotonic()
+
+    def one(benchmark: Benchmark) -> None:
         file = file_of(benchmark.name, a.quick)
         known = json.loads(file.read_text("utf-8")) if file.exists() else {}
         if known.get("commit") == at and "+" not in at:
             print(f"{benchmark.name}: done at this commit already ({file.relative_to(ROOT)})")
-        else:
-            todo.append(benchmark)
-
-    def one(benchmark: Benchmark) -> None:
+            return
         print(f"{benchmark.name} {benchmark.quick if a.quick else benchmark.full}", flush=True)
         if not a.list and not run(benchmark, a.quick, at):
             failed.append(benchmark.name)
 
-    for benchmark in (b for b in todo if b.timed):
+    wanted = [b for b in ALL if b.name in a.only]
+    for benchmark in (b for b in wanted if b.timed):
         one(benchmark)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(one, (b for b in todo if not b.timed)))
+        list(pool.map(one, (b for b in wanted if not b.timed)))
     print(f"{time.monotonic() - began:.0f} s; failed: {', '.join(failed) or 'none'}")
     sys.exit(1 if failed else 0)
 

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from face3d.measuring.corrections import Lids, lid_points
+from face3d.measuring.corrections import Lids, lid_points, lids_mistaken
+from face3d.measuring.examination import measure_fits
+from face3d.simulate.head import HeadModel
+from face3d.template.movement import movements
+from palsy import face
 
 
 def eye(above: float, below: float = 0.0, side: str = "left") -> dict[str, np.ndarray]:
@@ -43,3 +47,27 @@ def test_what_nobody_saw_is_absent() -> None:
     assert lid_points(unseen, eye(10.0), eye(10.0), Lids(0.5, 0.0)) == {}
     both = {**eye(10.0), **eye(9.0, side="right")}
     assert set(lid_points(both, eye(9.0, side="right"), both, Lids(0.5, 0.0))) == {"ps_right", "pi_right"}
+
+
+def test_an_eye_that_effort_opens_was_mistaken() -> None:
+    gentle, tight = {**eye(1.5), **eye(5.0, side="right")}, {**eye(12.0), **eye(7.0, side="right")}
+    opening = {**eye(11.0), **eye(11.0, side="right")}
+    found = lids_mistaken({"gentle_eye_closure": gentle, "tight_eye_closure": tight}, opening)
+    assert set(found) == {"left"} and "12.0 mm open, but 1.5 mm" in found["left"]
+    assert not lids_mistaken({"tight_eye_closure": tight}, opening)  # nothing to hold it against
+
+
+def test_what_was_mistaken_is_not_measured() -> None:
+    """The left eye closes gently; what stands for its tight closure is the open eye."""
+    model = HeadModel.load()
+    rest, moved = face(model, np.random.default_rng(1), 1.0, posed=False)
+    shut = moved["gentle_eye_closure"]
+    tight = np.where(model.vertices[:, :1] > 0, rest, shut)
+    moves, _ = movements(rest, {"gentle_eye_closure": shut, "tight_eye_closure": tight}, model)
+    seen = {e: model.landmark_points(v) for e, v in (("rest", rest), ("gentle_eye_closure", shut))}
+    marks = {**seen, "tight_eye_closure": model.landmark_points(tight)}
+    m = measure_fits(rest, moves, model, "none", marks=marks)
+    rows = {(r.expression, r.side): r for r in m.rows if r.measure == "closure_gap"}
+    doubted = rows["tight_eye_closure", "left"]
+    assert np.isnan(doubted.value) and "reads" in doubted.status and doubted.status in m.notes
+    assert rows["gentle_eye_closure", "left"].value < 1.5 and rows["tight_eye_closure", "right"].value < 1.5

@@ -27,6 +27,7 @@ import numpy as np
 from face3d.geometry.mesh import vertex_normals
 from face3d.landmarks import SIDES, code_of
 from face3d.measuring.protocol import FUNCTIONAL
+from face3d.measuring.readings import fissure
 from face3d.scan import Floats
 from face3d.template.anatomy import Anatomy
 from face3d.template.movement import Movement
@@ -184,4 +185,21 @@ def lid_points(
         # Gaps are averaged, not only points: lids that overlap in one witness's eyes are closed, not less than that.
         wanted = (1 - share) * gaps[0] + share * gaps[1] - lids.edge_mm
         out[above] = out[above] + (wanted - float((out[above] - out[below]) @ way)) * way
+    return out
+
+
+def lids_mistaken(known: Mapping[str, Points], opening: Points) -> dict[str, str]:
+    """Side -> why its lids in tight closure are not believed: they are further open than when it closed gently, by more
+    than witnesses usually differ, which effort does to nobody. Another fold was taken for a lid's edge then, on faces
+    without colours above all. `known` expression -> landmarks, `opening` those at rest."""
+    gentle, tight = (known.get(e, {}) for e in CLOSING)
+    out = {}
+    for side in SIDES:
+        if all(f"{lid}_{side}" in points for lid in ("ps", "pi") for points in (gentle, tight, opening)):
+            gaps = [fissure(points, opening, side) for points in (gentle, tight)]
+            if gaps[1] - gaps[0] > APART_MM:
+                out[side] = (
+                    f"tight_eye_closure, {side} eye: reads {gaps[1]:.1f} mm open, but {gaps[0]:.1f} mm when closed "
+                    "gently; another fold was taken for a lid's edge, so it is not measured"
+                )
     return out

@@ -7,9 +7,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from face3d.errors import SchemaError
 from face3d.exam import AFFECTED
-from face3d.measuring.corrections import CLOSING, anchored, lid_points, lids, restored, tip_points
+from face3d.measuring.corrections import CLOSING, anchored, lid_points, lids, lids_mistaken, restored, tip_points
 from face3d.measuring.definitions import Measure
 from face3d.measuring.exam_measures import Measures, measure_movements
 from face3d.measuring.protocol import ASKED
@@ -72,9 +74,18 @@ def measure_fits(
         asked[expression] = restored(moved, anatomy)
         tips = tip_points(asked[expression], at_rest, anatomy)
         known[expression] = {**tips, **known.get(expression, {})}
+    mistaken = lids_mistaken(known, {**at_rest, **known["rest"]})
+    for side in mistaken:
+        known[CLOSING[1]] |= {f"{lid}_{side}": np.full(3, np.nan) for lid in ("ps", "pi")}
+    notes = (*notes, *mistaken.values())
     m = measure_movements(rest, asked, anatomy, affected_side, subject, visit, notes, known, floors=noise_floors())
-    rows = [*m.rows, *(r for e in SMILES if e in asked for r in third_rows(asked[e], rest, anatomy))]
+    rows = [replace(r, status=mistaken[r.side]) if _of_tight_lids(r) and r.side in mistaken else r for r in m.rows]
+    rows += [r for e in SMILES if e in asked for r in third_rows(asked[e], rest, anatomy)]
     return replace(m, rows=tuple(_with_uncertainty(r) for r in rows))
+
+
+def _of_tight_lids(row: Measure) -> bool:
+    return row.expression == CLOSING[1] and row.measure in ("closure_gap", "closure")
 
 
 def _with_uncertainty(row: Measure) -> Measure:
