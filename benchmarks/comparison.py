@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
-from examination import run
+from examination import run, subject_of
 from face3d.measuring.comparison import Change, compare
 from fitted_exams import StoredFit
 from learn_corrections import measured
@@ -40,7 +40,7 @@ def see_all(out: Path, subjects: int) -> None:
     for k in drawn:
         for scan in (0, 1, 2):
             treatment = ("reanimation", "botulinum")[k % 2] if scan == 2 else None
-            see(out, SEED, 3 * k + k % 3, scan, EXPRESSIONS, "stereophotogrammetry", treatment=treatment)
+            see(out, SEED, subject_of(k), scan, EXPRESSIONS, "stereophotogrammetry", treatment=treatment)
 
 
 def report(exams: Iterable[StoredFit]) -> None:

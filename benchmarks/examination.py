@@ -3,7 +3,7 @@
     python benchmarks/examination.py [--fits FOLDER] [--exams FOLDER] [--subjects 12]
 
 Simulated subjects of a seed that nothing was learned from, scanned, and measured from the raw scans. Grades I to VI in
-equal parts; a third each moves as author a, author b and by Waters' muscles; half the scanners are
+equal parts, who move as author a, as author b, by Waters' muscles and by a mixture in turn; half the scanners are
 stereophotogrammetry. Faces that an application moved (fixed mesh) are counted apart: their errors are the
 application's. With --exams, exams seen before (tools/seen_exams.py) are used; with --fits, fitted ones
 (tools/fitted_exams.py).
@@ -31,6 +31,7 @@ from fitted_exams import StoredFit, make, stored
 from learn_corrections import measured
 from seen_exams import make as see
 from shown import Shown, number, numbers
+from training_people import EMBEDDED
 
 SEED = 2
 #: measure, expression, limit that 95 % must keep, unit
@@ -172,10 +173,17 @@ def report(exams: Iterable[StoredFit]) -> None:
         scores[name].report(name)
 
 
+def subject_of(k: int) -> int:
+    """The `k`-th subject (`seen_exams.patient_of`) in an order in which every grade, and every kind, comes before one
+    comes again; six grades later kinds have moved on by one, so that each meets all grades."""
+    kinds = len(EMBEDDED)
+    return kinds * k + (k + k // 6) % kinds
+
+
 def see_all(out: Path, subjects: int) -> None:
-    """Scans every grade, and every kind of movement, before one comes again."""
+    """Scans subjects of every grade, and of every kind of movement."""
     for k in range(subjects):
-        see(out, SEED, 3 * k + k % 3, 0)
+        see(out, SEED, subject_of(k), 0)
 
 
 def run(
