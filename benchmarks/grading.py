@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+from examination import subject_of
 from face3d.errors import Face3DError
 from face3d.grading.example import Example
 from face3d.learn.baselines import learned, methods
@@ -43,7 +44,7 @@ def made(folder: Path, subjects: int) -> list[Example]:
     from seen_exams import make as see
 
     for k in range(subjects):
-        seen = see(folder / "seen", SEED, 3 * k + k % 3, 0)  # every grade, every kind of movement
+        seen = see(folder / "seen", SEED, subject_of(k), 0)
         fit(seen, examples=folder / "examples", seed=SEED)
     return list(read_examples(folder / "examples"))
 

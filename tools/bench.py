@@ -55,7 +55,7 @@ ALL = (
     Benchmark("lesions", "", "--people 1", "Which branches are ill"),
     Benchmark("shares", "--fresh --fits 1", "--fresh --people 1", "Shares of movement"),
     Benchmark("comparison", "", "--subjects 1", "Before and after"),
-    Benchmark("grading", "", "--exams 2", "Grading"),
+    Benchmark("grading", "--exams 24", "--exams 2", "Grading"),
     Benchmark("abstention", "", "--exams 1", "Refused, or abstained on"),
     Benchmark("identity", "--work {work}", "--work {work} --subjects 4", "Whose scan, which side"),
     Benchmark("tracking", "", "accuracy --only depth --singles 2", "Tracking", True),
