@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from face3d.template.exam_fit import fit as fit
     from face3d.viewing.notebook import view as view
 
-__version__ = "0.4.0"
+__version__ = "0.5.0"
 
 #: public name -> module that defines it. No module may have a public name: once imported, it would hide the function.
 _PUBLIC = {
