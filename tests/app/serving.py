@@ -184,3 +184,16 @@ def zipfile_of(seed: int) -> bytes:
 
 def _two(seed: int) -> dict[str, bytes]:
     return {"rest.ply": ply(2 * seed), "open_smile.ply": ply(2 * seed + 1)}
+
+
+def upload_head(server: Server, *more: str) -> str:
+    """The head of an upload, as a browser would send it, with further lines."""
+    lines = [
+        f"POST {server.base}/add/archive HTTP/1.1",
+        f"Host: {server.host}",
+        f"Origin: http://{server.host}",
+        f"Cookie: {server.cookie}",
+        "Content-Type: multipart/form-data; boundary=x",
+        *more,
+    ]
+    return "\r\n".join(lines) + "\r\n\r\n"

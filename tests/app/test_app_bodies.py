@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from serving import Server, start
+from serving import Server, start, upload_head
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -34,18 +34,6 @@ def raw(server: Server, head: str, body: bytes = b"", wait: float = 0.0) -> byte
         except ConnectionResetError:
             pass
         return got
-
-
-def upload_head(server: Server, *more: str) -> str:
-    lines = [
-        f"POST {server.base}/add/archive HTTP/1.1",
-        f"Host: {server.host}",
-        f"Origin: http://{server.host}",
-        f"Cookie: {server.cookie}",
-        "Content-Type: multipart/form-data; boundary=x",
-        *more,
-    ]
-    return "\r\n".join(lines) + "\r\n\r\n"
 
 
 def test_too_large_bodies_are_refused_before_they_are_read(server: Server) -> None:

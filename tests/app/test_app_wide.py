@@ -13,25 +13,17 @@ from pathlib import Path
 
 import pytest
 from hostile_uploads import archives, contents
-from serving import Server, exam_zip, ply, start
+from serving import Server, exam_zip, ply, start, upload_head
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")]
 
 
 def raw(server: Server, head: list[str], blocks: list[bytes], pause: float = 0.0) -> int:
     """The status of what is sent in pieces; 0 where the connection was cut."""
-    lines = [
-        f"POST {server.base}/add/archive HTTP/1.1",
-        f"Host: {server.host}",
-        f"Origin: http://{server.host}",
-        f"Cookie: {server.cookie}",
-        "Content-Type: multipart/form-data; boundary=x",
-        *head,
-    ]
     host, _, port = server.host.partition(":")
     with socket.create_connection((host, int(port)), timeout=60) as connection:
         try:
-            connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+            connection.sendall(upload_head(server, *head).encode())
             for block in blocks:
                 connection.sendall(block)
                 time.sleep(pause)
